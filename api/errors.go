@@ -1,0 +1,193 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"syscall"
+
+	"satgraph/api/guard"
+	"satgraph/inference"
+	"satgraph/jobs"
+	"satgraph/volume"
+)
+
+// Code is the stable name of a kind of error, as clients see it in
+// extensions.code.
+type Code string
+
+// The codes.
+const (
+	CodeBadRequest         Code = "BAD_REQUEST"          // the HTTP request is not one for this address
+	CodeSyntax             Code = "GRAPHQL_PARSE_FAILED" // the document is not GraphQL
+	CodeValidation         Code = "GRAPHQL_VALIDATION_FAILED"
+	CodeBadInput           Code = "BAD_USER_INPUT" // an argument or variable has no usable value
+	CodeLimit              Code = "LIMIT_EXCEEDED" // the request asks for too much at once
+	CodeMethod             Code = "METHOD_NOT_ALLOWED"
+	CodeMediaType          Code = "UNSUPPORTED_MEDIA_TYPE"
+	CodeNotAcceptable      Code = "NOT_ACCEPTABLE"
+	CodeForbidden          Code = "FORBIDDEN" // for another host, or from another site's page
+	CodeNotFound           Code = "NOT_FOUND"
+	CodeUnknownTerm        Code = "UNKNOWN_TERM"
+	CodeAmbiguousTerm      Code = "AMBIGUOUS_TERM"
+	CodeUnknownModality    Code = "UNKNOWN_MODALITY"
+	CodeNotSegmentable     Code = "NOT_SEGMENTABLE"
+	CodeTooLarge           Code = "TOO_LARGE"
+	CodeNotNIfTI           Code = "NOT_NIFTI"
+	CodeTruncated          Code = "TRUNCATED_FILE"
+	CodeUnsupportedImage   Code = "UNSUPPORTED_IMAGE"
+	CodeUnusableImage      Code = "UNUSABLE_IMAGE" // a readable scan with nothing to look at
+	CodeBadModel           Code = "BAD_MODEL"
+	CodeQueueFull          Code = "QUEUE_FULL"
+	CodeJobEnded           Code = "JOB_ENDED"
+	CodeInterrupted        Code = "INTERRUPTED"
+	CodeTimeout            Code = "TIMEOUT"
+	CodeStorageFull        Code = "STORAGE_FULL"
+	CodeServiceUnavailable Code = "SERVICE_UNAVAILABLE"
+	CodeInternal           Code = "INTERNAL"
+)
+
+// An Error is an error as a client is told it. Message and Hint are shown;
+// Err is for the log.
+type Error struct {
+	Code    Code
+	Message string
+	Hint    string         // what to do about it; may be empty
+	Details map[string]any // more fields of extensions, such as candidates
+	Err     error
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Extensions is how the GraphQL library asks for code and hint.
+func (e *Error) Extensions() map[string]any {
+	x := map[string]any{"code": string(e.Code)}
+	if e.Hint != "" {
+		x["hint"] = e.Hint
+	}
+	for k, v := range e.Details {
+		x[k] = v
+	}
+	return x
+}
+
+// errorTable maps the errors of the packages below to codes. The first row that
+// matches (errors.Is) counts. A row with its own message hides the error's,
+// which may name files of this machine.
+var errorTable = []struct {
+	is      error
+	code    Code
+	message string // empty: the error's own
+	hint    string
+}{
+	{is: inference.ErrUnknownTerm, code: CodeUnknownTerm, hint: "look for the term with search(text:)"},
+	{is: inference.ErrBadQuery, code: CodeBadInput, hint: `ask as in "heart", "children of heart" or "all descendants of heart"`},
+	{is: inference.ErrUnknownModality, code: CodeUnknownModality, hint: "use CT, MRI or PET"},
+	{is: inference.ErrNothingSegmentable, code: CodeNotSegmentable, hint: "resolve(query:) says of each structure why not"},
+	{is: inference.ErrEmptyImage, code: CodeUnusableImage, hint: "check that the scan holds intensities"},
+	{is: inference.ErrConstantImage, code: CodeUnusableImage, hint: "check that the scan holds intensities"},
+	{is: inference.ErrNotFinite, code: CodeUnusableImage, hint: "replace NaN and infinite voxels"},
+	{is: inference.ErrGridTooLarge, code: CodeTooLarge, hint: "crop the scan to the region that matters"},
+	{is: inference.ErrBadManifest, code: CodeBadModel, message: "the model's bundle cannot be used", hint: "ask the operator to run `satgraph model verify`"},
+	{is: inference.ErrBundleFile, code: CodeBadModel, message: "the model's bundle cannot be used", hint: "ask the operator to run `satgraph model verify`"},
+	{is: inference.ErrModelOutput, code: CodeBadModel, message: "the model gave an answer that cannot be used", hint: "ask the operator to run `satgraph model verify`"},
+	{is: ErrUnknownModel, code: CodeNotFound, hint: "models { name } lists the models"},
+	{is: errNoImage, code: CodeNotFound, message: "no image has this id", hint: "upload it with POST /images and use the id in the answer"},
+	{is: jobs.ErrNotFound, code: CodeNotFound, message: "there is no such job or mask", hint: "use the id that segment returned"},
+	{is: jobs.ErrQueueFull, code: CodeQueueFull, message: "too many jobs wait already", hint: "try again when some have ended"},
+	{is: jobs.ErrFinished, code: CodeJobEnded, hint: "its results are still there: job(id:)"},
+	{is: jobs.ErrInterrupted, code: CodeInterrupted, hint: "ask for it again"},
+	{is: jobs.ErrClosed, code: CodeServiceUnavailable, message: "the service is shutting down", hint: "try again later"},
+	{is: volume.ErrNotNIfTI, code: CodeNotNIfTI, message: "this is not a NIfTI file", hint: "send a .nii or .nii.gz file; DICOM must be converted first"},
+	{is: volume.ErrTruncated, code: CodeTruncated, message: "the file ends before its last voxel", hint: "export or upload it again"},
+	{is: volume.ErrCorrupt, code: CodeTruncated, message: "the file's compressed data is damaged", hint: "export or upload it again"},
+	{is: volume.ErrTooLarge, code: CodeTooLarge, message: "the scan has too many voxels", hint: "crop it, or ask the operator for a higher limit"},
+	{is: volume.ErrNotVolume, code: CodeUnsupportedImage, message: "the file does not hold exactly one 3-D volume", hint: "split a series first"},
+	{is: volume.ErrUnsupported, code: CodeUnsupportedImage, message: "this kind of voxel is not supported", hint: "send integer or floating-point intensities"},
+	{is: volume.ErrBadHeader, code: CodeUnsupportedImage, message: "the NIfTI header is malformed", hint: "write the file again with the tool that made it"},
+	{is: volume.ErrBadAffine, code: CodeUnsupportedImage, message: "the affine in the NIfTI header is not usable", hint: "repair the sform or qform, for instance with nibabel"},
+	{is: errStorageFull, code: CodeStorageFull, message: "the service has no room for more files", hint: "ask the operator"},
+	{is: syscall.ENOSPC, code: CodeStorageFull, message: "the service has no room for more files", hint: "ask the operator"},
+	{is: fs.ErrNotExist, code: CodeNotFound, message: "the file is not there", hint: "upload it again"},
+	{is: context.DeadlineExceeded, code: CodeTimeout, message: "the request took too long", hint: "ask for less at once"},
+	{is: context.Canceled, code: CodeTimeout, message: "the request was given up", hint: "ask again"},
+}
+
+// statuses gives the HTTP status of a code where plain HTTP answers with it;
+// the others are 400.
+var statuses = map[Code]int{
+	CodeMethod:             http.StatusMethodNotAllowed,
+	CodeMediaType:          http.StatusUnsupportedMediaType,
+	CodeNotAcceptable:      http.StatusNotAcceptable,
+	CodeForbidden:          http.StatusForbidden,
+	CodeNotFound:           http.StatusNotFound,
+	CodeTooLarge:           http.StatusRequestEntityTooLarge,
+	CodeNotNIfTI:           http.StatusUnprocessableEntity,
+	CodeTruncated:          http.StatusUnprocessableEntity,
+	CodeUnsupportedImage:   http.StatusUnprocessableEntity,
+	CodeTimeout:            http.StatusRequestTimeout,
+	CodeStorageFull:        http.StatusInsufficientStorage,
+	CodeServiceUnavailable: http.StatusServiceUnavailable,
+	CodeInternal:           http.StatusInternalServerError,
+}
+
+func (c Code) status() int {
+	if s, ok := statuses[c]; ok {
+		return s
+	}
+	return http.StatusBadRequest
+}
+
+// describe finds the error that a client is told. What it does not know is
+// INTERNAL without details, which only the log learns.
+func describe(err error) *Error {
+	var known *Error
+	if errors.As(err, &known) {
+		return known
+	}
+	var limit *guard.LimitError
+	if errors.As(err, &limit) {
+		return &Error{Code: CodeLimit, Message: limit.Error(), Hint: "ask for less at once", Err: err}
+	}
+	var syntax *guard.SyntaxError
+	if errors.As(err, &syntax) {
+		return &Error{Code: CodeSyntax, Message: syntax.Message, Err: err}
+	}
+	for _, row := range errorTable {
+		if !errors.Is(err, row.is) {
+			continue
+		}
+		e := &Error{Code: row.code, Message: row.message, Hint: row.hint, Err: err}
+		if e.Message == "" {
+			e.Message = err.Error()
+		}
+		var unknown *inference.UnknownTermError
+		if errors.As(err, &unknown) {
+			e.Message = "no term is called " + quote(unknown.Text)
+			if len(unknown.Suggestions) > 0 {
+				e.Details = map[string]any{"suggestions": candidates(unknown.Suggestions)}
+			}
+		}
+		return e
+	}
+	return &Error{Code: CodeInternal, Message: "something went wrong inside the service", Hint: "the service's log says what", Err: err}
+}
+
+// Classify turns the error of a job into what is kept and shown of it: give it
+// to [jobs.Config].
+func Classify(err error) jobs.Failure {
+	e := describe(err)
+	return jobs.Failure{Code: string(e.Code), Message: e.Message, Hint: e.Hint}
+}
+
+func candidates(list []inference.Candidate) []map[string]any {
+	out := make([]map[string]any, len(list))
+	for i, c := range list {
+		out[i] = map[string]any{"id": c.ID, "name": c.Name}
+	}
+	return out
+}

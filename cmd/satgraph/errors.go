@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"satgraph/graph"
+	"satgraph/inference"
+	"satgraph/inference/onnx"
+	"satgraph/volume"
+)
+
+// Exit codes, which scripts rely on.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2 // wrong usage or bad input
+	exitRefused = 3 // asked for something that cannot be done, and said why
+	exitPartial = 4 // done in part, the rest listed
+)
+
+// usageError is a mistake in how the command was called.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// refusal is the answer to a question that cannot be met. Where the reason was
+// printed already, its text is empty.
+type refusal struct{ error }
+
+func (e refusal) Unwrap() error { return e.error }
+
+// errPartial ends a command whose report says what is missing.
+var errPartial = errors.New("")
+
+// badInput lists the errors that are the input's fault.
+var badInput = []error{
+	volume.ErrNotNIfTI, volume.ErrTruncated, volume.ErrCorrupt, volume.ErrTooLarge,
+	volume.ErrUnsupported, volume.ErrBadHeader, volume.ErrBadAffine, volume.ErrNotVolume,
+	volume.ErrNotLabels, volume.ErrFileName, fs.ErrNotExist,
+	inference.ErrBadQuery, inference.ErrUnknownModality, inference.ErrEmptyImage,
+	inference.ErrConstantImage, inference.ErrNotFinite, inference.ErrGridTooLarge,
+	inference.ErrBadManifest, inference.ErrBundleFile,
+}
+
+// exitCode is the one table from errors to exit codes.
+func exitCode(err error) int {
+	var usage usageError
+	var refused refusal
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errPartial):
+		return exitPartial
+	case errors.Is(err, context.Canceled):
+		return exitFailed
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &refused),
+		errors.Is(err, graph.ErrUnknownTerm),
+		errors.Is(err, inference.ErrUnknownTerm),
+		errors.Is(err, inference.ErrNothingSegmentable):
+		return exitRefused
+	}
+	var library *onnx.LibraryError
+	if errors.As(err, &library) {
+		return exitFailed
+	}
+	for _, bad := range badInput {
+		if errors.Is(err, bad) {
+			return exitUsage
+		}
+	}
+	return exitFailed
+}
+
+// message is what the user reads of an error.
+func message(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "cancelled; what was finished before is kept"
+	}
+	return err.Error()
+}

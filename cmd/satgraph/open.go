@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"satgraph/datasets/catalog"
+	"satgraph/graph"
+	"satgraph/inference"
+	"satgraph/store/sqlite"
+)
+
+// dataDir is where the program keeps what it needs between runs:
+// $SATGRAPH_HOME, else satgraph in the user's data folder.
+func dataDir() (string, error) {
+	if dir := os.Getenv("SATGRAPH_HOME"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "satgraph"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no folder for the store: %w; set SATGRAPH_HOME or give --store", err)
+	}
+	return filepath.Join(home, ".local", "share", "satgraph"), nil
+}
+
+// storePath reads --store.
+func (a *app) storePath() (string, error) {
+	scheme, path, found := strings.Cut(a.store, ":")
+	switch {
+	case a.store == "":
+		dir, err := dataDir()
+		if err != nil {
+			return "", err
+		}
+		return filepath.Join(dir, "satgraph.db"), nil
+	case found && scheme == "sqlite" && path != "":
+		return path, nil
+	default:
+		return "", usageError{fmt.Errorf("--store %q: want sqlite:PATH", a.store)}
+	}
+}
+
+// openTree reads the tree from the store, which is filled with the built-in
+// tree on its first start.
+func (a *app) openTree(ctx context.Context) (_ *graph.Tree, err error) {
+	path, err := a.storePath()
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(ctx, path, sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if closeErr := store.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	snapshot, err := store.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.log.Debug("tree loaded", "store", path, "revision", snapshot.Revision, "terms", len(snapshot.Terms))
+	return snapshot.Tree()
+}
+
+// openResolver joins the tree with the corpus classes.
+func (a *app) openResolver(ctx context.Context) (*inference.Resolver, error) {
+	tree, err := a.openTree(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newResolver(tree)
+}
+
+func newResolver(tree *graph.Tree) (*inference.Resolver, error) {
+	corpus, err := catalog.Classes()
+	if err != nil {
+		return nil, err
+	}
+	classes := make([]inference.Class, len(corpus))
+	for i, c := range corpus {
+		classes[i] = inference.Class{
+			Name: c.Name, Modality: inference.Modality(c.Modality), TermID: c.TermID, Predicate: string(c.Predicate),
+		}
+	}
+	return inference.NewResolver(tree, classes), nil
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"satgraph/inference"
+)
+
+// progress prints how far a run is: one line that is written over on a
+// terminal, else a line at each quarter of a phase.
+type progress struct {
+	to       io.Writer
+	terminal bool
+	phase    string
+	quarter  int
+	started  time.Time
+	width    int
+}
+
+func newProgress(to io.Writer) *progress {
+	p := &progress{to: to, started: time.Now()}
+	if f, ok := to.(*os.File); ok {
+		info, err := f.Stat()
+		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return p
+}
+
+func (p *progress) update(at inference.Progress) {
+	if at.Phase != p.phase {
+		p.phase, p.quarter = at.Phase, -1
+	}
+	total := max(at.Total, 1)
+	line := fmt.Sprintf("%5.1fs  %-8s %3d/%d", time.Since(p.started).Seconds(), at.Phase, at.Done, total)
+	if at.What != "" {
+		line += "  " + at.What
+	}
+	if p.terminal {
+		_, _ = fmt.Fprintf(p.to, "\r%s%s", line, strings.Repeat(" ", max(p.width-len(line), 0)))
+		p.width = len(line)
+		return
+	}
+	if quarter := 4 * at.Done / total; quarter > p.quarter {
+		p.quarter = quarter
+		_, _ = fmt.Fprintln(p.to, line)
+	}
+}
+
+func (p *progress) done() {
+	if p.terminal && p.width > 0 {
+		_, _ = fmt.Fprintln(p.to)
+	}
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+)
+
+// app holds what every command shares: where to print, and the flags that
+// stand before the command's name.
+type app struct {
+	out, err io.Writer
+	log      *slog.Logger
+	store    string
+	verbose  bool
+}
+
+// run parses args, runs the command they name and returns the exit code.
+// Results go to stdout; progress, logs and errors go to stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	a := &app{out: stdout, err: stderr}
+	root := a.rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && err.Error() != "" {
+		_, _ = fmt.Fprintln(stderr, "satgraph:", message(err))
+	}
+	return exitCode(err)
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "satgraph",
+		Short:         "Anatomy tree, and text-prompted segmentation of radiology scans",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			level := slog.LevelWarn
+			if a.verbose {
+				level = slog.LevelDebug
+			}
+			a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+		},
+	}
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().StringVar(&a.store, "store", "", "anatomy store, sqlite:PATH (default: a file in the user's data folder)")
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to stderr")
+	root.AddCommand(
+		a.demoCommand(),
+		a.serveCommand(),
+		a.resolveCommand(),
+		a.segmentCommand(),
+		a.treeCommand(),
+		a.modelCommand(),
+		a.volumeCommand(),
+		a.phantomCommand(),
+	)
+	return root
+}
+
+// args wraps a cobra argument check so that its failure counts as wrong usage.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if err := check(cmd, given); err != nil {
+			return usageError{fmt.Errorf("%w; see 'satgraph %s --help'", err, cmd.Name())}
+		}
+		return nil
+	}
+}
+
+func (a *app) printf(format string, values ...any) {
+	_, _ = fmt.Fprintf(a.out, format, values...)
+}
+
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

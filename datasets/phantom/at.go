@@ -1,0 +1,444 @@
+package phantom
+
+import "math"
+
+// canonical maps a point of the room (RAS, mm) into the reference body.
+func (a *anatomy) canonical(p vec) vec {
+	q := a.pose.applyT(p)
+	q = vec{q.x / a.scale.x, q.y / a.scale.y, q.z / a.scale.z}
+	q.x += a.scol[0] * math.Sin(q.z/a.scol[1]+a.scol[2])
+	d := a.warpAmp
+	return q.add(vec{d * a.warp[0].at(q), d * a.warp[1].at(q), d * a.warp[2].at(q)})
+}
+
+// diaphragmZ is the height of the diaphragm above (x, y); rho is the distance to the cavity's wall.
+func (a *anatomy) diaphragmZ(x, y, wall float64) float64 {
+	r, l, m := a.dome[0], a.dome[1], a.dome[2]
+	top := m
+	u, v := (x-66)/52, (x+68)/50
+	top += (r-m)*math.Exp(-u*u) + (l-m)*math.Exp(-v*v)
+	// Attachment: low behind and at the sides, high in front.
+	edge := a.dome[3] + 55*smoothstep(-20, 75, y)
+	t := clamp(1+(wall+2)/75, 0, 1) // 0 deep inside, 1 at the wall
+	return edge + (top-edge)*math.Sqrt(1-math.Pow(t, 3.2)) - a.breath*0.85
+}
+
+// at is the tissue at point p of the reference body.
+func (a *anatomy) at(p vec) tissue {
+	sec := a.tr.at(p.z)
+	dSkin := sec.skin.dist(p.x, p.y)
+	dMus := sec.mus.dist(p.x, p.y)
+	if p.z < -285 { // the trunk parts into the thighs
+		f := smoothstep(-285, -320, p.z)
+		th := math.Hypot((math.Abs(p.x)-a.tr.thighX)*1.0, p.y+5) - a.tr.thighR
+		fat := a.tr.fatA.at(p.z) * 0.8
+		dMus = mix(dMus, th, f)
+		dSkin = mix(dSkin, math.Min(th-fat, dSkin+400*math.Max(0, f-0.98)), f)
+	}
+	if a.tr.female && p.y > 0 && p.z > 60 && p.z < 220 {
+		c := vec{a.tr.breastC.x, sec.mus.front - 8, a.tr.breastC.z}
+		q := vec{math.Abs(p.x), p.y, p.z}.sub(c)
+		b := vec{q.x, q.y * 1.15, q.z}.norm() - a.tr.breastR
+		dSkin = smin(dSkin, b, 18)
+		if b < -12 && dMus > 3 && q.y > 6 && a.fine.at(p) > 0.6 {
+			return breast
+		}
+	}
+	if dSkin > 0 {
+		return a.outside(p)
+	}
+	if dMus > 0 {
+		if t, ok := a.sk.other(p, &sec, sec.cav.dist(p.x, p.y)); ok {
+			return t
+		}
+		if dSkin > -a.tr.skinT {
+			return skin
+		}
+		return subcutaneousFat
+	}
+	dc := sec.cav.dist(p.x, p.y) + 1.2*a.coarse.at(p)
+	if t, col, ok := a.sk.spine(p, &sec); ok {
+		return t
+	} else if t, ok := a.sk.chest(p, &sec, dc); ok {
+		return t
+	} else if t, ok := a.sk.other(p, &sec, dc); ok {
+		return t
+	} else if dc < 0 && p.z > -320 && p.z < 300 {
+		return a.viscera(p, &sec, dc, col)
+	}
+	if p.z >= 285 {
+		if t, ok := a.neck(p); ok {
+			return t
+		}
+	}
+	return a.wall(p, &sec, dc, dMus)
+}
+
+func (a *anatomy) outside(p vec) tissue {
+	if a.arms == 1 && p.z < 270 {
+		for i := range a.sk.limbs {
+			l := &a.sk.limbs[i]
+			if l.t != armBone || !l.box.near(p, 60) {
+				continue
+			}
+			d := capsule(p, l.a, l.b, l.ra, l.rb)
+			switch r := 46 - l.rb*1.2; {
+			case d < -3:
+				return boneMarrow
+			case d < 0:
+				return boneCortex
+			case d < r-14:
+				return muscle
+			case d < r-2:
+				return subcutaneousFat
+			case d < r:
+				return skin
+			}
+		}
+	}
+	if a.table > 0 {
+		// A shallow curved table under the back.
+		y := p.y - a.tableY - p.x*p.x*0.0009*float64(a.table-1)
+		if math.Abs(p.x) < 215 && y < 0 && y > -28 {
+			if y > -10 {
+				return tablePad
+			}
+			if y > -12 || y < -26 {
+				return tableShell
+			}
+		}
+	}
+	return airOutside
+}
+
+func (a *anatomy) neck(p vec) (tissue, bool) {
+	if d := a.trachea.dist(p); d < 0 {
+		return tracheaAir, true
+	} else if d < 1.8 {
+		return tracheaWall, true
+	}
+	if a.gullet.dist(p) < 0 {
+		return esophagus, true
+	}
+	for i := range a.vessels {
+		if v := &a.vessels[i]; v.t.dist(p) < 0 {
+			return v.c, true
+		}
+	}
+	if d := a.trachea.dist(p); d < 14 && p.z > 280 && p.z < 325 && math.Abs(p.x) > 8 {
+		return thyroid, true
+	}
+	return 0, false
+}
+
+// wall is the soft tissue between cavity and fascia: muscles with fat planes between them.
+func (a *anatomy) wall(p vec, sec *section, dc, dMus float64) tissue {
+	if math.Abs(p.x) < 75 && p.y < sec.cav.back+22 && p.z > -230 && p.y < sec.sy-12 {
+		if dMus > -2.5 {
+			return muscle
+		}
+		if a.fine.at(p) > 1.9 {
+			return subcutaneousFat
+		}
+		return autochthon
+	}
+	// Vessels of the shoulder and groin run here.
+	if p.z > 240 || p.z < -200 {
+		for i := range a.vessels {
+			if v := &a.vessels[i]; v.t.dist(p) < 0 {
+				return v.c
+			}
+		}
+	}
+	depth := dc / math.Max(dc-dMus, 1) // 0 at the cavity, 1 at the fascia
+	f := a.coarse.at(p)
+	n := a.fine.at(p)
+	switch {
+	case p.z > 50 && math.Abs(depth-0.55-0.12*f) < 0.05:
+		return subcutaneousFat
+	case p.z < -190 && math.Abs(n) < 0.16:
+		return subcutaneousFat
+	case p.z > 230 && (math.Abs(n) < 0.2 || f > 1.1):
+		return subcutaneousFat
+	}
+	return muscle
+}
+
+// viscera is the content of chest, abdomen and pelvis.
+func (a *anatomy) viscera(p vec, sec *section, dc, col float64) tissue {
+	n := a.fine.at(p)
+	wide := a.coarse.at(p)
+	dz := p.z - a.diaphragmZ(p.x, p.y, dc) - 1.5*wide
+
+	// Great vessels.
+	dAo, along := a.aorta.distAt(p)
+	if dAo < 0 {
+		if dAo > -a.aortaWall {
+			if a.calc > 0.3 && along > 0.25 && n+0.4*a.calc > 2.1 {
+				return aortaCalcium
+			}
+			return aortaWall
+		}
+		return aortaBlood
+	}
+	med := dAo - 2
+	ht, hull, inHeart := a.ht.at(p, a.plan.heart)
+	great := far
+	code := tissue(0)
+	for i := range a.vessels {
+		v := &a.vessels[i]
+		d := v.t.dist(p)
+		if d < great && (!inHeart || (v.c != pulmonaryArtery && v.c != superiorVenaCava && v.c != inferiorVenaCava) || ht == heartFat || ht == pericardium) {
+			great, code = d, v.c
+		}
+	}
+	if great < 0 {
+		return code
+	}
+	if inHeart {
+		return ht
+	}
+	dT := a.trachea.dist(p)
+	for _, b := range a.bronchi {
+		dT = math.Min(dT, b.dist(p))
+	}
+	dE := far
+	if p.z > 40 {
+		dE = a.gullet.dist(p)
+	}
+	switch {
+	case dT < 0:
+		return tracheaAir
+	case dE < -3.5 && n > 1.2:
+		return tracheaAir
+	case dE < 0:
+		return esophagus
+	case dT < 1.6:
+		return tracheaWall
+	}
+	if dz > 0 {
+		return a.chestContent(p, sec, dc, col, dz, n, wide, smin(smin(med, great-2, 10), smin(smin(dT-3, dE-2, 10), hull-a.ht.fat-a.ht.peri-1, 12), 12))
+	}
+	if dz > -3.2 && p.z > -10 {
+		if dc < -1 || p.z > 40 {
+			return diaphragm
+		}
+	}
+	return a.belly(p, sec, dc, col, dz, n, wide)
+}
+
+// chestContent is lung or mediastinum; med is the distance to all that the mediastinum holds.
+func (a *anatomy) chestContent(p vec, sec *section, dc, col, dz, n, wide, med float64) tissue {
+	// The column of fat between the lungs, from spine to breast bone.
+	ant := smoothstep(0, 50, p.y)
+	w := a.medW*(1-0.6*ant) + 4 + 10*smoothstep(215, 260, p.z)*(1-ant)
+	cx := -2.0
+	column := math.Abs(p.x-cx) - w
+	if p.y < sec.sy+14 {
+		column = far
+	}
+	m := smin(smin(med, column, 12), col-3, 8) + 0.8*n
+	if m < 0 || dc > -1.5 {
+		if dc > -1.5 && m > 0 {
+			return muscle
+		}
+		if p.z > 285 {
+			return muscle
+		}
+		return mediastinalFat
+	}
+	if p.z > 286+3*n || math.Abs(p.x) < 3 {
+		return mediastinalFat
+	}
+	left := p.x < cx
+	q := p
+	q.z += 3 * wide
+	q.y += 3 * n
+	if left {
+		v := a.lungTree[0].inside(p)
+		if a.fiss[0].dist(q) > 0 {
+			if v {
+				return vesselLUL
+			}
+			return lungLUL
+		}
+		if v {
+			return vesselLLL
+		}
+		return lungLLL
+	}
+	v := a.lungTree[1].inside(p)
+	switch {
+	case a.fiss[1].dist(q) < 0:
+		if v {
+			return vesselRLL
+		}
+		return lungRLL
+	case a.fiss[2].dist(q) > 0:
+		if v {
+			return vesselRUL
+		}
+		return lungRUL
+	}
+	if v {
+		return vesselRML
+	}
+	return lungRML
+}
+
+// belly is the content of abdomen and pelvis.
+func (a *anatomy) belly(p vec, sec *section, dc, col, dz, n, wide float64) tissue {
+	// The upper organs follow the diaphragm.
+	q := p
+	q.z += a.breath * 0.75 * smoothstep(-190, 60, p.z)
+	q = q.add(vec{1.6 * n, -1.4 * wide, 1.5 * n})
+	wall := dc + 4
+
+	if t, ok := a.kidneys(q); ok {
+		return t
+	}
+	if a.gb.dist(q) < 0 {
+		return gallbladder
+	}
+	dSp := a.spleen.dist(q)
+	dSt, _ := a.stomach.distAt(q)
+	dK := math.Min(a.kidney[0].body.dist(q), a.kidney[1].body.dist(q))
+	if d := smax(smax(smax(dSp, wall, 8), dz+5, 8), 7-dK, 6); d < 0 && p.x < -20 {
+		// The stomach hollows the spleen's inner face.
+		if smax(d, 5-dSt*a.spleenIn, 8) < 0 {
+			return spleenTissue
+		}
+	}
+	if d := a.liverDist(q, wall, dz, dK); d < 0 {
+		if a.liverTr.inside(q) {
+			return liverVessel
+		}
+		return liverTissue
+	}
+	if d := smax(smax(dSt, wall, 6), dz+5, 6); d < 0 {
+		if d > -3.5-0.8*n {
+			return stomachWall
+		}
+		if q.y > a.gasY+0.5*wide {
+			return stomachGas
+		}
+		return stomachFluid
+	}
+	for i := range a.adrenal {
+		for _, t := range a.adrenal[i] {
+			if t.dist(q) < 0 {
+				return adrenalLeft + tissue(i) //nolint:gosec // 0 or 1
+			}
+		}
+	}
+	if a.pancr.dist(q)+2.2*n < 0 {
+		return pancreas
+	}
+	if d := a.duod.dist(q); d < 0 && wall < 0 {
+		if d < -4 && n > 0.9 {
+			return bowelGas
+		}
+		return duodenum
+	}
+	if p.z < -215 {
+		if a.bladder.dist(q) < 0 {
+			return bladder
+		}
+		if a.uterus.dist(q) < 0 {
+			return prostateUterus
+		}
+	}
+	// Psoas beside the spine, widening downwards.
+	if p.z < 10 && p.z > -260 {
+		f := smoothstep(10, -140, p.z)
+		g := smoothstep(-150, -260, p.z)
+		r := a.psoasR * (0.35 + 0.65*f) * (1 - 0.2*g)
+		c := vec{30 + 16*f + 28*g, sec.sy - 6 + 6*f + 55*g*g, 0}
+		if math.Hypot(math.Abs(p.x)-c.x, (p.y-c.y)*0.85)-r+n < 0 {
+			return psoas
+		}
+	}
+	if dc > -9 && p.y < sec.cav.back+30 && math.Abs(p.x) < 85 && p.z < 20 && p.z > -170 && math.Abs(p.x) > 30 {
+		return muscle // quadratus lumborum
+	}
+	if d, along := a.colon.distAt(q); d+2.5*math.Sin(along*150) < 0 && wall < 0 {
+		d += 2.5 * math.Sin(along*150)
+		switch {
+		case d > -2.5:
+			return colonWall
+		case p.y > 12-25*a.colonGas+0.6*18*wide:
+			return colonGas
+		}
+		return colonFaeces
+	}
+	if p.z < -55 && p.z > -235 {
+		if d := a.bowel.dist(q); d < 0 && wall < 0 {
+			if d < -3.5 {
+				if n > a.bowelGas+0.6 && p.y > 10 {
+					return bowelGas
+				}
+				if wide > 0 {
+					return bowelFluid
+				}
+			}
+			return smallBowel
+		}
+	}
+	if p.z < -296 && p.z > -320 && math.Abs(p.x) > 14 {
+		return muscle
+	}
+	if p.z < -225 && (dc > -10+4*n) { // side wall of the pelvis
+		return muscle
+	}
+	return visceralFat
+}
+
+func (a *anatomy) kidneys(q vec) (tissue, bool) {
+	for i := range a.kidney {
+		k := &a.kidney[i]
+		d := k.body.dist(q)
+		if d > 30 {
+			continue
+		}
+		if k.hasCyst && k.cyst.dist(q) < 0 {
+			return kidneyLeftCyst + tissue(i), true //nolint:gosec // 0 or 1
+		}
+		if d >= 0 {
+			continue
+		}
+		s := k.sinus.dist(q)
+		base := kidneyLeftCortex
+		if i == 1 {
+			base = kidneyRightCortex
+		}
+		switch {
+		case s < 0:
+			return renalSinus, true
+		case d > -6.5 || a.fine.at(q.mul(2.2)) > 0.9:
+			return base, true
+		}
+		return base + 1, true
+	}
+	return 0, false
+}
+
+// liverDist bounds the liver by the diaphragm, the wall and its lower and hind surfaces.
+func (a *anatomy) liverDist(q vec, wall, dz, dK float64) float64 {
+	l := &a.liver
+	d := smax(wall, dz+4, 10)
+	// Lower surface: from the right tip up to the left.
+	low := l.mid - l.slope*math.Max(0, q.x-5) - 0.28*math.Max(0, -q.x-10)*-1
+	low = math.Max(low, l.tip) - l.front*q.y*smoothstep(-30, 30, q.x)
+	if q.x < 10 {
+		low = l.mid + 0.32*(10-q.x) - l.front*0.5*q.y
+	}
+	d = smax(d, (low-q.z)*0.75, 16)
+	// Hind surface: free of the spine and of the stomach on the left.
+	hind := -60 + (62+l.depth)*smoothstep(75, 18, q.x) + 0.62*math.Max(0, 14-q.x)
+	d = smax(d, (hind-q.y)*0.8, 14)
+	d = smax(d, (l.left-q.x)*0.9, 16)
+	if q.x > 0 {
+		d = smax(d, 5-dK, 8)
+	}
+	return d
+}

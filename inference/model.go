@@ -1,0 +1,31 @@
+package inference
+
+import "context"
+
+// Model is a SAT-shaped model: an image is looked at once per window, and any
+// number of prompts is then decoded from what was seen. All tensors are float32
+// in C order; a window is (H,W,D) with D fastest, which are the axes (i,j,k) of
+// a RAS-oriented volume.
+//
+// A Model may be used by one goroutine at a time.
+type Model interface {
+	// Manifest describes the model. It must not be changed.
+	Manifest() *Manifest
+	// Encode turns prompts into query vectors of Manifest().EmbeddingWidth
+	// numbers each, in the prompts' order.
+	Encode(ctx context.Context, prompts []string, m Modality) ([][]float32, error)
+	// Features looks at one window of H*W*D normalised intensities, of the
+	// manifest's patch size. The caller closes what it gets.
+	Features(ctx context.Context, patch []float32) (Features, error)
+	// Decode gives N*H*W*D logits for N query vectors, the query slowest. The
+	// result is valid until the next call of Decode.
+	Decode(ctx context.Context, f Features, queries [][]float32) ([]float32, error)
+	// Close frees the model. It is an error to use it afterwards.
+	Close() error
+}
+
+// Features is what a model saw in one window. Only the model that made it can
+// read it.
+type Features interface {
+	Close() error
+}

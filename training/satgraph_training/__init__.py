@@ -1,0 +1,1 @@
+"""Training of SAT-shaped segmentation models: vision network, text encoder, phantom sampler, bundle export."""

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Trains the demo model on phantoms and keeps usable checkpoints all the time.
+
+The run is planned by wall-clock minutes, because the learning rate must reach
+zero when the time is up: --plan "8:64,32,64:20 6:64,64,64:60" trains 20 min at
+8 mm and then 60 min at 6 mm. It can be stopped at any time and goes on with
+--resume. Only phantoms are read.
+"""
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from satgraph_training import checkpoint
+from satgraph_training.classes import CLASSES, vocabulary_texts
+from satgraph_training.loss import mask_loss
+from satgraph_training.sampler import Pool
+from satgraph_training.text import TextConfig, TextEncoder, Tokenizer, build_vocab, write_tokenizer
+from satgraph_training.vision import Maskformer, VisionConfig
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One leg of the plan."""
+
+    spacing: float
+    patch: tuple[int, int, int]
+    minutes: float
+
+    @classmethod
+    def parse(cls, text: str) -> "Stage":
+        """Reads SPACING:H,W,D:MINUTES."""
+        spacing, patch, minutes = text.split(":")
+        return cls(float(spacing), tuple(int(n) for n in patch.split(",")), float(minutes))
+
+
+class Average:
+    """Exponential moving average of the weights of some modules."""
+
+    def __init__(self, modules: list[nn.Module], decay: float):
+        self.modules, self.decay, self.count = modules, decay, 0
+        self.states = [{k: v.detach().clone() for k, v in m.state_dict().items()} for m in modules]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Takes in the present weights."""
+        self.count += 1
+        d = min(self.decay, (1 + self.count) / (10 + self.count))
+        for m, s in zip(self.modules, self.states):
+            for k, v in m.state_dict().items():
+                if v.is_floating_point():
+                    s[k].lerp_(v, 1 - d)
+
+
+def wordings(rng: torch.Generator) -> list[str]:
+    """Returns one wording of every class: mostly the corpus' own."""
+    out = []
+    for name, others in CLASSES.items():
+        pick = int(torch.randint(len(others), (1,), generator=rng))
+        out.append(others[pick] if float(torch.rand(1, generator=rng)) < 0.3 else name)
+    return out
+
+
+def arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--pool", type=Path, nargs="+", required=True, help="folders of `satgraph phantom`")
+    p.add_argument("--out", type=Path, required=True, help="where state, checkpoints and the log are written")
+    p.add_argument("--plan", default="8:64,32,64:20 6:64,64,64:60", help="legs SPACING:H,W,D:MINUTES")
+    p.add_argument("--features", default="16,32,64,96,128,160")
+    p.add_argument("--encoder-convs", default="1,1,1,1,1,1")
+    p.add_argument("--decoder-convs", default="1,1,1,1,1")
+    p.add_argument("--lr", type=float, default=2e-3)
+    p.add_argument("--warmup", type=int, default=100, help="steps")
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--workers", type=int, default=1)
+    p.add_argument("--device", default="cpu")
+    p.add_argument("--amp", choices=["none", "bf16", "fp16"], default="none")
+    p.add_argument("--save-minutes", type=float, default=3)
+    p.add_argument("--ema", type=float, default=0.998)
+    p.add_argument("--resume", action="store_true")
+    return p.parse_args()
+
+
+def main() -> None:
+    """Trains."""
+    args = arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    device = torch.device(args.device)
+    ints = lambda s: tuple(int(n) for n in s.split(","))  # noqa: E731
+    config = VisionConfig(ints(args.features), ints(args.encoder_convs), ints(args.decoder_convs))
+    vocab = build_vocab(vocabulary_texts())
+    tokenizer = Tokenizer(vocab)
+    text_config = TextConfig(vocab=len(vocab), query_dim=config.query_dim, pooler=False)
+    vision, text = Maskformer(config).to(device), TextEncoder(text_config).to(device)
+    average = Average([vision, text], args.ema)
+    params = [p for m in (vision, text) for p in m.parameters()]
+    optimizer = torch.optim.AdamW(params, lr=args.lr, weight_decay=1e-4)
+    scaler = torch.amp.GradScaler(device.type, enabled=args.amp == "fp16")
+    amp = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(args.amp)
+
+    stages = [Stage.parse(s) for s in args.plan.split()]
+    total = 60 * sum(s.minutes for s in stages)
+    step, elapsed = 0, 0.0
+    state_file = args.out / "state.pt"
+    if args.resume and state_file.exists():
+        s = torch.load(state_file, map_location=device, weights_only=False)  # our own file
+        vision.load_state_dict(s["vision"])
+        text.load_state_dict(s["text"])
+        optimizer.load_state_dict(s["optimizer"])
+        average.states, average.count = s["ema"], s["ema_count"]
+        step, elapsed = s["step"], s["elapsed"]
+    rng = torch.Generator().manual_seed(args.seed + step)
+
+    log_file = (args.out / "log.csv").open("a", newline="")
+    log = csv.writer(log_file)
+    if step == 0:
+        log.writerow(["step", "minutes", "spacing", "lr", "loss", "step_seconds"])
+
+    def save(stage: Stage) -> None:
+        checkpoint.save_atomic(
+            state_file,
+            {
+                "vision": vision.state_dict(), "text": text.state_dict(), "optimizer": optimizer.state_dict(),
+                "ema": average.states, "ema_count": average.count, "step": step, "elapsed": elapsed,
+            },
+        )  # fmt: skip
+        checkpoint.save(args.out / "vision.pth", step, average.states[0])
+        checkpoint.save(args.out / "text_encoder.pth", step, average.states[1])
+        write_tokenizer(args.out / "biolord", vocab, text_config)
+        meta = {"spacing": [stage.spacing] * 3, "patch": list(stage.patch), "heads": config.heads, "step": step,
+                "minutes": round(elapsed / 60, 1), "classes": list(CLASSES)}  # fmt: skip
+        (args.out / "model.json").write_text(json.dumps(meta, indent=2) + "\n")
+
+    done = 0.0
+    for stage in stages:
+        done += 60 * stage.minutes
+        if elapsed >= done:
+            continue
+        pool = Pool(args.pool, stage.spacing, stage.patch, args.seed, step)
+        loader = iter(torch.utils.data.DataLoader(pool, batch_size=None, num_workers=args.workers, prefetch_factor=3))
+        last, saved, running, waited = time.monotonic(), elapsed, None, 0.0
+        for image, codes, member in loader:
+            waited += time.monotonic() - last
+            lr = args.lr * min(1.0, (step + 1) / args.warmup) * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, elapsed / total))) / 2)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            image, codes, member = image.to(device), codes.to(device), member.to(device)
+            target = member[:, codes.flatten().long()].view(-1, *codes.shape)
+            ids, mask = tokenizer.batch(wordings(rng))
+            context = torch.autocast(device.type, amp) if amp else contextlib.nullcontext()
+            with context:
+                queries = text(ids.to(device), mask.to(device), torch.zeros(len(ids), dtype=torch.long, device=device))
+                outputs = vision(image[None, None].expand(1, 3, -1, -1, -1).contiguous(), queries, deep=True)
+            loss = mask_loss(outputs[0][0], target)
+            report = float(loss.detach())
+            coarse = target[None]
+            for level, logits in enumerate(outputs[1:]):
+                coarse = F.avg_pool3d(coarse, 2)
+                loss = loss + 0.4 / 2**level * mask_loss(logits[0], coarse[0])
+            optimizer.zero_grad(set_to_none=True)
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimizer)
+            norm = nn.utils.clip_grad_norm_(params, 1.0)
+            if torch.isfinite(norm):
+                scaler.step(optimizer)
+            scaler.update()
+            average.update()
+            step += 1
+            running = report if running is None else 0.99 * running + 0.01 * report
+            now = time.monotonic()
+            elapsed, last, seconds = elapsed + now - last, now, now - last
+            if step % 50 == 0:
+                log.writerow([step, f"{elapsed / 60:.2f}", stage.spacing, f"{lr:.6f}", f"{running:.4f}", f"{seconds:.3f}"])
+                log_file.flush()
+                print(f"step {step} min {elapsed / 60:.1f}/{total / 60:.0f} {stage.spacing:g} mm lr {lr:.5f} "
+                      f"loss {running:.4f} {seconds:.2f} s/step wait {waited / 50:.3f}", flush=True)  # fmt: skip
+                waited = 0.0
+            if elapsed - saved > 60 * args.save_minutes:
+                save(stage)
+                saved = elapsed
+                last = time.monotonic()
+            if elapsed >= done:
+                break
+        del loader
+        save(stage)
+    print(f"done: {step} steps, {elapsed / 60:.1f} min", flush=True)
+
+
+if __name__ == "__main__":
+    main()

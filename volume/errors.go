@@ -1,0 +1,125 @@
+package volume
+
+import (
+	"errors"
+	"io/fs"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// What can be wrong with a file. Every error of this package that concerns a
+// file is a [*FileError] around one of these or around the system's own error.
+var (
+	// ErrNotNIfTI: the file is no NIfTI-1 or NIfTI-2 file.
+	ErrNotNIfTI = errors.New("not a NIfTI file")
+	// ErrTruncated: the file ends before its last voxel.
+	ErrTruncated = errors.New("file is truncated")
+	// ErrCorrupt: the compressed stream is damaged.
+	ErrCorrupt = errors.New("compressed data is damaged")
+	// ErrTooLarge: the header asks for more memory than allowed.
+	ErrTooLarge = errors.New("volume is too large")
+	// ErrUnsupported: a NIfTI file of a kind that is refused on purpose, such
+	// as colour or complex voxels.
+	ErrUnsupported = errors.New("unsupported kind of NIfTI file")
+	// ErrBadHeader: a header field has a value that no valid file can have.
+	ErrBadHeader = errors.New("malformed NIfTI header")
+	// ErrBadAffine: the header gives no usable voxel-to-world transform.
+	ErrBadAffine = errors.New("unusable affine")
+	// ErrNotVolume: a valid file that does not hold exactly one 3-D volume.
+	ErrNotVolume = errors.New("not a single 3-D volume")
+	// ErrNotLabels: voxels asked for as labels are not whole numbers from 0 to
+	// 65535.
+	ErrNotLabels = errors.New("not a label map")
+	// ErrRange: a voxel does not fit the data type it is to be stored as.
+	ErrRange = errors.New("value out of range of the data type")
+	// ErrShape: data, shape, grid or header do not belong together.
+	ErrShape = errors.New("shapes do not match")
+	// ErrFileName: a name from which the file format cannot be told.
+	ErrFileName = errors.New("file name must end in .nii or .nii.gz")
+)
+
+// FileError says in one line which file could not be read or written, what is
+// wrong and what to do about it. errors.Is sees through it.
+type FileError struct {
+	// Path is the file as the caller named it; for a .hdr/.img pair, the half
+	// that is at fault.
+	Path string
+	// Op is "read" or "write".
+	Op string
+	// Hint says what to do; it may be empty.
+	Hint string
+	// Err is what went wrong.
+	Err error
+}
+
+// Error gives the message as one line.
+func (e *FileError) Error() string {
+	msg := e.Op + " " + printable(e.Path) + ": " + e.Err.Error()
+	if e.Hint != "" {
+		msg += "; " + e.Hint
+	}
+	return strings.ReplaceAll(msg, "\n", " ")
+}
+
+// Unwrap returns the cause.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// printable quotes a path that would break the line or the terminal.
+func printable(path string) string {
+	for _, r := range path {
+		if !strconv.IsPrint(r) {
+			return strconv.Quote(path)
+		}
+	}
+	return path
+}
+
+// fileError wraps err, unless it already is a *FileError, with the file, the
+// operation and the fitting hint.
+func fileError(op, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var fe *FileError
+	if errors.As(err, &fe) {
+		return err
+	}
+	// os errors repeat operation and path; keep the cause alone.
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return &FileError{Path: path, Op: op, Hint: hint(op, err), Err: err}
+}
+
+// hint is the advice that goes with each kind of error.
+func hint(op string, err error) string {
+	for _, h := range [...]struct {
+		is   error
+		hint string
+	}{
+		{fs.ErrNotExist, "check the path"},
+		{fs.ErrPermission, "check the permissions"},
+		{syscall.ENOSPC, "free some space or choose another folder"},
+		{syscall.EROFS, "choose a folder that can be written to"},
+		{ErrNotNIfTI, "give a .nii, .nii.gz or .hdr/.img file; DICOM must be converted first"},
+		{ErrTruncated, "copy or download the file again"},
+		{ErrCorrupt, "copy or download the file again"},
+		{ErrTooLarge, "raise the size limit if the file is genuine"},
+		{ErrBadHeader, "write the file again with the tool that made it"},
+		{ErrBadAffine, "repair the sform or qform, for instance with nibabel"},
+		{ErrNotVolume, "give one 3-D volume; split a series first"},
+		{ErrNotLabels, "give a file of whole numbers from 0 to 65535"},
+		{ErrRange, "choose a wider data type"},
+		{ErrFileName, "name the file .nii or .nii.gz"},
+	} {
+		if errors.Is(err, h.is) {
+			if op == "write" && h.is == fs.ErrNotExist {
+				return "make the folder first"
+			}
+			return h.hint
+		}
+	}
+	return ""
+}
