@@ -40,24 +40,39 @@ type Match struct {
 	Scope    Scope // of the synonym that matched
 }
 
-// same says whether two matches are equally good.
-func (m Match) same(o Match) bool { return m.How == o.How && m.Verbatim == o.Verbatim }
+// rank orders matches; smaller is better. A synonym spelt as asked goes before a
+// name that only Normalize makes equal, so "basal ganglia" finds the collection
+// so called and not a basal ganglion.
+func (m Match) rank() int {
+	switch {
+	case m.How == ByID:
+		return 0
+	case m.How == ByOtherSynonym && m.Verbatim:
+		return 5
+	case m.How == ByOtherSynonym:
+		return 6
+	case m.Verbatim:
+		return int(m.How) // 1, 2
+	default:
+		return int(m.How) + 2 // 3, 4
+	}
+}
 
 // Best returns the matches that are as good as the first one: one for a clear
 // answer, several when the text is ambiguous, none for an unknown text.
 func Best(matches []Match) []Match {
 	n := 0
-	for n < len(matches) && matches[n].same(matches[0]) {
+	for n < len(matches) && matches[n].rank() == matches[0].rank() {
 		n++
 	}
 	return matches[:n]
 }
 
 // Lookup returns the terms that text names: by id, by name or by a synonym,
-// compared as Normalize says. Best match first: id, then name, exact synonym,
-// other synonym; among those verbatim spelling first; then by id. Each term
-// appears once, by its best match. Best tells a clear answer from an ambiguous
-// one; nil means that no term is so called.
+// compared as Normalize says. Best match first: id; name, then exact synonym, as
+// spelt; name, then exact synonym, normalised; other synonyms as spelt, then
+// normalised; equals by id. Each term appears once, by its best match. Best
+// tells a clear answer from an ambiguous one; nil means no term is so called.
 func (t *Tree) Lookup(text string) []Match {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -82,17 +97,10 @@ func (t *Tree) Lookup(text string) []Match {
 		out = append(out, m)
 	}
 	slices.SortStableFunc(out, func(a, b Match) int {
-		switch {
-		case a.How != b.How:
-			return int(a.How) - int(b.How)
-		case a.Verbatim != b.Verbatim:
-			if a.Verbatim {
-				return -1
-			}
-			return 1
-		default:
-			return strings.Compare(a.ID, b.ID)
+		if a.rank() != b.rank() {
+			return a.rank() - b.rank()
 		}
+		return strings.Compare(a.ID, b.ID)
 	})
 	seen := make(map[string]bool, len(out))
 	return slices.DeleteFunc(out, func(m Match) bool {
@@ -166,13 +174,7 @@ func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
-// nameIndex finds terms by normalised name: keys sorted, with the postings of
-// key i at post[start[i]:start[i+1]].
-type nameIndex struct {
-	posts map[string][]posting
-}
-
-// posting is one text of one term: its name (text -1) or a synonym.
+// posting is one text of one term: its name (synonym -1) or a synonym.
 type posting struct {
 	term    int32
 	synonym int32
@@ -203,28 +205,58 @@ func (p posting) how(t *Term) How {
 	}
 }
 
-func (n *nameIndex) find(key string) []posting { return n.posts[key] }
+// nameIndex finds terms by normalised name or synonym: texts holds every name
+// and synonym, by term, name first; same[i] is the next text with the key of
+// text i, or -1; first is the first text of a key.
+type nameIndex struct {
+	texts []posting
+	keys  []string
+	same  []int32
+	first map[string]int32
+}
+
+// find returns the texts with the normalised form key, by term.
+func (n *nameIndex) find(key string) []posting {
+	i, ok := n.first[key]
+	if !ok {
+		return nil
+	}
+	var found []posting
+	for ; i >= 0; i = n.same[i] {
+		found = append(found, n.texts[i])
+	}
+	return found
+}
 
 func (t *Tree) nameIndex() *nameIndex {
 	t.namesOnce.Do(func() {
-		n := &nameIndex{posts: make(map[string][]posting, 3*len(t.terms))}
-		t.eachText(func(p posting, text string) {
-			if key := Normalize(text); key != "" {
-				n.posts[key] = append(n.posts[key], p)
+		count := len(t.terms)
+		for i := range t.terms {
+			count += len(t.terms[i].Synonyms)
+		}
+		n := &nameIndex{
+			texts: make([]posting, 0, count), keys: make([]string, 0, count),
+			same: make([]int32, count), first: make(map[string]int32, count),
+		}
+		var norm normalizer
+		for i := range t.terms {
+			term := &t.terms[i]
+			for j := -1; j < len(term.Synonyms); j++ {
+				p := posting{int32(i), int32(j)} //nolint:gosec // bounded by NewTree
+				n.texts = append(n.texts, p)
+				n.keys = append(n.keys, norm.key(p.text(term)))
 			}
-		})
+		}
+		for i := count - 1; i >= 0; i-- { // backwards, so that lists run by term
+			n.same[i] = -1
+			if key := n.keys[i]; key != "" {
+				if next, ok := n.first[key]; ok {
+					n.same[i] = next
+				}
+				n.first[key] = int32(i) //nolint:gosec // texts fit memory long before
+			}
+		}
 		t.names = n
 	})
 	return t.names
-}
-
-// eachText calls f for every name and synonym, by term id, name first.
-func (t *Tree) eachText(f func(p posting, text string)) {
-	for i := range t.terms {
-		term := &t.terms[i]
-		f(posting{int32(i), -1}, term.Name) //nolint:gosec // bounded by NewTree
-		for j := range term.Synonyms {
-			f(posting{int32(i), int32(j)}, term.Synonyms[j].Text) //nolint:gosec // a term has few synonyms
-		}
-	}
 }

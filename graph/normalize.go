@@ -19,12 +19,14 @@ import (
 //
 // The result is a key, not a text to show: "pancreas" becomes "pancrea".
 func Normalize(text string) string {
-	words := appendWords(nil, text)
-	for i, w := range words {
-		words[i] = foldWord(w)
-	}
-	words = sideFirst(invertOf(words))
-	return strings.Join(words, " ")
+	var n normalizer
+	return n.key(text)
+}
+
+// normalizer normalises many texts with little garbage.
+type normalizer struct {
+	words, inverted []string
+	key_            []byte
 }
 
 // verbatimKey folds case and outer space only.

@@ -57,13 +57,7 @@ func (t *Tree) Search(text string, limit int) []Hit {
 
 // lookupScore ranks whole-text matches above everything that Search finds by
 // words: 1 for the id, then steps down by how it matched.
-func lookupScore(m Match) float64 {
-	s := 1 - 0.05*float64(m.How)
-	if !m.Verbatim {
-		s -= 0.02
-	}
-	return s
-}
+func lookupScore(m Match) float64 { return 1 - 0.03*float64(m.rank()) }
 
 // score of a hit by words, below 0.8: the share of the text's words that the
 // query covers, with words only begun counting in part, less for synonyms.
@@ -103,30 +97,56 @@ type wordIndex struct {
 
 func (t *Tree) wordIndex() *wordIndex {
 	t.wordsOnce.Do(func() {
-		x := &wordIndex{}
-		at := map[string][]int32{}
-		t.eachText(func(p posting, text string) {
-			n := int32(len(x.texts)) //nolint:gosec // texts fit memory long before
-			x.texts = append(x.texts, p)
-			for _, w := range strings.Fields(Normalize(text)) {
-				if l := at[w]; len(l) == 0 || l[len(l)-1] != n {
-					at[w] = append(l, n)
+		n := t.nameIndex()
+		x := &wordIndex{texts: n.texts}
+		number := map[string]int32{}
+		var words, texts []int32 // pairs of word and text, by text
+		for i, key := range n.keys {
+			for word := range strings.FieldsSeq(key) {
+				w, ok := number[word]
+				if !ok {
+					w = int32(len(x.words)) //nolint:gosec // words fit memory long before
+					number[word] = w
+					x.words = append(x.words, word)
 				}
+				words = append(words, w)
+				texts = append(texts, int32(i)) //nolint:gosec // as above
 			}
-		})
-		x.words = make([]string, 0, len(at))
-		for w := range at {
-			x.words = append(x.words, w)
 		}
-		slices.Sort(x.words)
-		x.start = make([]int32, 1, len(x.words)+1)
-		for _, w := range x.words {
-			x.posts = append(x.posts, at[w]...)
-			x.start = append(x.start, int32(len(x.posts))) //nolint:gosec // as above
+		x.sortWords(words)
+		x.posts = make([]int32, len(words))
+		next := slices.Clone(x.start)
+		for k, w := range words {
+			x.posts[next[w]] = texts[k]
+			next[w]++
 		}
 		t.words = x
 	})
 	return t.words
+}
+
+// sortWords sorts the words, renumbers the uses to match and counts them.
+func (x *wordIndex) sortWords(uses []int32) {
+	order := make([]int32, len(x.words))
+	for i := range order {
+		order[i] = int32(i) //nolint:gosec // words fit memory long before
+	}
+	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(x.words[a], x.words[b]) })
+	sorted := make([]string, len(order))
+	place := make([]int32, len(order))
+	for i, w := range order {
+		sorted[i] = x.words[w]
+		place[w] = int32(i) //nolint:gosec // as above
+	}
+	x.words = sorted
+	x.start = make([]int32, len(order)+1)
+	for k, w := range uses {
+		uses[k] = place[w]
+		x.start[place[w]+1]++
+	}
+	for i := range order {
+		x.start[i+1] += x.start[i]
+	}
 }
 
 // find returns the texts that hold every query word as a word or its start.

@@ -59,18 +59,18 @@ const (
 	LocatedIn RelationType = "located_in"
 )
 
-// RelationTypes lists every relation type, in the order Stats and the indexes
-// use.
-func RelationTypes() []RelationType { return []RelationType{IsA, PartOf, LocatedIn} }
+// RelationTypes lists every relation type in alphabetical order, which is the
+// order of relations between the same two terms.
+func RelationTypes() []RelationType { return []RelationType{IsA, LocatedIn, PartOf} }
 
 // code is the position of a type in RelationTypes, or -1.
 func (r RelationType) code() int {
 	switch r {
 	case IsA:
 		return 0
-	case PartOf:
-		return 1
 	case LocatedIn:
+		return 1
+	case PartOf:
 		return 2
 	default:
 		return -1

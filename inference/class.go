@@ -9,11 +9,13 @@ type Class struct {
 	Prompt   string   // the text given to the text encoder; Name when empty
 	Modality Modality // never empty
 	TermID   string   // the term that the class is anchored on
-	// Predicate is how the class relates to the term: "exact" (also the SKOS
-	// spellings and the empty string), or anything else when the class is only
-	// close to, broader or narrower than the term. Only exact classes answer
-	// for their term.
+	// Predicate is how the class relates to the term: "exact" (also the empty
+	// text and the SKOS spelling), "close" (drawn nearly so), or anything else
+	// when the term is broader or narrower than the class. Exact and close
+	// classes answer for their term, close ones only where there is no exact
+	// one.
 	Predicate string
+	Note      string // why the class is not exact, for the reader
 }
 
 func (c Class) prompt() string {
@@ -23,14 +25,25 @@ func (c Class) prompt() string {
 	return c.Name
 }
 
-func (c Class) exact() bool {
-	switch p := strings.ToLower(c.Predicate); p {
-	case "", "exact", "exactmatch", "skos:exactmatch":
-		return true
+// fit ranks the predicate: exact before close before the rest.
+func (c Class) fit() fit {
+	switch p := strings.ToLower(strings.TrimPrefix(c.Predicate, "skos:")); p {
+	case "", "exact", "exactmatch":
+		return exact
+	case "close", "closematch":
+		return near
 	default:
-		return false
+		return loose
 	}
 }
+
+type fit int
+
+const (
+	exact fit = iota
+	near
+	loose
+)
 
 // key is how class names are compared: the corpus folds case.
 func key(name string) string {

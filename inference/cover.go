@@ -25,6 +25,8 @@ type covered struct {
 	own     bool     // by a class of its own
 	classes []string // names, in order; empty when not covered at all
 	missing []string // names of what is left out
+	note    string   // of a class that is only close
+	only    []string // classes of its only covered part, which do not cover it
 	have    int      // parts covered, wholly or partly
 	of      int      // parts looked at
 }
@@ -48,6 +50,12 @@ func (c *cover) plan(id string, m Modality) TermPlan {
 		t.Classes = union(own)
 		if m == "" && len(own) < len(modalities) {
 			t.Reason = "in " + sayModalities(keysOf(own))
+		}
+		for _, x := range keysOf(own) {
+			if own[x].note != "" {
+				t.Reason = join(t.Reason, own[x].note)
+				break
+			}
 		}
 	case len(composed) > 0:
 		t.Status = Composable
@@ -77,8 +85,9 @@ func (c *cover) split(id string, asked []Modality) (own, composed map[Modality]*
 
 // of says how a term is covered in one modality: by a class of its own; else by
 // its left and right; else, where it is a class of things, by its kinds, if at
-// least half of them are covered; else by its parts. Findings are covered only
-// by classes of their own.
+// least half of them are covered; else by its parts, if at least two of several
+// are covered (a humerus is no upper limb). Findings are covered only by
+// classes of their own.
 func (c *cover) of(id string, m Modality) *covered {
 	k := coverKey{id, m}
 	if v, ok := c.memo[k]; ok {
@@ -92,10 +101,14 @@ func (c *cover) of(id string, m Modality) *covered {
 func (c *cover) find(id string, m Modality) *covered {
 	r := c.r
 	v := &covered{}
-	for _, class := range r.byTerm[id] {
-		if class.Modality == m {
-			v.own = true
-			v.classes = append(v.classes, class.Name)
+	for _, class := range r.answering(id, m) {
+		v.own = true
+		v.classes = append(v.classes, class.Name)
+		if class.fit() == near {
+			v.note = fmt.Sprintf("by the class %q, which is drawn nearly so", class.Name)
+			if class.Note != "" {
+				v.note += ": " + class.Note
+			}
 		}
 	}
 	if v.own || r.isFinding(id) {
@@ -112,7 +125,11 @@ func (c *cover) find(id string, m Modality) *covered {
 	if v = c.join(kinds, m); v.have > 0 && 2*v.have >= v.of {
 		return v
 	}
-	return c.join(slices.DeleteFunc(r.tree.Children(id, graph.PartOf), r.isFinding), m)
+	v = c.join(slices.DeleteFunc(r.tree.Children(id, graph.PartOf), r.isFinding), m)
+	if v.have == 1 && v.of > 1 {
+		return &covered{have: 1, of: v.of, only: v.classes}
+	}
+	return v
 }
 
 // join is the union of what covers some terms.
@@ -145,6 +162,9 @@ func appendNew(list []string, more ...string) []string {
 
 // why says why a term cannot be segmented.
 func (c *cover) why(id string, m Modality) string {
+	if c.r.isFinding(id) {
+		return c.whyFinding(id, m)
+	}
 	own, composed := c.split(id, modalities)
 	switch {
 	case len(own) > 0:
@@ -152,12 +172,12 @@ func (c *cover) why(id string, m Modality) string {
 	case len(composed) > 0:
 		return "only in " + sayModalities(keysOf(composed)) + ", from " + plural(len(union(composed)), "class", "classes")
 	}
-	if c.r.isFinding(id) {
-		return c.whyFinding(id, m)
+	if v := c.of(id, m); len(v.only) > 0 {
+		return fmt.Sprintf("no class for it, and only one of its %d parts has one (%s)", v.of, abridge(v.only))
 	}
-	for _, class := range c.r.near[id] {
+	for _, class := range c.r.byTerm[id] {
 		if m == "" || class.Modality == m {
-			return fmt.Sprintf("no class of exactly this; near it lies %q (%s)", class.Name, predicate(class))
+			return fmt.Sprintf("no class of exactly this; near it lies %q (%s)", class.Name, class.Predicate)
 		}
 	}
 	if up, ok := c.nearestAbove(id, m); ok {
@@ -166,20 +186,29 @@ func (c *cover) why(id string, m Modality) string {
 	return "no class for it"
 }
 
-// whyFinding names the findings of that kind that can be asked for.
+// whyFinding names the findings of that kind, or in that place, that can be
+// asked for.
 func (c *cover) whyFinding(id string, m Modality) string {
 	var named []string
 	for _, d := range c.r.inOrder(c.r.tree.Descendants(id, graph.IsA)) {
-		for _, class := range c.r.byTerm[d] {
-			if m == "" || class.Modality == m {
-				named = appendNew(named, class.Name)
-			}
+		for _, class := range c.r.answering(d, m) {
+			named = appendNew(named, class.Name)
 		}
 	}
-	if len(named) == 0 {
-		return "no class for this finding"
+	why := "no class for this finding"
+	if own := c.r.answering(id, ""); len(own) > 0 {
+		var in []Modality
+		for _, class := range own {
+			if !slices.Contains(in, class.Modality) {
+				in = append(in, class.Modality)
+			}
+		}
+		why = "only in " + sayModalities(in)
 	}
-	return "a finding needs its name: " + strings.Join(named, ", ")
+	if len(named) > 0 {
+		why += "; a finding needs its name: " + strings.Join(named, ", ")
+	}
+	return why
 }
 
 // nearestAbove finds the first term above that has a class.
@@ -197,19 +226,13 @@ func (c *cover) nearestAbove(id string, m Modality) (string, bool) {
 			}
 		}
 		for _, up := range c.r.inOrder(next) {
-			for _, class := range c.r.byTerm[up] {
-				if m == "" || class.Modality == m {
-					return c.r.blank(up).Name, true
-				}
+			if len(c.r.answering(up, m)) > 0 {
+				return c.r.blank(up).Name, true
 			}
 		}
 		level = next
 	}
 	return "", false
-}
-
-func predicate(c Class) string {
-	return strings.TrimPrefix(c.Predicate, "skos:")
 }
 
 func keysOf(by map[Modality]*covered) []Modality {

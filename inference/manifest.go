@@ -26,16 +26,19 @@ const (
 
 // Manifest is a bundle's manifest.json. Unknown fields are tolerated.
 type Manifest struct {
-	Name           string            `json:"name"`
-	Version        string            `json:"version"`
-	Demo           bool              `json:"demo"`
-	Notice         string            `json:"notice"`
-	Spacing        [3]float64        `json:"spacing"` // mm, axes R, A, S
-	Patch          [3]int            `json:"patch"`   // voxels, axes R, A, S; multiples of 32
-	Modalities     []Modality        `json:"modalities"`
-	Prompts        []Prompt          `json:"prompts"`
-	EmbeddingWidth int               `json:"embedding_width"`
-	Files          map[string]string `json:"files"` // name -> sha256, hex
+	Name           string     `json:"name"`
+	Version        string     `json:"version"`
+	Demo           bool       `json:"demo"`
+	Notice         string     `json:"notice"`
+	Spacing        [3]float64 `json:"spacing"` // mm, axes R, A, S
+	Patch          [3]int     `json:"patch"`   // voxels, axes R, A, S; multiples of 32
+	Modalities     []Modality `json:"modalities"`
+	Prompts        []Prompt   `json:"prompts"`
+	EmbeddingWidth int        `json:"embedding_width"`
+	// Pair names the vision network and text encoder that were trained
+	// together; every network of the bundle must say the same. May be empty.
+	Pair  string            `json:"pair,omitempty"`
+	Files map[string]string `json:"files"` // name -> sha256, hex
 }
 
 // Prompt is one class that a model was trained on.

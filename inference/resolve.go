@@ -11,8 +11,7 @@ import (
 // Resolver turns questions into plans. It is safe for concurrent use.
 type Resolver struct {
 	tree   *graph.Tree
-	byTerm map[string][]Class // exact classes of a term, by modality then name
-	near   map[string][]Class // other classes anchored on a term
+	byTerm map[string][]Class // by modality, then fit, then name
 	byName map[string][]Class // by key(Name)
 }
 
@@ -22,7 +21,6 @@ func NewResolver(tree *graph.Tree, classes []Class) *Resolver {
 	r := &Resolver{
 		tree:   tree,
 		byTerm: map[string][]Class{},
-		near:   map[string][]Class{},
 		byName: map[string][]Class{},
 	}
 	for _, c := range classes {
@@ -30,16 +28,15 @@ func NewResolver(tree *graph.Tree, classes []Class) *Resolver {
 			continue
 		}
 		r.byName[key(c.Name)] = append(r.byName[key(c.Name)], c)
-		if c.exact() {
-			r.byTerm[c.TermID] = append(r.byTerm[c.TermID], c)
-		} else {
-			r.near[c.TermID] = append(r.near[c.TermID], c)
-		}
+		r.byTerm[c.TermID] = append(r.byTerm[c.TermID], c)
 	}
-	for _, index := range []map[string][]Class{r.byTerm, r.near, r.byName} {
+	for _, index := range []map[string][]Class{r.byTerm, r.byName} {
 		for _, list := range index {
 			slices.SortFunc(list, func(a, b Class) int {
 				if d := a.Modality.rank() - b.Modality.rank(); d != 0 {
+					return d
+				}
+				if d := int(a.fit()) - int(b.fit()); d != 0 {
 					return d
 				}
 				return strings.Compare(a.Name, b.Name)
@@ -154,16 +151,32 @@ func (r *Resolver) known(text string) bool {
 	return len(ids) > 0
 }
 
+// answering are the classes that stand for a term in a modality (in any, when m
+// is empty): the exact ones, else the close ones.
+func (r *Resolver) answering(id string, m Modality) []Class {
+	var out []Class
+	for _, c := range r.byTerm[id] {
+		if m != "" && c.Modality != m || c.fit() == loose {
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].Modality == c.Modality && out[n-1].fit() != c.fit() {
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
 // find gives the ids of the terms that a text may mean: one for a clear answer.
 // The note says how a text was read that is neither name nor exact synonym.
 func (r *Resolver) find(text string) (ids []string, note string) {
 	matches := r.tree.Lookup(text)
 	if len(matches) > 0 && matches[0].How <= graph.ByName {
-		return ids0(graph.Best(matches)), ""
+		return matchIDs(graph.Best(matches)), ""
 	}
 	// The corpus's own names come before synonyms: they are what was trained.
 	for _, c := range r.byName[key(text)] {
-		if c.exact() && !slices.Contains(ids, c.TermID) {
+		if c.fit() != loose && !slices.Contains(ids, c.TermID) {
 			ids = append(ids, c.TermID)
 		}
 	}
@@ -171,17 +184,41 @@ func (r *Resolver) find(text string) (ids []string, note string) {
 		return ids, ""
 	}
 	best := graph.Best(matches)
-	if len(best) == 1 && best[0].How == graph.ByOtherSynonym {
-		term, _ := r.tree.Term(best[0].ID)
-		note = fmt.Sprintf("%q is read as %s, of which it is a %s synonym", text, term.Name, strings.ToLower(string(best[0].Scope)))
+	switch {
+	case len(best) == 0:
+		return ids, ""
+	case best[0].How == graph.ByOtherSynonym:
+		return r.findLoose(text, best)
+	default:
+		return matchIDs(best), ""
 	}
-	if len(best) > 0 {
-		return ids0(best), note
+}
+
+// findLoose reads a text that is only a broad, narrow or related synonym. A
+// broad one ("ventricle" of the heart's) may mean other terms of that kind as
+// well: those that have a class and whose name ends in the text.
+func (r *Resolver) findLoose(text string, best []graph.Match) (ids []string, note string) {
+	const look = 50
+	ids = matchIDs(best)
+	broad := slices.ContainsFunc(best, func(m graph.Match) bool { return m.Scope == graph.ScopeBroad })
+	if broad {
+		tail := " " + graph.Normalize(text)
+		for _, h := range r.tree.Search(text, look) {
+			term, _ := r.tree.Term(h.ID)
+			if term.Laterality == graph.Unsided && len(r.answering(h.ID, "")) > 0 &&
+				strings.HasSuffix(graph.Normalize(term.Name), tail) && !slices.Contains(ids, h.ID) {
+				ids = append(ids, h.ID)
+			}
+		}
+	}
+	if len(ids) == 1 {
+		term, _ := r.tree.Term(ids[0])
+		note = fmt.Sprintf("%q is read as %s, of which it is a %s synonym", text, term.Name, strings.ToLower(string(best[0].Scope)))
 	}
 	return ids, note
 }
 
-func ids0(matches []graph.Match) []string {
+func matchIDs(matches []graph.Match) []string {
 	ids := make([]string, len(matches))
 	for i, m := range matches {
 		ids[i] = m.ID
@@ -197,8 +234,8 @@ func (r *Resolver) blank(id string) TermPlan {
 func (r *Resolver) unknown(text string) TermPlan {
 	const most = 5
 	t := TermPlan{Name: text, Status: Unknown, Classes: []string{}, Missing: []string{}}
-	for _, h := range r.suggest(text, most) {
-		term, _ := r.tree.Term(h)
+	for _, id := range r.suggest(text, most) {
+		term, _ := r.tree.Term(id)
 		t.Candidates = append(t.Candidates, Candidate{term.ID, term.Name})
 	}
 	t.Reason = "no term of the tree has this name"
@@ -206,39 +243,6 @@ func (r *Resolver) unknown(text string) TermPlan {
 		t.Reason += "; near: " + names(t.Candidates)
 	}
 	return t
-}
-
-// suggest looks for terms near a text: by all its words, then by fewer and
-// fewer of them, then by their beginnings (for slips of the pen).
-func (r *Resolver) suggest(text string, most int) []string {
-	words := strings.Fields(text)
-	var tries []string
-	if len(words) > 0 {
-		tries = append(tries, text)
-	}
-	if len(words) > 1 {
-		for i := range words {
-			tries = append(tries, strings.Join(slices.Concat(words[:i:i], words[i+1:]), " "))
-		}
-	}
-	for _, w := range words {
-		for n := len(w) - 1; n >= max(3, len(w)-3); n-- {
-			tries = append(tries, w[:n])
-		}
-	}
-	const maxTries = 24
-	var out []string
-	for _, try := range tries[:min(len(tries), maxTries)] {
-		for _, h := range r.tree.Search(try, most) {
-			if !slices.Contains(out, h.ID) {
-				out = append(out, h.ID)
-			}
-		}
-		if len(out) >= most {
-			return out[:most]
-		}
-	}
-	return out
 }
 
 func (r *Resolver) ambiguous(text string, ids []string) TermPlan {
@@ -294,16 +298,17 @@ func (r *Resolver) below(id string, sel selector) []string {
 	return r.inOrder(ids)
 }
 
-// sides lists the left and right kinds of a term: left and right ventricle of
-// "cardiac ventricle", the five lobes of "lobe of lung".
+// sides lists the left and right of a term (the ventricles of "cardiac
+// ventricle"), and whatever sided kinds of it have a class (the five lobes of
+// "lobe of lung").
 func (r *Resolver) sides(id string) []string {
-	term, _ := r.tree.Term(id)
-	if term.Laterality != graph.Unsided {
-		return nil
-	}
 	var out []string
 	for _, d := range r.tree.Descendants(id, graph.IsA) {
-		if t, _ := r.tree.Term(d); t.Laterality != graph.Unsided {
+		if t, _ := r.tree.Term(d); t.Laterality == graph.Unsided {
+			continue
+		}
+		base, ok := r.tree.Base(d)
+		if ok && base == id || len(r.answering(d, "")) > 0 {
 			out = append(out, d)
 		}
 	}

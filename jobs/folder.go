@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"satgraph/inference"
@@ -98,12 +99,21 @@ func (f folder) ids() ([]string, error) {
 	return ids, nil
 }
 
-// maskName names a structure's mask so that a person knows it again:
-// "left-atrium_UBERON-0002079.nii.gz".
-func maskName(s *inference.StructureResult) string {
+// maskName names a structure's mask so that a person knows it again,
+// "left-atrium_UBERON-0002079.nii.gz", and differently from those taken.
+func maskName(s *inference.StructureResult, taken map[string]bool) string {
 	const longest = 80
 	name := safeName(s.Term)
-	return name[:min(len(name), longest)] + "_" + safeName(s.TermID) + ".nii.gz"
+	name = name[:min(len(name), longest)]
+	if s.TermID != "" {
+		name += "_" + safeName(s.TermID)
+	}
+	unique := name
+	for n := 2; taken[unique]; n++ {
+		unique = name + "_" + strconv.Itoa(n)
+	}
+	taken[unique] = true
+	return unique + ".nii.gz"
 }
 
 func safeName(s string) string {

@@ -42,7 +42,8 @@ type Config struct {
 	// MaxImageBytes bounds the decoded voxels of a scan; 0 is the default of
 	// package volume.
 	MaxImageBytes int64
-	// Run options: threads and memory are taken from here.
+	// Run gives the threads and the memory of a run; sink and progress are the
+	// runner's own.
 	Run inference.Options
 	// Log takes what the caller cannot be told; nil discards it.
 	Log *slog.Logger
@@ -327,8 +328,9 @@ func (r *Runner) run(ctx context.Context, e *entry) (report *inference.Report, e
 		return nil, err
 	}
 	o := r.config.Run
+	taken := make(map[string]bool)
 	o.Sink = func(s *inference.StructureResult) error {
-		s.File = maskName(s)
+		s.File = maskName(s, taken)
 		if err := volume.WriteMask(filepath.Join(r.dir.of(e.job.ID), s.File), s.Mask, im.Header); err != nil {
 			return err
 		}
@@ -391,8 +393,9 @@ func (r *Runner) settle(e *entry, report *inference.Report, err, cause error) {
 		e.job.Progress = 1
 		r.finish(e, outcome(e.job.Structures))
 	case e.cancelled:
-		r.stopped(&e.job, "the job was cancelled")
 		r.finish(e, Cancelled)
+	case errors.Is(err, inference.ErrNothingSegmentable):
+		r.finish(e, Refused)
 	default:
 		if errors.Is(cause, ErrInterrupted) {
 			err = ErrInterrupted

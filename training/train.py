@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.nn import functional as F
 
@@ -83,7 +84,8 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--lr", type=float, default=2e-3)
     p.add_argument("--warmup", type=int, default=100, help="steps")
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--threads", type=int, default=2, help="of each process")
+    p.add_argument("--processes", type=int, default=1, help="each works on its own sample; the gradients are averaged (CPU)")
     p.add_argument("--workers", type=int, default=1)
     p.add_argument("--device", default="cpu")
     p.add_argument("--amp", choices=["none", "bf16", "fp16"], default="none")
@@ -93,10 +95,32 @@ def arguments() -> argparse.Namespace:
     return p.parse_args()
 
 
-def main() -> None:
-    """Trains."""
-    args = arguments()
-    args.out.mkdir(parents=True, exist_ok=True)
+class Group:
+    """The processes that train together; one process needs no group."""
+
+    def __init__(self, rank: int, size: int, folder: Path):
+        self.rank, self.size = rank, size
+        if size > 1:
+            dist.init_process_group("gloo", init_method=f"file://{folder.resolve()}/.rendezvous", rank=rank, world_size=size)
+
+    def average(self, params: list[nn.Parameter], clock: float) -> float:
+        """Averages the gradients over the processes and returns the first process' clock."""
+        if self.size == 1:
+            return clock
+        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in params])
+        flat = torch.cat([flat, torch.tensor([clock * self.size if self.rank == 0 else 0.0])]) / self.size
+        dist.all_reduce(flat)
+        at = 0
+        for p in params:
+            if p.grad is not None:
+                p.grad.copy_(flat[at : at + p.numel()].view_as(p))
+            at += p.numel()
+        return float(flat[-1])
+
+
+def train(rank: int, args: argparse.Namespace) -> None:
+    """Trains, as one of args.processes processes; the first one keeps the log and the checkpoints."""
+    group = Group(rank, args.processes, args.out)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     device = torch.device(args.device)
@@ -123,7 +147,7 @@ def main() -> None:
         optimizer.load_state_dict(s["optimizer"])
         average.states, average.count = s["ema"], s["ema_count"]
         step, elapsed = s["step"], s["elapsed"]
-    rng = torch.Generator().manual_seed(args.seed + step)
+    rng = torch.Generator().manual_seed(args.seed + step + 1_000_003 * rank)
 
     log_file = (args.out / "log.csv").open("a", newline="")
     log = csv.writer(log_file)
@@ -150,14 +174,13 @@ def main() -> None:
         done += 60 * stage.minutes
         if elapsed >= done:
             continue
-        pool = Pool(args.pool, stage.spacing, stage.patch, args.seed, step)
+        pool = Pool(args.pool, stage.spacing, stage.patch, args.seed + 1_000_003 * rank, step)
         loader = iter(torch.utils.data.DataLoader(pool, batch_size=None, num_workers=args.workers, prefetch_factor=3))
-        last, saved, running, waited = time.monotonic(), elapsed, None, 0.0
+        last, saved, running = time.monotonic(), elapsed, None
         for image, codes, member in loader:
-            waited += time.monotonic() - last
             lr = args.lr * min(1.0, (step + 1) / args.warmup) * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, elapsed / total))) / 2)
-            for group in optimizer.param_groups:
-                group["lr"] = lr
+            for settings in optimizer.param_groups:
+                settings["lr"] = lr
             image, codes, member = image.to(device), codes.to(device), member.to(device)
             target = member[:, codes.flatten().long()].view(-1, *codes.shape)
             ids, mask = tokenizer.batch(wordings(rng))
@@ -174,30 +197,43 @@ def main() -> None:
             optimizer.zero_grad(set_to_none=True)
             scaler.scale(loss).backward()
             scaler.unscale_(optimizer)
+            now = time.monotonic()
+            elapsed, last, seconds = group.average(params, elapsed + now - last), now, now - last
             norm = nn.utils.clip_grad_norm_(params, 1.0)
             if torch.isfinite(norm):
                 scaler.step(optimizer)
             scaler.update()
-            average.update()
+            if rank == 0:
+                average.update()
             step += 1
             running = report if running is None else 0.99 * running + 0.01 * report
-            now = time.monotonic()
-            elapsed, last, seconds = elapsed + now - last, now, now - last
-            if step % 50 == 0:
+            if step % 50 == 0 and rank == 0:
                 log.writerow([step, f"{elapsed / 60:.2f}", stage.spacing, f"{lr:.6f}", f"{running:.4f}", f"{seconds:.3f}"])
                 log_file.flush()
                 print(f"step {step} min {elapsed / 60:.1f}/{total / 60:.0f} {stage.spacing:g} mm lr {lr:.5f} "
-                      f"loss {running:.4f} {seconds:.2f} s/step wait {waited / 50:.3f}", flush=True)  # fmt: skip
-                waited = 0.0
+                      f"loss {running:.4f} {seconds:.2f} s/step", flush=True)  # fmt: skip
             if elapsed - saved > 60 * args.save_minutes:
-                save(stage)
+                if rank == 0:
+                    save(stage)
                 saved = elapsed
-                last = time.monotonic()
             if elapsed >= done:
                 break
         del loader
-        save(stage)
-    print(f"done: {step} steps, {elapsed / 60:.1f} min", flush=True)
+        if rank == 0:
+            save(stage)
+    if rank == 0:
+        print(f"done: {step} steps, {elapsed / 60:.1f} min", flush=True)
+
+
+def main() -> None:
+    """Starts the processes."""
+    args = arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.processes == 1:
+        train(0, args)
+        return
+    (args.out / ".rendezvous").unlink(missing_ok=True)
+    torch.multiprocessing.spawn(train, (args,), nprocs=args.processes)
 
 
 if __name__ == "__main__":

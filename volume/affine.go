@@ -1,8 +1,10 @@
 package volume
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Affine maps voxel indices to world millimetres: (x, y, z, 1) = A·(i, j, k, 1),
@@ -121,14 +123,19 @@ func (a Affine) check() error {
 }
 
 // axes assigns each voxel axis its closest world axis (0 = x, 1 = y, 2 = z),
-// and says whether it runs against it. It follows nibabel's io_orientation: the
-// 3×3 part is stripped of its column lengths and replaced by the closest
-// orthogonal matrix (its polar factor); then each column in turn takes the
-// world axis of its largest entry that is still free.
+// and says whether it runs against it. It follows nibabel 5.4's io_orientation:
+// the 3×3 part is stripped of its column lengths and replaced by the closest
+// orthogonal matrix (its polar factor); then each column, the one with the
+// largest entry first, takes the world axis of its largest entry that is free.
 func (a Affine) axes() (world [3]int, flip [3]bool) {
 	r := polar(a)
+	strength := func(c int) float64 {
+		return max(math.Abs(r[0][c]), math.Abs(r[1][c]), math.Abs(r[2][c]))
+	}
+	order := []int{0, 1, 2}
+	slices.SortStableFunc(order, func(c, d int) int { return cmp.Compare(strength(d), strength(c)) })
 	taken := [3]bool{}
-	for c := range 3 {
+	for _, c := range order {
 		best := -1
 		for w := range 3 {
 			if !taken[w] && (best < 0 || math.Abs(r[w][c]) > math.Abs(r[best][c])) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"satgraph/internal/gunzip"
 )
 
 // Voxels pass through a few buffers of this size between the goroutine that
@@ -37,6 +39,11 @@ func (f *file) readVoxels(total int64, convert func(b []byte) error) error {
 	}
 	go func() {
 		defer close(full)
+		defer func() {
+			if p := recover(); p != nil { // a damaged file must not end the process
+				full <- block{err: fileError("read", s.path, fmt.Errorf("%w: %v", ErrCorrupt, p))}
+			}
+		}()
 		for done := int64(0); done < total; {
 			b, ok := <-free
 			if !ok {
@@ -89,7 +96,7 @@ const maxTrailing = 1 << 20
 // finish reads on to the end of a compressed file, to have its checksum
 // verified, and warns of bytes that nothing accounts for.
 func (s *stream) finish(h *Header) error {
-	if s.gz == nil {
+	if !s.gz {
 		if s.size > s.offset {
 			h.warn(fmt.Sprintf("%d bytes follow the voxels and are ignored", s.size-s.offset))
 		}
@@ -102,6 +109,8 @@ func (s *stream) finish(h *Header) error {
 		h.warn("more than 1 MiB follows the voxels and is ignored; the checksum was not verified")
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fileError("read", s.path, fmt.Errorf("%w: all voxels are there, but the checksum at its end is not", ErrTruncated))
+	case errors.Is(err, gunzip.ErrTrailing):
+		h.warn("something that is not gzip follows the compressed data and is ignored")
 	case errors.Is(err, io.EOF):
 		if n > 0 {
 			h.warn(fmt.Sprintf("%d bytes follow the voxels and are ignored", s.offset-before))

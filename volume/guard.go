@@ -222,6 +222,12 @@ func (h *Header) validate() error {
 	if want := dtypes[h.DType].bits; want != 0 && want != h.BitPix {
 		h.warn(fmt.Sprintf("bitpix is %d, which does not fit %s; the data type counts", h.BitPix, h.DType))
 	}
+	if f := h.PixDim[0]; h.SFormCode <= 0 && h.QFormCode > 0 && f != 1 && f != -1 && f != 0 {
+		h.warn(fmt.Sprintf("pixdim[0], the qfac, is %g; 1 is taken", f))
+	}
+	if s := h.steps(); h.SFormCode <= 0 && s != [3]float64(h.PixDim[1:4]) {
+		h.warn(fmt.Sprintf("pixdim %v is taken as %v mm", h.PixDim[1:4], s))
+	}
 	switch h.XYZTUnits & 7 {
 	case 1:
 		h.warn("xyzt_units says metres; lengths are taken as millimetres")

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/okieraised/gonii/pkg/nifti"
 )
@@ -51,7 +50,8 @@ type Header struct {
 	// Warnings names, one line each, what was odd but could be read.
 	Warnings []string
 
-	raw []byte // the header's bytes as in the file: 348 or 540
+	raw       []byte  // the header's bytes as in the file: 348 or 540
+	rectified *Affine // set by rectify: counts instead of the forms
 }
 
 // Extension is a NIfTI header extension: its code and its size in bytes,
@@ -109,10 +109,13 @@ func (h *Header) scale() (slope, inter float64) {
 // Affine is the transform that the header gives, by nibabel's rule: the sform
 // where sform_code is above 0, else the qform where qform_code is above 0,
 // else BaseAffine. The error wraps ErrBadAffine where that transform is
-// singular or not finite; no other is tried in its place.
+// singular or not finite; no other is tried in its place, unless the file was
+// read with ReadOptions.Rectify.
 func (h *Header) Affine() (Affine, error) {
 	a, form := h.BaseAffine(), "pixdim"
 	switch {
+	case h.rectified != nil:
+		a, form = *h.rectified, "rectified qform"
 	case h.SFormCode > 0:
 		a, form = h.SForm(), "sform"
 	case h.QFormCode > 0:
@@ -153,8 +156,9 @@ func (h *Header) QForm() (Affine, error) {
 	default:
 		a = math.Sqrt(a)
 	}
-	dx, dy, dz := h.PixDim[1], h.PixDim[2], h.PixDim[3]
-	if h.PixDim[0] < 0 {
+	s := h.steps()
+	dx, dy, dz := s[0], s[1], s[2]
+	if h.PixDim[0] == -1 {
 		dz = -dz // qfac: a left-handed grid
 	}
 	return Affine{
@@ -169,11 +173,11 @@ func (h *Header) QForm() (Affine, error) {
 // nibabel makes it: pixdim on the diagonal, the first axis running to the
 // patient's left, the centre of the volume at the world's origin.
 func (h *Header) BaseAffine() Affine {
-	a := Identity()
+	a, steps := Identity(), h.steps()
 	for i := range 3 {
 		n, step := int64(1), 1.0
 		if int64(i) < h.Dim[0] {
-			n, step = h.Dim[i+1], h.PixDim[i+1]
+			n, step = h.Dim[i+1], steps[i]
 		}
 		if i == 0 {
 			step = -step
@@ -182,6 +186,38 @@ func (h *Header) BaseAffine() Affine {
 		a[i][3] = -step * float64(n-1) / 2
 	}
 	return a
+}
+
+// steps is pixdim[1..3] as nibabel mends it: without sign, and 1 for 0.
+func (h *Header) steps() [3]float64 {
+	s := [3]float64{math.Abs(h.PixDim[1]), math.Abs(h.PixDim[2]), math.Abs(h.PixDim[3])}
+	for i := range s {
+		if s[i] == 0 {
+			s[i] = 1
+		}
+	}
+	return s
+}
+
+// rectify does what MONAI's rectify_header_sform_qform does to the affine: an
+// sform whose column lengths disagree with pixdim gives way to the qform, with
+// whatever qform_code, where the qform's agree.
+func (h *Header) rectify() {
+	if h.SFormCode == 0 || h.Dim[0] != 3 {
+		return // MONAI compares more than three axes wrongly and changes nothing
+	}
+	agrees := func(a Affine) bool {
+		for i, s := range a.Spacing() {
+			if d := h.PixDim[i+1]; !(math.Abs(s-d) <= 1e-8+1e-5*math.Abs(d)) { // numpy.allclose
+				return false
+			}
+		}
+		return true
+	}
+	if q, err := h.QForm(); err == nil && !agrees(h.SForm()) && agrees(q) {
+		h.rectified = &q
+		h.warn("the sform disagrees with pixdim; the qform, which agrees, is used instead, as in MONAI")
+	}
 }
 
 // is3D says why the header does not describe one 3-D volume: fewer than three
@@ -229,13 +265,4 @@ func cstring(b []byte) string {
 		b = b[:i]
 	}
 	return string(b)
-}
-
-// clone is a deep copy.
-func (h *Header) clone() *Header {
-	c := *h
-	c.raw = slices.Clone(h.raw)
-	c.Extensions = slices.Clone(h.Extensions)
-	c.Warnings = slices.Clone(h.Warnings)
-	return &c
 }

@@ -8,9 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
+	"satgraph/internal/gunzip"
 )
 
 // file is an opened NIfTI file of which the header has been read.
@@ -25,7 +26,7 @@ func (f *file) close() { f.image.close() }
 
 // open opens the named file, and its other half where it is one of a pair, and
 // reads the header.
-func open(path string) (*file, error) {
+func open(path string, o ReadOptions) (*file, error) {
 	hdr, img := path, ""
 	if isImg(path) {
 		var err error
@@ -42,6 +43,9 @@ func open(path string) (*file, error) {
 	if err != nil {
 		s.close()
 		return nil, fileError("read", hdr, err)
+	}
+	if o.Rectify {
+		h.rectify()
 	}
 	f := &file{header: h, image: s}
 	if h.Pair {
@@ -148,7 +152,10 @@ func otherHalf(path, ext string) (string, error) {
 	if gz {
 		base = base[:len(base)-3]
 	}
-	base = strings.TrimSuffix(base, base[max(0, len(base)-4):])
+	switch e := filepath.Ext(base); strings.ToLower(e) {
+	case ".hdr", ".img", ".nii":
+		base = strings.TrimSuffix(base, e)
+	}
 	names := []string{base + ext, base + ext + ".gz", base + strings.ToUpper(ext), base + strings.ToUpper(ext) + ".GZ"}
 	if gz {
 		names[0], names[1] = names[1], names[0]
@@ -170,10 +177,10 @@ type stream struct {
 	path   string
 	f      *os.File
 	r      io.Reader
-	gz     io.Closer // nil for a plain file
-	size   int64     // of the file on disk
-	offset int64     // bytes delivered
-	cut    bool      // the compressed data ended too early
+	gz     bool
+	size   int64 // of the file on disk
+	offset int64 // bytes delivered
+	cut    bool  // the compressed data ended too early
 }
 
 func openStream(path string) (*stream, error) {
@@ -189,8 +196,9 @@ func openStream(path string) (*stream, error) {
 	return s, nil
 }
 
-// sourceBuffer is how much of the file is read at once.
-const sourceBuffer = 256 << 10
+// peekBuffer is small, since both readers of a stream have larger blocks of
+// their own, which pass it by.
+const peekBuffer = 4 << 10
 
 func (s *stream) start() error {
 	fi, err := s.f.Stat()
@@ -201,25 +209,16 @@ func (s *stream) start() error {
 		return fmt.Errorf("%w: it is not a regular file", ErrNotNIfTI)
 	}
 	s.size = fi.Size()
-	br := bufio.NewReaderSize(s.f, sourceBuffer)
+	br := bufio.NewReaderSize(s.f, peekBuffer)
 	s.r = br
 	if magic, err := br.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
 		return nil //nolint:nilerr // too short to be gzip: the header check says so
 	}
-	z, err := gzip.NewReader(br)
-	if err != nil {
-		return s.explain(err)
-	}
-	s.r, s.gz = z, z
+	s.r, s.gz = gunzip.NewReader(br), true
 	return nil
 }
 
-func (s *stream) close() {
-	if s.gz != nil {
-		_ = s.gz.Close()
-	}
-	_ = s.f.Close() // opened for reading: nothing can be lost
-}
+func (s *stream) close() { _ = s.f.Close() } // opened for reading: nothing can be lost
 
 // Read reads decompressed bytes.
 func (s *stream) Read(p []byte) (int, error) {
@@ -231,20 +230,14 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// explain turns the errors of the decompressor into this package's.
+// explain turns the errors of the decompressor into this package's; the end of
+// the stream and the system's errors stay as they are.
 func (s *stream) explain(err error) error {
 	switch {
-	case s.gz != nil && errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		s.cut = true
-		return err
-	case errors.Is(err, io.EOF):
-		return err
-	case errors.Is(err, gzip.ErrHeader):
-		return fmt.Errorf("%w: bad gzip header after %d bytes", ErrCorrupt, s.offset)
-	case errors.Is(err, gzip.ErrChecksum):
-		return fmt.Errorf("%w: the checksum does not match", ErrCorrupt)
-	case s.gz != nil && !errors.As(err, new(*fs.PathError)):
-		return fmt.Errorf("%w after %d bytes: %w", ErrCorrupt, s.offset, err)
+	case errors.Is(err, gunzip.ErrHeader), errors.Is(err, gunzip.ErrCorrupt), errors.Is(err, gunzip.ErrChecksum):
+		return fmt.Errorf("%w: %w (after %d bytes)", ErrCorrupt, err, s.offset)
 	}
 	return err
 }
@@ -265,7 +258,7 @@ const maxInflation = 1032
 // a header's claim alone makes nobody allocate.
 func (f *file) checkSize(n int64) error {
 	s, start := f.image, f.header.VoxOffset
-	if s.gz == nil {
+	if !s.gz {
 		if have := s.size - start; have < n {
 			return fileError("read", s.path, fmt.Errorf("%w: %d of %d voxel bytes", ErrTruncated, max(0, have), n))
 		}

@@ -1,8 +1,6 @@
 package volume
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // DefaultMaxBytes is the limit of ReadOptions.MaxBytes where it is 0.
 const DefaultMaxBytes = 8 << 30
@@ -12,6 +10,11 @@ type ReadOptions struct {
 	// MaxBytes bounds the memory that the voxels may take once decoded, and
 	// their size in the file; 0 means DefaultMaxBytes.
 	MaxBytes int64
+	// Rectify takes the affine as MONAI's loader does: where the sform's column
+	// lengths disagree with pixdim and the qform's agree, the qform counts, even
+	// with a qform_code of 0. It is for reproducing what a model trained with
+	// MONAI saw; Header.Warnings says where it made a difference.
+	Rectify bool
 }
 
 func (o ReadOptions) maxBytes() int64 {
@@ -45,7 +48,7 @@ type Info struct {
 // The *FileError wraps fs.ErrNotExist, ErrNotNIfTI, ErrTruncated, ErrCorrupt,
 // ErrBadHeader, ErrBadAffine or ErrTooLarge.
 func ReadInfo(path string) (*Info, error) {
-	f, err := open(path)
+	f, err := open(path, ReadOptions{})
 	if err != nil {
 		return nil, fileError("read", path, err)
 	}
@@ -72,7 +75,7 @@ func ReadInfo(path string) (*Info, error) {
 // volumes), ErrUnsupported (colour, complex, 128-bit or one-bit voxels) and
 // ErrTooLarge.
 func ReadImage(path string, o ReadOptions) (*Image, error) {
-	f, err := open(path)
+	f, err := open(path, o)
 	if err != nil {
 		return nil, fileError("read", path, err)
 	}
@@ -101,7 +104,7 @@ type Array struct {
 // ReadAny reads a file of 1 to 7 axes at full precision. Errors are those of
 // ReadImage, without ErrNotVolume.
 func ReadAny(path string, o ReadOptions) (*Array, error) {
-	f, err := open(path)
+	f, err := open(path, o)
 	if err != nil {
 		return nil, fileError("read", path, err)
 	}
@@ -123,7 +126,7 @@ func ReadAny(path string, o ReadOptions) (*Array, error) {
 //
 // Errors are those of ReadImage and ErrNotLabels.
 func ReadLabelMap(path string, o ReadOptions) (*LabelMap, error) {
-	f, err := open(path)
+	f, err := open(path, o)
 	if err != nil {
 		return nil, fileError("read", path, err)
 	}

@@ -25,11 +25,12 @@ const keepSpacing = 1e-3
 //   - the size is the extent of the transformed corners (voxel centres) plus
 //     one, rounded half to even;
 //   - the first voxel is the corner that is smallest along every new axis; where
-//     shear leaves no such corner, the centres coincide.
+//     shear (also the traces of it that float32 leaves in an oblique affine)
+//     leaves no such corner, the points at half the shape coincide.
 //
 // The error wraps ErrBadAffine or ErrShape.
 func (g Grid) Respaced(spacing [3]float64) (Grid, error) {
-	ras, err := g.turned()
+	in, _, err := g.turned()
 	if err != nil {
 		return Grid{}, err
 	}
@@ -38,7 +39,6 @@ func (g Grid) Respaced(spacing [3]float64) (Grid, error) {
 			return Grid{}, fmt.Errorf("%w: spacing %v mm", ErrShape, spacing)
 		}
 	}
-	in := ras.Grid
 	own := in.Spacing()
 	for a := range spacing {
 		if math.Abs(own[a]-spacing[a]) < keepSpacing {
@@ -95,8 +95,8 @@ func placeCorners(in Grid, inverse Affine, out *Grid) [3]float64 {
 	}
 	var middle, half [3]float64
 	for a := range 3 {
-		middle[a] = float64(in.Shape[a]-1) / 2
-		half[a] = float64(out.Shape[a]-1) / 2
+		middle[a] = float64(in.Shape[a]) / 2
+		half[a] = float64(out.Shape[a]) / 2
 	}
 	from, to := in.Affine.Apply(middle), out.Affine.Apply(half)
 	return [3]float64{from[0] - to[0], from[1] - to[1], from[2] - to[2]}
@@ -143,55 +143,30 @@ func close3(a, b Affine) bool {
 	return true
 }
 
-// turnedGrid is a grid looked at along R, A and S: the turned grid itself, and
-// where its axes lie in the original: axis a of it is axis from[a] of the
-// original, backwards where flip[a].
-type turnedGrid struct {
-	Grid
-	from [3]int
-	flip [3]bool
-}
-
-// turned turns a grid to RAS without touching voxels; its affine is rounded to
-// float32, as MONAI keeps it.
-func (g Grid) turned() (turnedGrid, error) {
+// turned turns a grid to RAS; its affine is rounded to float32, as MONAI keeps
+// it.
+func (g Grid) turned() (Grid, Reorientation, error) {
 	if err := g.Affine.check(); err != nil {
-		return turnedGrid{}, err
+		return Grid{}, Reorientation{}, err
 	}
 	if err := g.check(g.Voxels()); err != nil {
-		return turnedGrid{}, err
+		return Grid{}, Reorientation{}, err
 	}
-	world, flip := g.Affine.axes()
-	t := turnedGrid{}
-	t.Affine[3][3] = 1
-	var origin [3]float64
-	for c, w := range world {
-		t.from[w], t.flip[w] = c, flip[c]
-		t.Shape[w] = g.Shape[c]
-		sign := 1.0
-		if flip[c] {
-			sign = -1
-			origin[c] = float64(g.Shape[c] - 1)
-		}
-		for r := range 3 {
-			t.Affine[r][w] = sign * g.Affine[r][c]
-		}
-	}
-	start := g.Affine.Apply(origin)
+	turn := g.ToRAS()
+	out := turn.Grid(g)
 	for r := range 3 {
-		t.Affine[r][3] = start[r]
 		for c := range 4 {
-			t.Affine[r][c] = float64(float32(t.Affine[r][c]))
+			out.Affine[r][c] = float64(float32(out.Affine[r][c]))
 		}
 	}
-	return t, nil
+	return out, turn, nil
 }
 
 // ToGrid maps voxel coordinates of g to voxel coordinates of o. Both are
 // compared through the RAS view that Respaced starts from, so that a grid made
 // by it maps exactly, without the rounding of its affine.
 func (g Grid) ToGrid(o Grid) (Affine, error) {
-	t, err := g.turned()
+	ras, turn, err := g.turned()
 	if err != nil {
 		return Affine{}, err
 	}
@@ -199,17 +174,17 @@ func (g Grid) ToGrid(o Grid) (Affine, error) {
 	if err != nil {
 		return Affine{}, err
 	}
-	turn := Affine{3: {0, 0, 0, 1}}
-	for a, c := range t.from {
-		turn[a][c] = 1
-		if t.flip[a] {
-			turn[a][c], turn[a][3] = -1, float64(g.Shape[c]-1)
+	toRAS := Affine{3: {0, 0, 0, 1}}
+	for a, c := range turn.Perm {
+		toRAS[a][c] = 1
+		if turn.Flip[a] {
+			toRAS[a][c], toRAS[a][3] = -1, float64(g.Shape[c]-1)
 		}
 	}
-	if o.Affine == t.Affine {
-		return turn, nil
+	if o.Affine == ras.Affine {
+		return toRAS, nil
 	}
-	return inverse.Mul(t.Affine).Mul(turn), nil
+	return inverse.Mul(ras.Affine).Mul(toRAS), nil
 }
 
 // Resample samples the image at the voxel centres of another grid: trilinear,
@@ -223,23 +198,23 @@ func (im *Image) Resample(to Grid, threads int) (*Image, error) {
 	if err := im.check(len(im.Data)); err != nil {
 		return nil, err
 	}
-	t, err := im.turned()
+	ras, turn, err := im.turned()
 	if err != nil {
 		return nil, err
 	}
 	if err := to.check(to.Voxels()); err != nil {
 		return nil, err
 	}
-	s := sampler{data: im.Data, shape: t.Shape}
+	s := sampler{data: im.Data, shape: ras.Shape}
 	strides := [3]int{1, im.Shape[0], im.Shape[0] * im.Shape[1]}
-	for a, c := range t.from {
+	for a, c := range turn.Perm {
 		s.stride[a] = strides[c]
-		if t.flip[a] {
+		if turn.Flip[a] {
 			s.base += strides[c] * (im.Shape[c] - 1)
 			s.stride[a] = -strides[c]
 		}
 	}
-	if s.place, err = placement(t.Affine, to.Affine); err != nil {
+	if s.place, err = placement(ras.Affine, to.Affine); err != nil {
 		return nil, err
 	}
 	out := &Image{Grid: to, Data: make([]float32, to.Voxels())}

@@ -44,7 +44,7 @@ type anatomy struct {
 	duod      *tube
 	colon     *tube
 	colonGas  float64
-	bowel     *tube
+	bowel     [2]*tube
 	bowelGas  float64
 	bladder   ellipsoid
 	uterus    ellipsoid
@@ -136,7 +136,7 @@ func newAnatomy(o *Options, pl *plan) *anatomy {
 	a := &anatomy{plan: pl}
 	s := st("body")
 	female := s.chance(0.48)
-	size := s.gauss(1, 0.06)
+	size := s.gauss(1.03, 0.06)
 	if female {
 		size -= 0.05
 	}
@@ -146,7 +146,7 @@ func newAnatomy(o *Options, pl *plan) *anatomy {
 	a.scale = vec{size * s.gauss(1, 0.03), size * s.gauss(1, 0.03), size * s.gauss(1, 0.04)}
 	a.pose = rotation(s.gauss(0, 3), s.gauss(0, 3), s.gauss(0, 5))
 	a.scol = [3]float64{math.Abs(s.gauss(0, 5)), s.uni(60, 130), s.uni(0, 6.28)}
-	a.breath = s.gauss(0, 13)
+	a.breath = s.gauss(5, 13)
 	a.warpAmp = s.uni(2, 6)
 	for i := range a.warp {
 		a.warp[i] = newField(s, s.uni(70, 120))
@@ -159,7 +159,7 @@ func newAnatomy(o *Options, pl *plan) *anatomy {
 
 	// The heart sinks and turns with the breath.
 	hs := st("heart")
-	shift := vec{hs.gauss(0, 6), hs.gauss(0, 4) + 0.3*(a.tr.cavF.at(140)-72), hs.gauss(0, 6) - 0.55*a.breath}
+	shift := vec{hs.gauss(0, 6), hs.gauss(-5, 4) + 0.3*(a.tr.cavF.at(140)-72), hs.gauss(-5, 6) - 0.55*a.breath}
 	a.ht = newHeart(hs, *pl.heart, shift, hs.gauss(1, 0.07))
 	a.buildVessels(st("vessels"), shift)
 	a.buildThorax(st("thorax"))
@@ -243,14 +243,14 @@ func (a *anatomy) buildVessels(s stream, shift vec) {
 }
 
 func (a *anatomy) buildThorax(s stream) {
-	a.dome = [4]float64{122 + s.gauss(0, 7), 112 + s.gauss(0, 7), 97 + s.gauss(0, 4), s.uni(10, 28)}
+	a.dome = [4]float64{110 + s.gauss(0, 7), 99 + s.gauss(0, 7), 88 + s.gauss(0, 4), s.uni(-8, 18)}
 	a.medW = s.uni(9, 22)
 	for side := range 2 {
 		sd := float64(2*side - 1)
 		root := vec{sd * 46, -20, 192 - 0.4*a.breath}
 		var segs []limb
 		for _, d := range []vec{{0.5, -0.1, 1}, {0.7, 0.7, 0.35}, {1, -0.3, 0.1}, {0.45, -0.7, -0.8}, {0.6, 0.35, -0.8}, {0.35, -0.3, -1.1}, {0.4, -0.7, 0.5}} {
-			grow(s, &segs, root, vec{d.x * sd, d.y, d.z}, s.uni(26, 36), s.uni(4.2, 5.6), 4, 0.32)
+			grow(s, &segs, root, vec{d.x * sd, d.y, d.z}, s.uni(26, 36), s.uni(4.6, 6.2), 5, 0.34)
 		}
 		a.lungTree[side] = newForest(segs)
 	}
@@ -262,7 +262,7 @@ func (a *anatomy) buildThorax(s stream) {
 	a.fiss[0] = ob(-85, 212+s.gauss(0, 9), 62, 88+s.gauss(0, 8), s.gauss(18, 10))
 	a.fiss[1] = ob(-85, 205+s.gauss(0, 9), 60, 82+s.gauss(0, 8), s.gauss(-18, 10))
 	n := vec{s.gauss(0, 0.08), s.gauss(-0.05, 0.08), 1}.unit()
-	a.fiss[2] = plane{n, n.dot(vec{60, 30, 160 + s.gauss(0, 9) - 0.4*a.breath})}
+	a.fiss[2] = plane{n, n.dot(vec{60, 30, 166 + s.gauss(0, 9) - 0.4*a.breath})}
 }
 
 func (a *anatomy) buildAbdomen(s stream, visceral float64, female bool) {
@@ -279,17 +279,17 @@ func (a *anatomy) buildAbdomen(s stream, visceral float64, female bool) {
 	a.liverTr = newForest(segs)
 	gr := s.uni(9, 18)
 	a.gb = newEllipsoid(vec{52, 42, -28}.add(s.jitter(7)), vec{gr, gr * 1.05, gr * s.uni(1.7, 2.4)}, 2, rotation(s.gauss(-25, 10), s.gauss(15, 10), 0))
-	sz := s.gauss(1, 0.14)
-	a.spleen = newEllipsoid(vec{-98, -46, 42}.add(s.jitter(6)), vec{sz * 30, sz * 40, sz * 62}, a.plan.spleenEx, rotation(s.gauss(-24, 8), s.gauss(12, 6), s.gauss(-20, 9)))
+	sz := s.gauss(1.05, 0.14)
+	a.spleen = newEllipsoid(vec{-90, -46, 38}.add(s.jitter(6)), vec{sz * 35, sz * 47, sz * 63}, a.plan.spleenEx, rotation(s.gauss(-24, 8), s.gauss(12, 6), s.gauss(-20, 9)))
 	a.spleenIn = s.uni(0.7, 1.0)
 	f := s.uni(0.75, 1.3) // filling
-	a.stomach = newTube([]knot{j(-52, -34, 84, 27*f, 5), j(-62, -16, 66, 36*math.Sqrt(f), 5), j(-64, 14, 34, 30*f, 6), j(-54, 40, 2, 25*f, 7), j(-26, 50, -22, 21*math.Sqrt(f), 7), j(6, 46, -26, 18, 5), j(30, 32, -16, 12, 4)}, 4)
+	a.stomach = newTube([]knot{j(-42, -32, 78, 25*f, 5), j(-50, -12, 62, 33*math.Sqrt(f), 5), j(-56, 16, 32, 29*f, 6), j(-54, 40, 2, 25*f, 7), j(-26, 50, -22, 21*math.Sqrt(f), 7), j(6, 46, -26, 18, 5), j(30, 32, -16, 12, 4)}, 4)
 	a.gasY = s.uni(-5, 45)
 	a.stFluid = s.uni(0, 1)
 	for side := range 2 {
 		sd := float64(2*side - 1)
-		c := vec{sd * (63 + 0.6*vf), a.tr.spineY.at(-20) - 6 + 0.3*vf, -10 - 16*float64(side)}.add(s.jitter(5))
-		ks := s.gauss(1, 0.08)
+		c := vec{sd * (63 + 0.6*vf), a.tr.spineY.at(-20) + 1 + 0.3*vf, -10 - 16*float64(side)}.add(s.jitter(5))
+		ks := s.gauss(1.07, 0.08)
 		rot := rotation(s.gauss(14, 5), sd*s.gauss(13, 4), -sd*s.gauss(38, 10))
 		k := kidney{body: newEllipsoid(c, vec{ks * 25, ks * 29, ks * 54}, a.plan.kidneyEx, rot), fat: s.uni(3, 10) + math.Max(0, vf)}
 		med := rot.apply(vec{-sd * ks * 17, ks * 6, 0})
@@ -310,18 +310,21 @@ func (a *anatomy) buildAbdomen(s stream, visceral float64, female bool) {
 	cr := s.uni(0.8, 1.3)
 	a.colon = newTube([]knot{j(78, 12, -182, 26*cr, 6), j(92, 0, -130, 24*cr, 5), j(94, -8, -80, 23*cr, 5), j(82, 14, -48, 22*cr, 6), j(50, 48+dy, -74, 21*cr, 8), j(0, 56+dy, -88, 20*cr, 9), j(-50, 52+dy, -60, 20*cr, 9), j(-92, 10, 4, 19*cr, 7), j(-104, -30, -10, 18*cr, 5), j(-102, -32, -80, 16*cr, 5), j(-98, -12, -150, 16*cr, 6), j(-78, 8, -198, 15*cr, 8), j(-30, 18, -205, 16*cr, 9), j(8, -10, -212, 16*cr, 9), j(0, -48, -240, 18*cr, 4), j(0, -52, -280, 19*cr, 3), j(0, -42, -318, 12, 2)}, 6)
 	a.colonGas = s.gauss(-0.1, 0.7)
-	var loops []knot
-	p := vec{-35, 25, -66}
-	for i := range 46 {
-		row := float64(i / 6)
-		t := float64(i%6) / 5
-		if i/6%2 == 1 {
-			t = 1 - t
+	full := s.uni(0.85, 1.2)
+	for layer := range 2 { // loops behind and in front
+		var loops []knot
+		for i := range 54 {
+			row := float64(i / 6)
+			t := float64(i%6) / 5
+			if i/6%2 == 1 {
+				t = 1 - t
+			}
+			y := 6 + 34*float64(layer) + 12*math.Sin(float64(i)*1.9+float64(layer)) + float64(layer)*dy
+			p := vec{-74 + 148*t, y, -62 - 17*row - 9*float64(layer)}.add(s.jitter(8))
+			loops = append(loops, knot{p, s.uni(9.5, 15.5) * full})
 		}
-		p = vec{-66 + 132*t, 22 + 26*math.Sin(float64(i)*1.9) + 0.7*dy, -76 - 17*row}.add(s.jitter(9))
-		loops = append(loops, knot{p, s.uni(9, 14.5)})
+		a.bowel[layer] = newTube(loops, 3)
 	}
-	a.bowel = newTube(loops, 3)
 	a.bowelGas = s.uni(0.4, 1.6)
 	bf := s.uni(0.55, 1.25)
 	a.bladder = newEllipsoid(vec{0, 14, -284 + 24*bf}.add(s.jitter(3)), vec{44 * bf, 34 * bf, 34 * bf}, 2.3, rotation(0, 0, 0))

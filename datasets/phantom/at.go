@@ -26,14 +26,21 @@ func (a *anatomy) diaphragmZ(x, y, wall float64) float64 {
 // at is the tissue at point p of the reference body.
 func (a *anatomy) at(p vec) tissue {
 	sec := a.tr.at(p.z)
-	dSkin := sec.skin.dist(p.x, p.y)
-	dMus := sec.mus.dist(p.x, p.y)
+	if math.Abs(p.x) > sec.skin.a+30 || p.y < sec.skin.back-30 || p.y > sec.skin.front+90 {
+		return a.outside(p)
+	}
+	dMus, dSkin := sec.mus.dist(p.x, p.y), 0.0
+	if dMus > -6 || p.z < -285 {
+		dSkin = sec.skin.dist(p.x, p.y)
+	} else {
+		dSkin = dMus
+	}
 	if p.z < -285 { // the trunk parts into the thighs
 		f := smoothstep(-285, -320, p.z)
 		th := math.Hypot((math.Abs(p.x)-a.tr.thighX)*1.0, p.y+5) - a.tr.thighR
 		fat := a.tr.fatA.at(p.z) * 0.8
 		dMus = mix(dMus, th, f)
-		dSkin = mix(dSkin, math.Min(th-fat, dSkin+400*math.Max(0, f-0.98)), f)
+		dSkin = mix(dSkin, th-fat, f)
 	}
 	if a.tr.female && p.y > 0 && p.z > 60 && p.z < 220 {
 		c := vec{a.tr.breastC.x, sec.mus.front - 8, a.tr.breastC.z}
@@ -133,14 +140,23 @@ func (a *anatomy) neck(p vec) (tissue, bool) {
 
 // wall is the soft tissue between cavity and fascia: muscles with fat planes between them.
 func (a *anatomy) wall(p vec, sec *section, dc, dMus float64) tissue {
-	if math.Abs(p.x) < 75 && p.y < sec.cav.back+22 && p.z > -230 && p.y < sec.sy-12 {
-		if dMus > -2.5 {
-			return muscle
-		}
-		if a.fine.at(p) > 1.9 {
+	n, f := a.fine.at(p), a.coarse.at(p)
+	dx := math.Abs(p.x)
+	if p.z > -225 && p.y < sec.sy-8 {
+		// The back muscles: a lens on each side of the spinous processes.
+		c := sec.cav.back + 8 - 0.5*a.sk.ribOff
+		thick := math.Max(c-sec.mus.back-3, 8)
+		half := 36 + 10*smoothstep(60, -60, p.z) - 8*smoothstep(120, 260, p.z)
+		e := math.Hypot((dx-3-half*0.85)/half, (p.y-(c-0.42*thick))/(0.62*thick))
+		switch {
+		case e < 1-0.05*n:
+			if n > 2.1 || (e < 0.85 && math.Abs(f) < 0.05) {
+				return subcutaneousFat
+			}
+			return autochthon
+		case e < 1.09 && dMus < -5:
 			return subcutaneousFat
 		}
-		return autochthon
 	}
 	// Vessels of the shoulder and groin run here.
 	if p.z > 240 || p.z < -200 {
@@ -150,16 +166,41 @@ func (a *anatomy) wall(p vec, sec *section, dc, dMus float64) tissue {
 			}
 		}
 	}
-	depth := dc / math.Max(dc-dMus, 1) // 0 at the cavity, 1 at the fascia
-	f := a.coarse.at(p)
-	n := a.fine.at(p)
 	switch {
-	case p.z > 50 && math.Abs(depth-0.55-0.12*f) < 0.05:
-		return subcutaneousFat
-	case p.z < -190 && math.Abs(n) < 0.16:
-		return subcutaneousFat
-	case p.z > 230 && (math.Abs(n) < 0.2 || f > 1.1):
-		return subcutaneousFat
+	case p.z > 30 && p.z < 235 && dc > 10.5+n:
+		// Outside the ribs: pectorals, latissimus and serratus, with fat where they thin out.
+		t := 5 + 3*f
+		if p.y > sec.cav.cy && dx > 14 {
+			t += 20 * smoothstep(125, 165, p.z) * smoothstep(14, 30, dx)
+		}
+		if p.y < sec.cav.cy+15 && dx > 40 {
+			t += 9 * smoothstep(20, 90, p.z)
+		}
+		if p.y < sec.cav.cy && dx > 60 && p.z > 120 {
+			t += 18 * smoothstep(120, 160, p.z)
+		}
+		if -dMus > t && dc > 13+1.5*f {
+			return subcutaneousFat
+		}
+		if p.z > 130 && math.Abs(f) < 0.07 {
+			return subcutaneousFat
+		}
+	case p.z <= 30 && p.z > -190:
+		// The flat muscles of the belly, the linea alba, fat planes at the side.
+		if p.y > sec.cav.cy && dx < 3 && dc > 3 {
+			return subcutaneousFat
+		}
+		if dx > 70 && math.Abs(dc/math.Max(dc-dMus, 1)-0.5-0.15*f) < 0.06 {
+			return visceralFat
+		}
+	case p.z <= -190:
+		if math.Abs(f) < 0.09 || n > 2 {
+			return subcutaneousFat
+		}
+	case p.z >= 235:
+		if math.Abs(f) < 0.11 || f > 1.4 {
+			return subcutaneousFat
+		}
 	}
 	return muscle
 }
@@ -242,12 +283,9 @@ func (a *anatomy) chestContent(p vec, sec *section, dc, col, dz, n, wide, med fl
 		if dc > -1.5 && m > 0 {
 			return muscle
 		}
-		if p.z > 285 {
-			return muscle
-		}
 		return mediastinalFat
 	}
-	if p.z > 286+3*n || math.Abs(p.x) < 3 {
+	if math.Abs(p.x) < 3 {
 		return mediastinalFat
 	}
 	left := p.x < cx
@@ -294,7 +332,7 @@ func (a *anatomy) belly(p vec, sec *section, dc, col, dz, n, wide float64) tissu
 	q = q.add(vec{1.6 * n, -1.4 * wide, 1.5 * n})
 	wall := dc + 4
 
-	if t, ok := a.kidneys(q); ok {
+	if t, ok := a.kidneys(q, wall); ok {
 		return t
 	}
 	if a.gb.dist(q) < 0 {
@@ -303,19 +341,18 @@ func (a *anatomy) belly(p vec, sec *section, dc, col, dz, n, wide float64) tissu
 	dSp := a.spleen.dist(q)
 	dSt, _ := a.stomach.distAt(q)
 	dK := math.Min(a.kidney[0].body.dist(q), a.kidney[1].body.dist(q))
-	if d := smax(smax(smax(dSp, wall, 8), dz+5, 8), 7-dK, 6); d < 0 && p.x < -20 {
-		// The stomach hollows the spleen's inner face.
-		if smax(d, 5-dSt*a.spleenIn, 8) < 0 {
-			return spleenTissue
-		}
+	// Spleen and stomach press into each other.
+	spl := smax(smax(smax(smax(dSp, wall, 8), dz+5, 8), 7-dK, 6), -dSt-11*a.spleenIn, 10)
+	if spl < 0 && p.x < -20 {
+		return spleenTissue
 	}
-	if d := a.liverDist(q, wall, dz, dK); d < 0 {
+	if d := smax(a.liverDist(q, wall, dz, dK, wide), 4-spl, 6); d < 0 {
 		if a.liverTr.inside(q) {
 			return liverVessel
 		}
 		return liverTissue
 	}
-	if d := smax(smax(dSt, wall, 6), dz+5, 6); d < 0 {
+	if d := smax(smax(smax(dSt, wall, 6), dz+5, 6), 3-spl, 5); d < 0 {
 		if d > -3.5-0.8*n {
 			return stomachWall
 		}
@@ -348,6 +385,15 @@ func (a *anatomy) belly(p vec, sec *section, dc, col, dz, n, wide float64) tissu
 			return prostateUterus
 		}
 	}
+	// Crura of the diaphragm, beside the aorta.
+	if p.z < 75 && p.z > -75 && p.y < sec.sy+45 {
+		f := smoothstep(-75, 60, p.z)
+		r := 3 + 4.5*f
+		y := sec.sy + 15 + 7*f
+		if math.Min(math.Hypot(p.x-13-3*f, (p.y-y)*0.6)-r, math.Hypot(p.x+20+2*f, (p.y-y)*0.6)-r*0.9) < 0 {
+			return diaphragm
+		}
+	}
 	// Psoas beside the spine, widening downwards.
 	if p.z < 10 && p.z > -260 {
 		f := smoothstep(10, -140, p.z)
@@ -372,7 +418,7 @@ func (a *anatomy) belly(p vec, sec *section, dc, col, dz, n, wide float64) tissu
 		return colonFaeces
 	}
 	if p.z < -55 && p.z > -235 {
-		if d := a.bowel.dist(q); d < 0 && wall < 0 {
+		if d := math.Min(a.bowel[0].dist(q), a.bowel[1].dist(q)); d < 0 && wall < 0 {
 			if d < -3.5 {
 				if n > a.bowelGas+0.6 && p.y > 10 {
 					return bowelGas
@@ -393,14 +439,11 @@ func (a *anatomy) belly(p vec, sec *section, dc, col, dz, n, wide float64) tissu
 	return visceralFat
 }
 
-func (a *anatomy) kidneys(q vec) (tissue, bool) {
+func (a *anatomy) kidneys(q vec, wall float64) (tissue, bool) {
 	for i := range a.kidney {
 		k := &a.kidney[i]
-		d := k.body.dist(q)
-		if d > 30 {
-			continue
-		}
-		if k.hasCyst && k.cyst.dist(q) < 0 {
+		d := smax(k.body.dist(q), wall+3, 10)
+		if k.hasCyst && wall < 0 && k.cyst.dist(q) < 0 {
 			return kidneyLeftCyst + tissue(i), true //nolint:gosec // 0 or 1
 		}
 		if d >= 0 {
@@ -423,7 +466,7 @@ func (a *anatomy) kidneys(q vec) (tissue, bool) {
 }
 
 // liverDist bounds the liver by the diaphragm, the wall and its lower and hind surfaces.
-func (a *anatomy) liverDist(q vec, wall, dz, dK float64) float64 {
+func (a *anatomy) liverDist(q vec, wall, dz, dK, wide float64) float64 {
 	l := &a.liver
 	d := smax(wall, dz+4, 10)
 	// Lower surface: from the right tip up to the left.
@@ -432,9 +475,10 @@ func (a *anatomy) liverDist(q vec, wall, dz, dK float64) float64 {
 	if q.x < 10 {
 		low = l.mid + 0.32*(10-q.x) - l.front*0.5*q.y
 	}
+	low += 6 * wide
 	d = smax(d, (low-q.z)*0.75, 16)
 	// Hind surface: free of the spine and of the stomach on the left.
-	hind := -60 + (62+l.depth)*smoothstep(75, 18, q.x) + 0.62*math.Max(0, 14-q.x)
+	hind := -100 + (102+l.depth)*smoothstep(48, 14, q.x) + 0.62*math.Max(0, 14-q.x)
 	d = smax(d, (hind-q.y)*0.8, 14)
 	d = smax(d, (l.left-q.x)*0.9, 16)
 	if q.x > 0 {

@@ -51,7 +51,7 @@ func newHeart(s stream, pl heartPlan, shift vec, size float64) *heart {
 	rc := h.base.add(h.e1.mul(k * s.uni(26, 32))).add(h.e2.mul(k * s.uni(29, 34))).add(h.e3.mul(k * s.gauss(0, 2)))
 	h.rv = newEllipsoid(rc, vec{k * 47 * dil, k * 25 * dil, k * 40 * dil}, pl.rvExp, frame)
 	la := s.uni(0.88, 1.18)
-	h.la = newEllipsoid(j(0, -14, 166, 2), vec{k * 34 * la, k * 20 * la, k * 27 * la}, pl.laExp, rotation(s.gauss(8, 6), s.gauss(0, 6), s.gauss(-6, 6)))
+	h.la = newEllipsoid(j(0, -14, 166, 2), vec{k * 31 * la, k * 21 * la, k * 27 * la}, pl.laExp, rotation(s.gauss(8, 6), s.gauss(0, 6), s.gauss(-6, 6)))
 	ra := s.uni(0.9, 1.15)
 	h.ra = newEllipsoid(j(40, 10, 139, 2), vec{k * 23 * ra, k * 27 * ra, k * 33 * ra}, pl.raExp, rotation(s.gauss(0, 6), s.gauss(0, 8), s.gauss(0, 10)))
 	h.appendage = newEllipsoid(j(-42, 14, 178, 3), vec{k * 12, k * 17, k * 11}, 2, rotation(0, 0, s.gauss(20, 12)))

@@ -99,10 +99,13 @@ func (e *ellipsoid) dist(p vec) float64 {
 
 // tube is a smooth curve with a varying radius: an organ of hose shape, or a vessel.
 type tube struct {
-	pts []vec
-	rad []float64
-	box box
+	pts    []vec
+	rad    []float64
+	box    box
+	pieces []box // boxes of runs of pieceLen segments, so that far runs are skipped
 }
+
+const pieceLen = 5
 
 // knot is a control point of a tube: position and radius in mm.
 type knot struct {
@@ -126,6 +129,13 @@ func newTube(ks []knot, sub int) *tube {
 		}
 	}
 	t.push(ks[len(ks)-1].p, ks[len(ks)-1].r)
+	for i := 0; i < len(t.pts)-1; i += pieceLen {
+		b := emptyBox()
+		for j := i; j <= min(i+pieceLen, len(t.pts)-1); j++ {
+			b.include(t.pts[j], t.rad[j])
+		}
+		t.pieces = append(t.pieces, b)
+	}
 	return t
 }
 
@@ -149,12 +159,17 @@ func (t *tube) distAt(p vec) (float64, float64) {
 		return far, 0
 	}
 	best, where := far, 0.0
-	for i := 1; i < len(t.pts); i++ {
-		a := t.pts[i-1]
-		ab, ap := t.pts[i].sub(a), p.sub(a)
-		u := clamp(ap.dot(ab)/math.Max(ab.dot(ab), 1e-9), 0, 1)
-		if d := ap.sub(ab.mul(u)).norm() - (t.rad[i-1] + (t.rad[i]-t.rad[i-1])*u); d < best {
-			best, where = d, (float64(i-1)+u)/float64(len(t.pts)-1)
+	for k := range t.pieces {
+		if !t.pieces[k].near(p, clamp(best, 0, reach)) {
+			continue
+		}
+		for i := k*pieceLen + 1; i <= min((k+1)*pieceLen, len(t.pts)-1); i++ {
+			a := t.pts[i-1]
+			ab, ap := t.pts[i].sub(a), p.sub(a)
+			u := clamp(ap.dot(ab)/math.Max(ab.dot(ab), 1e-9), 0, 1)
+			if d := ap.sub(ab.mul(u)).norm() - (t.rad[i-1] + (t.rad[i]-t.rad[i-1])*u); d < best {
+				best, where = d, (float64(i-1)+u)/float64(len(t.pts)-1)
+			}
 		}
 	}
 	return best, where

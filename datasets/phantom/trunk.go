@@ -79,7 +79,7 @@ func newTrunk(s stream, pl *trunkPlan, female bool, obesity, visceral float64) *
 		a, b, c, d := s.gauss(0, sd), s.gauss(0, sd), s.uni(0, 6), s.uni(0, 6)
 		return func(z float64) float64 { return a*math.Sin(z/90+c) + b*math.Sin(z/55+d)*0.6 }
 	}
-	wide, deep := s.gauss(1, 0.06), s.gauss(1, 0.07)
+	wide, deep := s.gauss(1.03, 0.06), s.gauss(1, 0.07)
 	if female {
 		wide *= 0.95
 	}

@@ -253,7 +253,7 @@ class Pool(torch.utils.data.IterableDataset):
         waiting: list[Path] = []
         count = self.first + worker
         while True:
-            if not waiting and (count // workers) % 50 == 0:
+            if not waiting and (not pool or (count // workers) % 50 == 0):
                 waiting = self._scan(known)
             for _ in range(4 if len(pool) >= 8 else 8):
                 if waiting:

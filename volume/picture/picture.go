@@ -140,7 +140,7 @@ func (c *Canvas) Add(l Layer) error {
 	}
 	kept.color.A = 0xff
 	if m := l.Mask; m != nil {
-		if len(m.Data) != len(c.im.Data) || !m.Grid.Equal(c.im.Grid, gridTolerance) {
+		if len(m.Data) != len(c.im.Data) || !m.Equal(c.im.Grid, gridTolerance) {
 			return fmt.Errorf("picture: %s: %w: mask %v %s (%d voxels), image %v %s",
 				l.Name, ErrGrid, m.Shape, m.Orientation(), len(m.Data), c.im.Shape, c.im.Orientation())
 		}

@@ -1,0 +1,49 @@
+# Every target can be run again at any time; what is installed or fetched is
+# pinned and checksummed, and left alone once it is there.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+# Arguments of the demo, such as: make demo ARGS="--image FILE"
+ARGS ?=
+# Packages to test, and flags such as: make test TESTFLAGS="-run Resolve"
+PACKAGES ?= ./...
+TESTFLAGS ?=
+
+# ONNX Runtime is called through cgo; Go turns cgo off by itself where it finds
+# no compiler, which would end in a puzzling error.
+export CGO_ENABLED := 1
+
+.PHONY: help demo test build lint bench training-test clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## segment the children of the heart with the bundled demo model
+	@scripts/need.sh pip
+	@scripts/test-services.sh bin/satgraph demo $(ARGS)
+
+test: ## install what the tests need, vet, and run all of them under the race detector
+	@scripts/need.sh go cc pip
+	$(GO) vet ./...
+	@mkdir -p bin && $(GO) build -o bin/testreport ./scripts/testreport
+	scripts/test-services.sh $(GO) test -json -race -p 2 -timeout 20m $(TESTFLAGS) $(PACKAGES) | bin/testreport
+
+build: ## build bin/satgraph
+	@scripts/need.sh go cc
+	$(GO) build -trimpath -o bin/satgraph ./cmd/satgraph
+
+lint: ## read code and scripts with the pinned linters
+	@scripts/need.sh go cc
+	@scripts/lint.sh
+
+bench: build ## measure the figures of bench/
+	@scripts/need.sh pip
+	scripts/test-services.sh $(GO) test -run '^$$' -bench . ./bench/...
+
+training-test: ## run the tests of training/ (PyTorch)
+	@scripts/training-tests.sh
+
+clean: ## remove what was built and the installed tools
+	rm -rf bin .tools

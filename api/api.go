@@ -1,0 +1,218 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/graphql-go/graphql"
+
+	"satgraph/api/guard"
+	"satgraph/graph"
+	"satgraph/inference"
+	"satgraph/jobs"
+)
+
+// Jobs is what the service needs of a job runner; [jobs.Runner] is one.
+type Jobs interface {
+	// Submit queues a job. Errors: jobs.ErrQueueFull, jobs.ErrClosed, or the
+	// disk's.
+	Submit(ctx context.Context, r jobs.Request) (jobs.Job, error)
+	// Get returns a job as it stands. Errors: jobs.ErrNotFound, or the disk's.
+	Get(ctx context.Context, id string) (jobs.Job, error)
+	// Cancel stops a job. Errors: jobs.ErrNotFound, jobs.ErrFinished.
+	Cancel(ctx context.Context, id string) (jobs.Job, error)
+	// MaskPath finds the file of a job's mask. Errors: jobs.ErrNotFound, or
+	// the disk's.
+	MaskPath(ctx context.Context, id, name string) (string, error)
+}
+
+// ErrUnknownModel: the service has no model of that name.
+var ErrUnknownModel = errors.New("no such model")
+
+// Config is what a service is made of.
+type Config struct {
+	// Tree returns the present revision of the tree.
+	Tree func() *graph.Tree
+	// Resolver returns the resolver of the present revision.
+	Resolver func() *inference.Resolver
+	// Models returns the manifests of the models that jobs can run, the
+	// default one first. The names differ.
+	Models func() []*inference.Manifest
+	// Jobs runs segmentations. The caller closes it after the service.
+	Jobs Jobs
+	// DataDir holds the uploaded scans, in a folder "images".
+	DataDir string
+	// Limits bounds what a request may cost; unset limits get their defaults.
+	Limits Limits
+	// Version of the program, for the page and the health checks.
+	Version string
+	// AllowRemote lets Serve listen on an address that other machines reach,
+	// and lets requests name any host. There is no authentication yet.
+	AllowRemote bool
+	// Log takes what clients are not told; nil discards it.
+	Log *slog.Logger
+}
+
+// Limits bounds requests. A limit that is zero or negative gets its default.
+type Limits struct {
+	// Document bounds a GraphQL document before and after parsing.
+	Document guard.Limits
+	// BodyBytes is the size of a GraphQL request: 256 KiB.
+	BodyBytes int64
+	// JSONDepth is the nesting of a GraphQL request's JSON: 32.
+	JSONDepth int
+	// Values is the number of field values that one request may gather from
+	// lists: 50,000.
+	Values int
+	// RequestTime is how long a GraphQL request may take: 15 s. Jobs go on.
+	RequestTime time.Duration
+	// UploadBytes is the size of one uploaded file: 2 GiB.
+	UploadBytes int64
+	// VoxelBytes is the size of a scan's voxels in memory: 4 GiB.
+	VoxelBytes int64
+	// StoreBytes is the size of all uploaded files together: 64 GiB.
+	StoreBytes int64
+	// Uploads is the number of uploads at the same time: 4.
+	Uploads int
+	// UploadStall is how long an upload may send nothing: 30 s.
+	UploadStall time.Duration
+	// Requests is the number of GraphQL requests at the same time: 64.
+	Requests int
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Document = l.Document.WithDefaults()
+	orElse(&l.BodyBytes, 256<<10)
+	orElse(&l.JSONDepth, 32)
+	orElse(&l.Values, 50_000)
+	orElse(&l.RequestTime, 15*time.Second)
+	orElse(&l.UploadBytes, 2<<30)
+	orElse(&l.VoxelBytes, 4<<30)
+	orElse(&l.StoreBytes, 64<<30)
+	orElse(&l.Uploads, 4)
+	orElse(&l.UploadStall, 30*time.Second)
+	orElse(&l.Requests, 64)
+	return l
+}
+
+func orElse[T int | int64 | time.Duration](limit *T, value T) {
+	if *limit <= 0 {
+		*limit = value
+	}
+}
+
+// Service answers requests. It is safe for concurrent use; it keeps no state
+// of its own but the files of its DataDir.
+type Service struct {
+	config   Config
+	limits   Limits
+	log      *slog.Logger
+	jobs     Jobs
+	images   *imageStore
+	schema   graphql.Schema
+	sizes    guard.Sizes // of introspection
+	requests chan struct{}
+	uploads  chan struct{}
+	handler  http.Handler
+}
+
+// New makes the service. The error names what is missing in the Config or what
+// is wrong with DataDir.
+func New(c Config) (*Service, error) {
+	switch {
+	case c.Tree == nil, c.Resolver == nil, c.Models == nil, c.Jobs == nil:
+		return nil, errors.New("api.Config: Tree, Resolver, Models and Jobs must be set")
+	case c.DataDir == "":
+		return nil, errors.New("api.Config: DataDir must be set")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{config: c, limits: c.Limits.withDefaults(), log: c.Log, jobs: c.Jobs}
+	var err error
+	s.images, err = openImages(filepath.Join(c.DataDir, "images"), s.limits.StoreBytes, s.limits.VoxelBytes)
+	if err != nil {
+		return nil, err
+	}
+	if s.schema, err = s.newSchema(); err != nil {
+		return nil, fmt.Errorf("the GraphQL schema: %w", err)
+	}
+	s.sizes = introspectionSizes(&s.schema)
+	if err := s.boundIntrospection(); err != nil {
+		return nil, err
+	}
+	s.requests = make(chan struct{}, s.limits.Requests)
+	s.uploads = make(chan struct{}, s.limits.Uploads)
+	s.handler = s.protect(s.routes())
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+func (s *Service) routes() http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range []struct {
+		path    string
+		methods string // the first words of an Allow header
+		handle  http.HandlerFunc
+	}{
+		{"/{$}", "GET, HEAD", s.getPage},
+		{"/graphql", "GET, HEAD, POST", s.graphQL},
+		{"/images", "POST", s.postImage},
+		{"/images/{id}", "GET, HEAD", s.getImage},
+		{"/jobs/{id}/masks/{file}", "GET, HEAD", s.getMask},
+		{"/healthz", "GET, HEAD", s.getHealth},
+		{"/readyz", "GET, HEAD", s.getReady},
+	} {
+		mux.HandleFunc(route.path, func(w http.ResponseWriter, r *http.Request) {
+			if !allows(route.methods, r.Method) {
+				w.Header().Set("Allow", route.methods)
+				s.fail(w, r, &Error{Code: CodeMethod, Message: r.Method + " is not for this address", Hint: "use " + route.methods})
+				return
+			}
+			route.handle(w, r)
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, &Error{Code: CodeNotFound, Message: "there is nothing at this address", Hint: "GET / lists the addresses"})
+	})
+	return mux
+}
+
+func allows(methods, method string) bool {
+	for m := range strings.SplitSeq(methods, ", ") {
+		if m == method {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Service) getHealth(w http.ResponseWriter, r *http.Request) {
+	s.writeJSON(w, r, http.StatusOK, map[string]any{"status": "ok", "version": s.config.Version})
+}
+
+// getReady says what the service can do now.
+func (s *Service) getReady(w http.ResponseWriter, r *http.Request) {
+	terms, models := 0, len(s.config.Models())
+	if tree := s.config.Tree(); tree != nil {
+		terms = tree.Len()
+	}
+	answer := map[string]any{"status": "ready", "terms": terms, "models": models, "degraded": []string{}}
+	status := http.StatusOK
+	switch {
+	case terms == 0:
+		status = http.StatusServiceUnavailable
+		answer["status"], answer["degraded"] = "not ready", []string{"no tree is loaded"}
+	case models == 0:
+		answer["status"], answer["degraded"] = "degraded", []string{"no model is loaded: nothing can be segmented"}
+	}
+	s.writeJSON(w, r, status, answer)
+}

@@ -1,0 +1,380 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/graphql-go/graphql"
+	"github.com/graphql-go/graphql/gqlerrors"
+	"github.com/graphql-go/graphql/language/ast"
+	"github.com/graphql-go/graphql/language/parser"
+	"github.com/graphql-go/graphql/language/source"
+
+	"satgraph/api/guard"
+)
+
+// The two media types of GraphQL over HTTP. Under the newer one the status
+// tells a refused request (4xx) from an executed one (200); under the older
+// one a well-formed request is always 200.
+const (
+	typeResponse = "application/graphql-response+json"
+	typeJSON     = "application/json"
+)
+
+// maxErrors is how many errors one answer lists.
+const maxErrors = 20
+
+// A request is one GraphQL request.
+type request struct {
+	Query     string
+	Operation string
+	Variables map[string]any
+	// ReadOnly refuses mutations: the request came by GET.
+	ReadOnly bool
+}
+
+// A response is what execution gave. Without data at all the request was
+// refused before execution.
+type response struct {
+	executed bool
+	data     any
+	errors   []gqlerrors.FormattedError
+	status   int // of a refusal
+}
+
+func (r *response) MarshalJSON() ([]byte, error) {
+	out := struct {
+		Errors []gqlerrors.FormattedError `json:"errors,omitempty"`
+		Data   *any                       `json:"data,omitempty"`
+	}{Errors: r.errors}
+	if r.executed {
+		out.Data = &r.data
+	}
+	return json.Marshal(out)
+}
+
+// graphQL answers GET and POST /graphql as the GraphQL-over-HTTP specification
+// says.
+func (s *Service) graphQL(w http.ResponseWriter, r *http.Request) {
+	mediaType, ok := negotiate(r.Header.Values("Accept"))
+	if !ok {
+		s.fail(w, r, &Error{Code: CodeNotAcceptable, Message: "GraphQL answers are JSON", Hint: "accept " + typeResponse + " or " + typeJSON})
+		return
+	}
+	select {
+	case s.requests <- struct{}{}:
+		defer func() { <-s.requests }()
+	default:
+		w.Header().Set("Retry-After", "1")
+		s.fail(w, r, &Error{Code: CodeServiceUnavailable, Message: "too many requests at once", Hint: "try again in a second"})
+		return
+	}
+	var (
+		q   *request
+		err error
+	)
+	if r.Method == http.MethodPost {
+		q, err = s.postedRequest(w, r)
+	} else {
+		q, err = s.urlRequest(r)
+	}
+	if err != nil {
+		s.answer(w, r, mediaType, refuse(err), true)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.limits.RequestTime)
+	defer cancel()
+	s.answer(w, r, mediaType, s.execute(ctx, q), false)
+}
+
+// answer writes a response. malformed is a request that was no GraphQL request
+// at all, whose status tells so under either media type.
+func (s *Service) answer(w http.ResponseWriter, r *http.Request, mediaType string, res *response, malformed bool) {
+	status := http.StatusOK
+	switch {
+	case res.executed:
+	case malformed || mediaType == typeResponse || res.status == http.StatusMethodNotAllowed:
+		status = res.status
+	}
+	if status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", http.MethodPost)
+	}
+	s.write(w, r, mediaType+"; charset=utf-8", status, res)
+}
+
+// refuse makes the response of a request that is not executed.
+func refuse(err error) *response {
+	e := describe(err)
+	f := gqlerrors.FormattedError{Message: e.Message, Extensions: e.Extensions()}
+	var (
+		syntax *guard.SyntaxError
+		limit  *guard.LimitError
+	)
+	switch {
+	case errors.As(err, &syntax) && syntax.Line > 0:
+		f.Locations = append(f.Locations, sourceLocation(syntax.Line, syntax.Column))
+	case errors.As(err, &limit) && limit.Line > 0:
+		f.Locations = append(f.Locations, sourceLocation(limit.Line, limit.Column))
+	}
+	return &response{errors: []gqlerrors.FormattedError{f}, status: e.Code.status()}
+}
+
+// negotiate picks the media type of the answer; no Accept header means any.
+func negotiate(accept []string) (mediaType string, ok bool) {
+	header := strings.Join(accept, ",")
+	if strings.TrimSpace(header) == "" {
+		return typeJSON, true
+	}
+	best, found := 0.0, ""
+	for part := range strings.SplitSeq(header, ",") {
+		wanted, params, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		if set := params["charset"]; set != "" && !strings.EqualFold(set, "utf-8") {
+			continue
+		}
+		quality := 1.0
+		if q, ok := params["q"]; ok {
+			if _, err := fmt.Sscanf(q, "%f", &quality); err != nil {
+				continue
+			}
+		}
+		offered := ""
+		switch wanted {
+		case typeResponse, typeJSON:
+			offered = wanted
+		case "*/*", "application/*":
+			offered = typeJSON
+		}
+		if offered != "" && quality > best {
+			best, found = quality, offered
+		}
+	}
+	return found, found != ""
+}
+
+// postedRequest reads a request from a JSON body.
+func (s *Service) postedRequest(w http.ResponseWriter, r *http.Request) (*request, error) {
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != typeJSON {
+		return nil, &Error{Code: CodeMediaType, Message: "a GraphQL request is posted as " + typeJSON, Hint: "set Content-Type: " + typeJSON}
+	}
+	if set := params["charset"]; set != "" && !strings.EqualFold(set, "utf-8") {
+		return nil, &Error{Code: CodeMediaType, Message: "a GraphQL request is UTF-8"}
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, &Error{Code: CodeMediaType, Message: "Content-Encoding is not taken here"}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.limits.BodyBytes))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return nil, &Error{Code: CodeTooLarge, Message: fmt.Sprintf("the request is larger than %d KiB", s.limits.BodyBytes>>10), Hint: "ask for less at once"}
+		}
+		return nil, &Error{Code: CodeBadRequest, Message: "the request could not be read", Err: err}
+	}
+	if err := guard.CheckJSON(body, s.limits.JSONDepth); err != nil {
+		return nil, err
+	}
+	var fields struct {
+		Query         *string         `json:"query"`
+		OperationName *string         `json:"operationName"`
+		Variables     json.RawMessage `json:"variables"`
+		Extensions    json.RawMessage `json:"extensions"`
+	}
+	if err := json.Unmarshal(body, &fields); err != nil {
+		hint := `send {"query": "...", "variables": {...}, "operationName": "..."}`
+		if len(body) > 0 && body[0] == '[' {
+			hint = "send one request at a time: batches are not taken"
+		}
+		return nil, &Error{Code: CodeBadRequest, Message: "the body is not a GraphQL request in JSON", Hint: hint, Err: err}
+	}
+	if fields.Query == nil {
+		return nil, errNoQuery()
+	}
+	q := &request{Query: *fields.Query}
+	if fields.OperationName != nil {
+		q.Operation = *fields.OperationName
+	}
+	if q.Variables, err = jsonObject("variables", fields.Variables); err != nil {
+		return nil, err
+	}
+	if _, err = jsonObject("extensions", fields.Extensions); err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// urlRequest reads a request from the URL's parameters.
+func (s *Service) urlRequest(r *http.Request) (*request, error) {
+	if int64(len(r.URL.RawQuery)) > s.limits.BodyBytes {
+		return nil, &Error{Code: CodeTooLarge, Message: "the address is too long", Hint: "use POST"}
+	}
+	values := r.URL.Query()
+	if values.Get("query") == "" {
+		return nil, errNoQuery()
+	}
+	q := &request{Query: values.Get("query"), Operation: values.Get("operationName"), ReadOnly: true}
+	for name, into := range map[string]*map[string]any{"variables": &q.Variables, "extensions": new(map[string]any)} {
+		text := []byte(values.Get(name))
+		if err := guard.CheckJSON(text, s.limits.JSONDepth); err != nil {
+			return nil, err
+		}
+		object, err := jsonObject(name, text)
+		if err != nil {
+			return nil, err
+		}
+		*into = object
+	}
+	return q, nil
+}
+
+func errNoQuery() error {
+	return &Error{Code: CodeBadRequest, Message: "the request has no query", Hint: `send {"query": "{ term(name: \"heart\") { id } }"} as ` + typeJSON}
+}
+
+// jsonObject decodes a field that is an object, null or absent.
+func jsonObject(name string, text []byte) (map[string]any, error) {
+	if len(text) == 0 {
+		return nil, nil //nolint:nilnil // absent is a value here
+	}
+	var object map[string]any
+	if err := json.Unmarshal(text, &object); err != nil {
+		return nil, &Error{Code: CodeBadRequest, Message: quote(name) + " must be a JSON object", Err: err}
+	}
+	return object, nil
+}
+
+// execute runs one request: limits, parser, limits on the parsed document,
+// validation, variables, execution.
+func (s *Service) execute(ctx context.Context, q *request) *response {
+	text, err := guard.Scan(q.Query, s.limits.Document)
+	if err != nil {
+		return refuse(err)
+	}
+	document, err := parse(text)
+	if err != nil {
+		return refuse(err)
+	}
+	if err := guard.Check(document, s.limits.Document, s.sizes); err != nil {
+		return refuse(err)
+	}
+	if v := graphql.ValidateDocument(&s.schema, document, nil); !v.IsValid {
+		res := &response{status: http.StatusBadRequest}
+		for _, e := range v.Errors[:min(len(v.Errors), maxErrors)] {
+			e.Extensions = map[string]any{"code": string(CodeValidation)}
+			locate(&e, text)
+			res.errors = append(res.errors, e)
+		}
+		return res
+	}
+	operation, err := chosen(document, q.Operation)
+	if err != nil {
+		return refuse(err)
+	}
+	if q.ReadOnly && operation.Operation != ast.OperationTypeQuery {
+		return refuse(&Error{Code: CodeMethod, Message: "a " + operation.Operation + " cannot be sent by GET", Hint: "use POST"})
+	}
+	if err := checkVariables(&s.schema, operation, q.Variables); err != nil {
+		return refuse(err)
+	}
+	result := graphql.Execute(graphql.ExecuteParams{
+		Schema:        s.schema,
+		AST:           document,
+		OperationName: q.Operation,
+		Args:          q.Variables,
+		Context:       withBudget(ctx, s.limits.Values),
+	})
+	if result.Data == nil && ctx.Err() != nil {
+		return refuse(ctx.Err())
+	}
+	res := &response{executed: true, data: result.Data}
+	for _, e := range result.Errors[:min(len(result.Errors), maxErrors)] {
+		res.errors = append(res.errors, s.executionError(e, text))
+	}
+	return res
+}
+
+func parse(text string) (*ast.Document, error) {
+	// Without the source in every node, the library does not search it for
+	// line ends at every error; locate does that for the errors that are shown.
+	document, err := parser.Parse(parser.ParseParams{
+		Source:  source.NewSource(&source.Source{Body: []byte(text)}),
+		Options: parser.ParseOptions{NoSource: true},
+	})
+	if err == nil {
+		return document, nil
+	}
+	syntax := &guard.SyntaxError{Message: err.Error()}
+	var located *gqlerrors.Error
+	if errors.As(err, &located) {
+		// The message is "Syntax Error GraphQL (1:2) what\n\nthe lines around".
+		syntax.Message, _, _ = strings.Cut(located.Message, "\n")
+		if _, what, ok := strings.Cut(syntax.Message, ") "); ok {
+			syntax.Message = what
+		}
+		if len(located.Positions) > 0 {
+			syntax.Line, syntax.Column = guard.Position(text, located.Positions[0])
+		}
+	}
+	return nil, syntax
+}
+
+// locate turns the places of an error from offsets into lines. Without a
+// source the library gives line 1 and the offset plus one.
+func locate(e *gqlerrors.FormattedError, text string) {
+	e.Locations = slices.Clone(e.Locations[:min(len(e.Locations), maxErrors)])
+	for i, l := range e.Locations {
+		e.Locations[i] = sourceLocation(guard.Position(text, l.Column-1))
+	}
+}
+
+// executionError gives an error of a field its code; what no resolver said on
+// purpose is INTERNAL.
+func (s *Service) executionError(e gqlerrors.FormattedError, text string) gqlerrors.FormattedError {
+	locate(&e, text)
+	if e.Extensions["code"] != nil {
+		return e
+	}
+	s.log.Error("a field failed", "path", e.Path, "error", e.Message)
+	hidden := describe(errInternal)
+	e.Message, e.Extensions = hidden.Message, hidden.Extensions()
+	return e
+}
+
+// chosen finds the operation that a request names.
+func chosen(document *ast.Document, name string) (*ast.OperationDefinition, error) {
+	var operations []*ast.OperationDefinition
+	for _, d := range document.Definitions {
+		if o, ok := d.(*ast.OperationDefinition); ok {
+			if name != "" && o.Name != nil && o.Name.Value == name {
+				return o, offered(o)
+			}
+			operations = append(operations, o)
+		}
+	}
+	switch {
+	case name != "":
+		return nil, &Error{Code: CodeBadRequest, Message: "the document has no operation called " + quote(name)}
+	case len(operations) == 0:
+		return nil, &Error{Code: CodeBadRequest, Message: "the document has no operation"}
+	case len(operations) > 1:
+		return nil, &Error{Code: CodeBadRequest, Message: "the document has several operations", Hint: "say which with operationName"}
+	}
+	return operations[0], offered(operations[0])
+}
+
+func offered(o *ast.OperationDefinition) error {
+	if o.Operation == ast.OperationTypeSubscription {
+		return &Error{Code: CodeBadRequest, Message: "subscriptions are not offered yet", Hint: "ask job(id:) again until its status is final"}
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"satgraph/volume"
+)
+
+var (
+	errNoImage     = errors.New("no such image")
+	errStorageFull = errors.New("the store of images is full")
+)
+
+// Image is what the service says of an uploaded scan.
+type Image struct {
+	// ID is the SHA-256 of the file, in hex: the same file is kept once.
+	ID          string     `json:"id"`
+	SHA256      string     `json:"sha256"`
+	Bytes       int64      `json:"bytes"`
+	Shape       []int      `json:"shape"`   // voxels along i, j, k
+	Spacing     [3]float64 `json:"spacing"` // mm along i, j, k
+	Orientation string     `json:"orientation"`
+	DType       string     `json:"dtype"`
+}
+
+// An imageStore keeps uploaded scans in one folder, named by their content.
+// Files are written whole or not at all. It is safe for concurrent use.
+type imageStore struct {
+	dir      string
+	capacity int64        // bytes of all files together
+	decoded  int64        // bytes of one file's voxels once decompressed
+	used     atomic.Int64 // bytes of all files together
+}
+
+var imageID = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// staleUpload is how old an unfinished upload is when nobody writes to it any
+// more.
+const staleUpload = 24 * time.Hour
+
+func openImages(dir string, capacity, decoded int64) (*imageStore, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("the folder of images: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("the folder of images: %w", err)
+	}
+	s := &imageStore{dir: dir, capacity: capacity, decoded: decoded}
+	for _, e := range entries {
+		info, err := e.Info()
+		switch {
+		case err != nil:
+		case strings.HasPrefix(e.Name(), "upload-") && time.Since(info.ModTime()) > staleUpload:
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		default:
+			s.used.Add(info.Size())
+		}
+	}
+	return s, nil
+}
+
+// path finds the file of an image; the error is errNoImage.
+func (s *imageStore) path(id string) (string, error) {
+	if !imageID.MatchString(id) {
+		return "", fmt.Errorf("%w: %q", errNoImage, id)
+	}
+	for _, suffix := range []string{".nii.gz", ".nii"} {
+		path := filepath.Join(s.dir, id+suffix)
+		_, err := os.Stat(path)
+		if err == nil {
+			return path, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("image %s: %w", id, err)
+		}
+	}
+	return "", fmt.Errorf("%w: %s", errNoImage, id)
+}
+
+// get describes an image; the error is errNoImage or that of its file.
+func (s *imageStore) get(id string) (*Image, error) {
+	path, err := s.path(id)
+	if err != nil {
+		return nil, err
+	}
+	info, err := volume.ReadInfo(path)
+	if err != nil {
+		return nil, err
+	}
+	return s.describe(id, path, info)
+}
+
+func (s *imageStore) describe(id, path string, info *volume.Info) (*Image, error) {
+	stat, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", id, err)
+	}
+	return &Image{
+		ID: id, SHA256: id, Bytes: stat.Size(),
+		Shape: info.Shape, Spacing: info.Spacing, Orientation: info.Orientation, DType: info.DType,
+	}, nil
+}
+
+// add streams a scan to disk, checks it and keeps it under the hash of its
+// bytes. fresh is false where the same file was there already. Errors: those of
+// r and of volume.ReadInfo, volume.ErrTruncated, volume.ErrNotVolume,
+// volume.ErrUnsupported, volume.ErrTooLarge, errStorageFull, or the disk's.
+func (s *imageStore) add(ctx context.Context, r io.Reader) (im *Image, fresh bool, err error) {
+	in := bufio.NewReaderSize(r, 256<<10)
+	suffix := ".nii"
+	if magic, err := in.Peek(2); err == nil && bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		suffix = ".nii.gz"
+	}
+	tmp, err := os.CreateTemp(s.dir, "upload-*"+suffix)
+	if err != nil {
+		return nil, false, err
+	}
+	var size int64
+	defer func() {
+		_ = tmp.Close()
+		if !fresh {
+			_ = os.Remove(tmp.Name())
+			s.used.Add(-size)
+		}
+	}()
+	sum := sha256.New()
+	// A Writer that counts against the capacity while it writes, so that many
+	// uploads at once cannot fill the disk.
+	err = s.copy(tmp, sum, in, &size)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := tmp.Sync(); err != nil {
+		return nil, false, err
+	}
+	info, err := volume.ReadInfo(tmp.Name())
+	if err != nil {
+		return nil, false, err
+	}
+	if err := s.check(ctx, tmp.Name(), info); err != nil {
+		return nil, false, err
+	}
+	id := hex.EncodeToString(sum.Sum(nil))
+	if im, err := s.get(id); err == nil {
+		return im, false, nil
+	}
+	path := filepath.Join(s.dir, id+suffix)
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return nil, false, err
+	}
+	im, err = s.describe(id, path, info)
+	return im, true, err
+}
+
+func (s *imageStore) copy(dst io.Writer, sum hash.Hash, src io.Reader, size *int64) error {
+	buffer := make([]byte, 256<<10)
+	for {
+		n, readErr := src.Read(buffer)
+		*size += int64(n)
+		if s.used.Add(int64(n)) > s.capacity {
+			return errStorageFull
+		}
+		if _, err := dst.Write(buffer[:n]); err != nil {
+			return err
+		}
+		_, _ = sum.Write(buffer[:n]) // a hash never fails
+		if errors.Is(readErr, io.EOF) {
+			return nil
+		}
+		if readErr != nil {
+			return readErr
+		}
+	}
+}
+
+// check refuses what a job could not read later: anything but one 3-D volume
+// of real numbers, voxels beyond the limit, and a file that ends too early. A
+// compressed file is decompressed for that, up to the size that its header
+// promises and not a byte further.
+func (s *imageStore) check(ctx context.Context, path string, info *volume.Info) error {
+	h := info.Header
+	if h.Pair {
+		return fmt.Errorf("%w: half of a .hdr/.img pair; send one .nii file", volume.ErrUnsupported)
+	}
+	voxels := int64(1)
+	for axis, n := range info.Shape {
+		if axis >= 3 && n != 1 {
+			return fmt.Errorf("%w: shape %v", volume.ErrNotVolume, info.Shape)
+		}
+		if int64(n) <= 0 || voxels > math.MaxInt64/16/int64(n) {
+			return fmt.Errorf("%w: shape %v", volume.ErrTooLarge, info.Shape)
+		}
+		voxels *= int64(n)
+	}
+	if len(info.Shape) < 3 || voxels < 2 {
+		return fmt.Errorf("%w: shape %v", volume.ErrNotVolume, info.Shape)
+	}
+	width := int64(h.DType.Size())
+	if width == 0 {
+		return fmt.Errorf("%w: %s", volume.ErrUnsupported, info.DType)
+	}
+	// Jobs hold a scan as float32.
+	if voxels*max(width, 4) > s.decoded {
+		return fmt.Errorf("%w: %d voxels", volume.ErrTooLarge, voxels)
+	}
+	if !strings.HasSuffix(path, ".gz") {
+		return nil // ReadInfo compared the size
+	}
+	return checkStream(ctx, path, h.VoxOffset+voxels*width)
+}
+
+// checkStream decompresses want bytes of a file and forgets them.
+func checkStream(ctx context.Context, path string, want int64) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return fmt.Errorf("%w: %w", volume.ErrCorrupt, err)
+	}
+	const step = 16 << 20
+	for done := int64(0); done < want; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.CopyN(io.Discard, z, min(step, want-done))
+		done += n
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return fmt.Errorf("%w: %d of %d bytes", volume.ErrTruncated, done, want)
+		case err != nil:
+			return fmt.Errorf("%w: %w", volume.ErrCorrupt, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/graphql-go/graphql"
+	"github.com/graphql-go/graphql/gqlerrors"
+	"github.com/graphql-go/graphql/language/ast"
+	"github.com/graphql-go/graphql/language/location"
+)
+
+var errInternal = errors.New("internal error")
+
+// args are the arguments of a field, already of their types.
+type args map[string]any
+
+func (a args) text(name string) string {
+	s, _ := a[name].(string)
+	return s
+}
+
+// list gives the values of a list argument that have type T.
+func list[T any](a args, name string) []T {
+	items, _ := a[name].([]any)
+	var out []T
+	for _, item := range items {
+		if v, ok := item.(T); ok {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// limit gives a limit argument. The error is BAD_USER_INPUT.
+func (a args) limit(most int) (int, error) {
+	n, _ := a["limit"].(int)
+	if n < 1 || n > most {
+		return 0, &Error{Code: CodeBadInput, Message: fmt.Sprintf("limit must be from 1 to %d", most)}
+	}
+	return n, nil
+}
+
+// on makes a resolver of a function of the parent value. It turns errors into
+// those that clients are told, and a panic into one of its field.
+func on[T any](s *Service, f func(ctx context.Context, parent T, a args) (any, error)) graphql.FieldResolveFn {
+	return func(p graphql.ResolveParams) (value any, err error) {
+		defer func() {
+			if thrown := recover(); thrown != nil {
+				s.log.Error("a resolver panicked", "field", p.Info.FieldName, "panic", thrown, "stack", string(debug.Stack()))
+				value, err = nil, describe(errInternal)
+			}
+		}()
+		if err := p.Context.Err(); err != nil {
+			return nil, describe(err)
+		}
+		parent, _ := p.Source.(T)
+		value, err = f(withInfo(p.Context, &p.Info), parent, p.Args)
+		if err != nil {
+			told := describe(err)
+			if told.Code == CodeInternal {
+				s.log.Error("a resolver failed", "field", p.Info.FieldName, "error", err)
+			}
+			return nil, told
+		}
+		return value, nil
+	}
+}
+
+// get makes a resolver that only reads the parent.
+func get[T any](s *Service, f func(parent T) any) graphql.FieldResolveFn {
+	return on(s, func(_ context.Context, parent T, _ args) (any, error) { return f(parent), nil })
+}
+
+type (
+	budgetKey struct{}
+	infoKey   struct{}
+)
+
+// A budget is how many values a request may still gather.
+type budget struct {
+	left  atomic.Int64
+	total int
+}
+
+func withBudget(ctx context.Context, values int) context.Context {
+	b := &budget{total: values}
+	b.left.Store(int64(values))
+	return context.WithValue(ctx, budgetKey{}, b)
+}
+
+func withInfo(ctx context.Context, info *graphql.ResolveInfo) context.Context {
+	return context.WithValue(ctx, infoKey{}, info)
+}
+
+// charge pays for a list of n items before it is given out: one value for each
+// field selected of each item. So the work of a request is bounded however its
+// lists are nested. The error is LIMIT_EXCEEDED.
+func charge(ctx context.Context, n int) error {
+	info, _ := ctx.Value(infoKey{}).(*graphql.ResolveInfo)
+	fields := 1
+	if info != nil {
+		fields = max(1, selected(info))
+	}
+	return spend(ctx, n*fields)
+}
+
+// spend pays for work worth n values.
+func spend(ctx context.Context, n int) error {
+	b, _ := ctx.Value(budgetKey{}).(*budget)
+	if b == nil || b.left.Add(-int64(n)) >= 0 {
+		return nil
+	}
+	return &Error{
+		Code:    CodeLimit,
+		Message: fmt.Sprintf("the request gathers more than %d values", b.total),
+		Hint:    "ask for fewer fields or give the lists a smaller limit",
+	}
+}
+
+// selected counts the fields selected of a field's items, fragments expanded.
+// The document's limits bound it.
+func selected(info *graphql.ResolveInfo) int {
+	n := 0
+	var count func(set *ast.SelectionSet)
+	count = func(set *ast.SelectionSet) {
+		if set == nil {
+			return
+		}
+		for _, selection := range set.Selections {
+			switch x := selection.(type) {
+			case *ast.Field:
+				n++
+			case *ast.InlineFragment:
+				count(x.SelectionSet)
+			case *ast.FragmentSpread:
+				if fragment, ok := info.Fragments[x.Name.Value].(*ast.FragmentDefinition); ok {
+					count(fragment.SelectionSet)
+				}
+			}
+		}
+	}
+	for _, field := range info.FieldASTs {
+		count(field.SelectionSet)
+	}
+	return n
+}
+
+func sourceLocation(line, column int) location.SourceLocation {
+	return location.SourceLocation{Line: line, Column: column}
+}
+
+var _ gqlerrors.ExtendedError = (*Error)(nil)

@@ -1,0 +1,355 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/graphql-go/graphql"
+
+	"satgraph/inference"
+	"satgraph/jobs"
+)
+
+// maxPrompts is how many prompts one job takes.
+const maxPrompts = 500
+
+func (s *Service) imageType() *graphql.Object {
+	return graphql.NewObject(graphql.ObjectConfig{
+		Name:        "Image",
+		Description: "An uploaded scan.",
+		Fields: graphql.Fields{
+			"id":     {Type: required(graphql.ID), Description: "The SHA-256 of the file, in hex.", Resolve: get(s, func(i *Image) any { return i.ID })},
+			"sha256": {Type: required(graphql.String), Description: "The SHA-256 of the file, in hex.", Resolve: get(s, func(i *Image) any { return i.SHA256 })},
+			"bytes":  {Type: required(graphql.Float), Description: "The size of the file.", Resolve: get(s, func(i *Image) any { return float64(i.Bytes) })},
+			"shape": {
+				Type: listOf(graphql.Int), Description: "The number of voxels along each axis of the file.",
+				Resolve: get(s, func(i *Image) any { return i.Shape }),
+			},
+			"spacing": {
+				Type: listOf(graphql.Float), Description: "The voxel size in mm along the first three axes.",
+				Resolve: get(s, func(i *Image) any { return i.Spacing[:] }),
+			},
+			"orientation": {
+				Type: required(graphql.String), Description: `The direction in which each axis grows, such as "RAS".`,
+				Resolve: get(s, func(i *Image) any { return i.Orientation }),
+			},
+			"dtype": {
+				Type: required(graphql.String), Description: `The type of the stored voxels, such as "int16".`,
+				Resolve: get(s, func(i *Image) any { return i.DType }),
+			},
+		},
+	})
+}
+
+func (s *Service) imageQueries(t *types) graphql.Fields {
+	return graphql.Fields{
+		"image": {
+			Type: t.image, Description: "An uploaded scan. Scans are uploaded with POST /images.",
+			Args: graphql.FieldConfigArgument{"id": {Type: graphql.NewNonNull(graphql.ID), Description: "The id that the upload answered."}},
+			Resolve: on(s, func(_ context.Context, _ any, a args) (any, error) {
+				return s.images.get(a.text("id"))
+			}),
+		},
+	}
+}
+
+// A found is a structure with the job that it belongs to.
+type found struct {
+	inference.StructureResult
+	job string
+}
+
+func (s *Service) structureType(t *types) *graphql.Object {
+	// measured gives a figure of a mask; null where there is no mask.
+	measured := func(f func(x found) any) graphql.FieldResolveFn {
+		return get(s, func(x found) any {
+			if x.Status != inference.Segmented {
+				return nil
+			}
+			return f(x)
+		})
+	}
+	return graphql.NewObject(graphql.ObjectConfig{
+		Name:        "Structure",
+		Description: "What became of one asked structure.",
+		Fields: graphql.Fields{
+			"term": {
+				Type: t.term, Description: "The term; null if the text means none, or if a prompt was given directly.",
+				Resolve: on(s, func(_ context.Context, x found, _ args) (any, error) { return s.termOrNil(x.TermID) }),
+			},
+			"name":    {Type: required(graphql.String), Description: "The term's name, or the text as it was asked.", Resolve: get(s, func(x found) any { return x.Term })},
+			"status":  {Type: required(t.foundStatus), Description: "Whether it was found.", Resolve: get(s, func(x found) any { return x.Status })},
+			"reason":  {Type: required(graphql.String), Description: "Why not; empty if there is nothing to say.", Resolve: get(s, func(x found) any { return x.Reason })},
+			"classes": {Type: listOf(graphql.String), Description: "The classes whose union is its mask.", Resolve: get(s, func(x found) any { return x.Classes })},
+			"missing": {Type: listOf(graphql.String), Description: "Its parts that the mask leaves out.", Resolve: get(s, func(x found) any { return x.Missing })},
+			"volumeMl": {
+				Type: graphql.Float, Description: "The volume of its mask in millilitres.",
+				Resolve: measured(func(x found) any { return x.VolumeML }),
+			},
+			"voxels": {
+				Type: graphql.Int, Description: "The number of voxels of its mask.",
+				Resolve: measured(func(x found) any { return x.Voxels }),
+			},
+			"maskUrl": {
+				Type:        graphql.String,
+				Description: "Where to download its mask: a path on this service. A .nii.gz on the scan's own grid, 1 inside, 0 outside.",
+				Resolve: get(s, func(x found) any {
+					if x.File == "" {
+						return nil
+					}
+					return "/jobs/" + url.PathEscape(x.job) + "/masks/" + url.PathEscape(x.File)
+				}),
+			},
+			"seconds": {
+				Type: graphql.Float, Description: "How long it took, without what all structures share.",
+				Resolve: measured(func(x found) any { return x.Seconds }),
+			},
+			"touchesEdge": {
+				Type: graphql.Boolean, Description: "Whether it reaches the edge of the scan, so that its volume is a lower bound.",
+				Resolve: measured(func(x found) any { return x.Truncated }),
+			},
+		},
+	})
+}
+
+func (s *Service) jobType(t *types) *graphql.Object {
+	failure := graphql.NewObject(graphql.ObjectConfig{
+		Name:        "JobError",
+		Description: "Why a job failed.",
+		Fields: graphql.Fields{
+			"code":    {Type: required(graphql.String), Description: "A stable code, of those in the errors' extensions.", Resolve: get(s, func(f *jobs.Failure) any { return f.Code })},
+			"message": {Type: required(graphql.String), Description: "What went wrong.", Resolve: get(s, func(f *jobs.Failure) any { return f.Message })},
+			"hint":    {Type: required(graphql.String), Description: "What to do about it; may be empty.", Resolve: get(s, func(f *jobs.Failure) any { return f.Hint })},
+		},
+	})
+	structure := s.structureType(t)
+	when := func(f func(j *jobs.Job) time.Time) graphql.FieldResolveFn {
+		return get(s, func(j *jobs.Job) any {
+			if at := f(j); !at.IsZero() {
+				return at.UTC()
+			}
+			return nil
+		})
+	}
+	return graphql.NewObject(graphql.ObjectConfig{
+		Name:        "Job",
+		Description: "A segmentation: queued, running or ended.",
+		Fields: graphql.Fields{
+			"id":     {Type: required(graphql.ID), Description: "Its id, for job(id:).", Resolve: get(s, func(j *jobs.Job) any { return j.ID })},
+			"status": {Type: required(t.jobStatus), Description: "Where it stands.", Resolve: get(s, func(j *jobs.Job) any { return j.State })},
+			"progress": {
+				Type: required(graphql.Float), Description: "From 0 to 1.",
+				Resolve: get(s, func(j *jobs.Job) any { return j.Progress }),
+			},
+			"position": {
+				Type: graphql.Int, Description: "Its place in the queue, 1 being the next; null if it does not wait.",
+				Resolve: get(s, func(j *jobs.Job) any {
+					if j.Position == 0 {
+						return nil
+					}
+					return j.Position
+				}),
+			},
+			"query": {Type: required(graphql.String), Description: "What was asked.", Resolve: get(s, func(j *jobs.Job) any { return j.Request.Plan.Query })},
+			"modality": {
+				Type: t.modality, Description: "The kind of scan.",
+				Resolve: get(s, func(j *jobs.Job) any { return modalityOrNil(j.Request.Plan.Modality) }),
+			},
+			"image": {
+				Type: t.image, Description: "The scan; null if it is no longer kept.",
+				Resolve: on(s, func(_ context.Context, j *jobs.Job, _ args) (any, error) {
+					im, err := s.images.get(j.Request.ImageID)
+					if errors.Is(err, errNoImage) {
+						return nil, nil //nolint:nilnil // null is the answer
+					}
+					return im, err
+				}),
+			},
+			"model": {Type: required(graphql.String), Description: "The name of the model.", Resolve: get(s, func(j *jobs.Job) any { return j.Request.Model })},
+			"demo": {
+				Type: required(graphql.Boolean), Description: "Whether the model is a demonstration only: never for clinical use.",
+				Resolve: get(s, func(j *jobs.Job) any { return s.isDemo(j) }),
+			},
+			"notice": {
+				Type: required(graphql.String), Description: "What whoever uses the results must know; may be empty.",
+				Resolve: get(s, func(j *jobs.Job) any { return s.jobNotice(j) }),
+			},
+			"createdAt":  {Type: required(graphql.DateTime), Description: "When it was asked for.", Resolve: when(func(j *jobs.Job) time.Time { return j.Created })},
+			"startedAt":  {Type: graphql.DateTime, Description: "When it began to run; null before.", Resolve: when(func(j *jobs.Job) time.Time { return j.Started })},
+			"finishedAt": {Type: graphql.DateTime, Description: "When it ended; null before.", Resolve: when(func(j *jobs.Job) time.Time { return j.Finished })},
+			"warnings": {
+				Type: listOf(graphql.String), Description: "What was odd about the scan or the run.",
+				Resolve: get(s, func(j *jobs.Job) any { return j.Warnings }),
+			},
+			"error": {Type: failure, Description: "Why it failed; null if it did not.", Resolve: get(s, func(j *jobs.Job) any { return j.Failure })},
+			"structures": {
+				Type: listOf(structure), Description: "Every asked structure, also those that cannot be segmented.",
+				Resolve: on(s, func(ctx context.Context, j *jobs.Job, _ args) (any, error) {
+					all := make([]found, len(j.Structures))
+					for i := range j.Structures {
+						all[i] = found{j.Structures[i], j.ID}
+					}
+					return all, charge(ctx, len(all))
+				}),
+			},
+		},
+	})
+}
+
+// isDemo holds before a job has run, too.
+func (s *Service) isDemo(j *jobs.Job) bool {
+	if j.Model.Name != "" {
+		return j.Model.Demo
+	}
+	m, err := s.model(j.Request.Model)
+	return err == nil && m.Demo
+}
+
+func (s *Service) jobNotice(j *jobs.Job) string {
+	if j.Model.Name != "" {
+		return notice(j.Model.Demo, j.Model.Notice)
+	}
+	if m, err := s.model(j.Request.Model); err == nil {
+		return notice(m.Demo, m.Notice)
+	}
+	return ""
+}
+
+func (s *Service) jobQueries(t *types) graphql.Fields {
+	return graphql.Fields{
+		"job": {
+			Type: t.job, Description: "A job as it stands now.",
+			Args: graphql.FieldConfigArgument{"id": {Type: graphql.NewNonNull(graphql.ID), Description: "The job's id."}},
+			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {
+				return pointer(s.jobs.Get(ctx, a.text("id")))
+			}),
+		},
+	}
+}
+
+func pointer(j jobs.Job, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &j, nil
+}
+
+func (s *Service) jobMutations(t *types) graphql.Fields {
+	payload := func(name, description string) graphql.Output {
+		return graphql.NewObject(graphql.ObjectConfig{
+			Name:        name,
+			Description: description,
+			Fields: graphql.Fields{
+				"job": {Type: required(t.job), Description: "The job.", Resolve: get(s, func(j *jobs.Job) any { return j })},
+			},
+		})
+	}
+	segmented := payload("SegmentPayload", "A segmentation that was asked for. Ask job(id:) again until its status is final.")
+	image := &graphql.ArgumentConfig{Type: graphql.NewNonNull(graphql.ID), Description: "The id of an uploaded scan (POST /images)."}
+	modality := &graphql.ArgumentConfig{Type: t.modality, Description: "The kind of scan; may be left out where the model takes only one."}
+	model := &graphql.ArgumentConfig{Type: graphql.ID, Description: "The name of a model; the default one if left out."}
+	return graphql.Fields{
+		"segment": {
+			Type:        segmented,
+			Description: "Segments structures in a scan: those that a query means, or those of class prompts given directly.",
+			Args: graphql.FieldConfigArgument{
+				"image": image,
+				"query": {
+					Type:        graphql.String,
+					Description: `What to segment: "heart", "children of heart", "left kidney, right kidney". Give this or prompts.`,
+				},
+				"prompts": {
+					Type:        graphql.NewList(graphql.NewNonNull(graphql.String)),
+					Description: "Class prompts of the model, taken as they are. Give these or query.",
+				},
+				"modality": modality,
+				"model":    model,
+			},
+			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {
+				query, prompts := a.text("query"), list[string](a, "prompts")
+				m, _ := a["modality"].(inference.Modality)
+				switch {
+				case (query == "") == (len(prompts) == 0):
+					return nil, &Error{Code: CodeBadInput, Message: "give either query or prompts"}
+				case len(prompts) > maxPrompts:
+					return nil, &Error{Code: CodeBadInput, Message: "more than " + number(maxPrompts) + " prompts"}
+				case query != "":
+					plan, err := s.plan(ctx, query, m)
+					return s.submit(ctx, a, plan, err)
+				}
+				for _, p := range prompts {
+					if len(p) > maxText {
+						return nil, errLongText
+					}
+				}
+				return s.submit(ctx, a, inference.Prompts(m, prompts...), nil)
+			}),
+		},
+		"segmentChildren": {
+			Type:        segmented,
+			Description: `Segments the children of a term in a scan: short for segment(query: "children of …").`,
+			Args: graphql.FieldConfigArgument{
+				"of":       {Type: graphql.NewNonNull(graphql.String), Description: `The term, by name, synonym or id, such as "heart".`},
+				"image":    image,
+				"modality": modality,
+				"model":    model,
+			},
+			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {
+				m, _ := a["modality"].(inference.Modality)
+				plan, err := s.planChildren(ctx, a.text("of"), m)
+				return s.submit(ctx, a, plan, err)
+			}),
+		},
+		"cancelJob": {
+			Type:        payload("CancelJobPayload", "A job that was told to stop."),
+			Description: "Stops a job. Structures that it has found already are kept.",
+			Args: graphql.FieldConfigArgument{
+				"id": {Type: graphql.NewNonNull(graphql.ID), Description: "The job's id."},
+			},
+			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {
+				return pointer(s.jobs.Cancel(ctx, a.text("id")))
+			}),
+		},
+	}
+}
+
+// planChildren plans the children of a term. The term is looked up first, so
+// that its name may hold a comma or an "and" without being read as several; the
+// resolver has the last word on texts that are no term's name.
+func (s *Service) planChildren(ctx context.Context, of string, m inference.Modality) (*inference.Plan, error) {
+	id, err := s.termOf(of)
+	if err != nil {
+		id = of
+	}
+	plan, err := s.plan(ctx, "children of "+id, m)
+	if plan != nil {
+		plan.Query = "children of " + of
+	}
+	return plan, err
+}
+
+// submit narrows a plan to the model that is asked for and queues it. A plan of
+// which nothing is left becomes a job that is refused, whose structures say
+// why.
+func (s *Service) submit(ctx context.Context, a args, plan *inference.Plan, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	path, err := s.images.path(a.text("image"))
+	if err != nil {
+		return nil, err
+	}
+	model, err := s.model(a.text("model"))
+	if err != nil {
+		return nil, err
+	}
+	plan, err = plan.ForModel(model)
+	if err != nil && (plan == nil || !errors.Is(err, inference.ErrNothingSegmentable)) {
+		return nil, err
+	}
+	return pointer(s.jobs.Submit(ctx, jobs.Request{
+		ImageID: a.text("image"), ImagePath: path, Model: model.Name, Plan: plan,
+	}))
+}

@@ -1,0 +1,113 @@
+// Package catalog knows what public segmentation corpora label: the 498 pairs
+// of a modality and a class name of SAT-DS, each anchored by judgement to the
+// term of the tree that it stands for. It reads no scans and no masks.
+//
+// Every pair has its row in classes.tsv: name, modality, term, predicate,
+// "abnormal" or nothing, and a reason wherever the anchor is not plain.
+package catalog
+
+import (
+	_ "embed" // the table
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+//go:embed classes.tsv
+var classesTSV string
+
+// ErrTable: the embedded table is damaged.
+var ErrTable = errors.New("the embedded table of corpus classes is damaged")
+
+// Modality is how a scan was made, as the corpus names it.
+type Modality string
+
+// The modalities of the corpus.
+const (
+	CT  Modality = "ct"
+	MRI Modality = "mri"
+	PET Modality = "pet"
+)
+
+// Predicate says how a class relates to its term (SKOS: the term is what the
+// class is exactly, nearly, … matched to).
+type Predicate string
+
+// The predicates.
+const (
+	Exact  Predicate = "exact"  // the class is the term
+	Close  Predicate = "close"  // nearly: datasets draw a little more or less; the reason says what
+	Broad  Predicate = "broad"  // the term is broader than the class
+	Narrow Predicate = "narrow" // the term is narrower than the class
+)
+
+// Class is one (modality, class name) pair of the corpus.
+type Class struct {
+	Name      string // as the corpus and the prompts of SAT spell it, case-folded
+	Modality  Modality
+	TermID    string
+	Predicate Predicate
+	Abnormal  bool   // the corpus counts it among the abnormalities
+	Reason    string // why this term, where it is not plain
+}
+
+// header is the first line of the table.
+const header = "name\tmodality\tterm\tpredicate\tabnormal\treason"
+
+var load = sync.OnceValues(func() ([]Class, error) { return parse(classesTSV) })
+
+// Classes returns all pairs, by name, then modality. The slice is the caller's.
+// The only error is ErrTable, for a damaged binary.
+func Classes() ([]Class, error) {
+	classes, err := load()
+	return slices.Clone(classes), err
+}
+
+func parse(table string) ([]Class, error) {
+	lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
+	if lines[0] != header {
+		return nil, fmt.Errorf("%w: header %q", ErrTable, lines[0])
+	}
+	classes := make([]Class, 0, len(lines)-1)
+	for n, line := range lines[1:] {
+		f := strings.Split(line, "\t")
+		if len(f) != strings.Count(header, "\t")+1 {
+			return nil, fmt.Errorf("%w: line %d has %d columns", ErrTable, n+2, len(f))
+		}
+		c := Class{
+			Name: f[0], Modality: Modality(f[1]), TermID: f[2], Predicate: Predicate(f[3]),
+			Abnormal: f[4] == "abnormal", Reason: f[5],
+		}
+		if err := c.check(f[4]); err != nil {
+			return nil, fmt.Errorf("%w: line %d: %w", ErrTable, n+2, err)
+		}
+		classes = append(classes, c)
+	}
+	return classes, nil
+}
+
+func (c *Class) check(abnormal string) error {
+	switch c.Modality {
+	case CT, MRI, PET:
+	default:
+		return fmt.Errorf("unknown modality %q", c.Modality)
+	}
+	switch c.Predicate {
+	case Exact:
+	case Close, Broad, Narrow:
+		if c.Reason == "" {
+			return fmt.Errorf("%q is not exact and gives no reason", c.Name)
+		}
+	default:
+		return fmt.Errorf("unknown predicate %q", c.Predicate)
+	}
+	if abnormal != "" && abnormal != "abnormal" {
+		return fmt.Errorf("want abnormal or nothing, not %q", abnormal)
+	}
+	if c.Name == "" || c.TermID == "" {
+		return errors.New("a class without name or term")
+	}
+	return nil
+}

@@ -1,0 +1,281 @@
+// Package build makes the project's tree from a source anatomy, by a rule that
+// can be run again and always gives the same tree:
+//
+//  1. The reviewed tables of this package are laid over the source: project
+//     terms (ids SATG:…) for structures and findings that the source lacks,
+//     relations added and taken away, and terms barred from a tree of human
+//     adult anatomy. Every row has its reason.
+//  2. Taken for certain: every term that a corpus class stands for, every
+//     project term, and all their ancestors, unless barred.
+//  3. Then the terms with the strongest evidence of being human anatomy, until
+//     the tree has the wanted number: see evidence; ties go by id. Embryonic
+//     and taxon-specific terms are barred, by name pattern and by table.
+//  4. Where a term between two taken ones was left out, the lower is tied to
+//     the upper; ties that others already imply are dropped.
+//  5. The names of corpus classes become synonyms of their terms; the side of a
+//     term is what its name says.
+//
+// The package reads no files and knows no corpus: source and classes come from
+// its caller.
+package build
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"satgraph/graph"
+)
+
+// Size is the number of terms of the project's tree.
+const Size = 6502
+
+// Errors that Build wraps, beside those of graph.NewTree.
+var (
+	ErrSize  = errors.New("the tree cannot have the wanted size")
+	ErrTable = errors.New("a reviewed table does not fit the source")
+)
+
+// Source is the anatomy that the tree is chosen from.
+type Source struct {
+	Terms     []graph.Term
+	Relations []graph.Relation
+}
+
+// Anchor is a corpus class: a name and the term it stands for, which must be in
+// the tree. Exact says that the name is another name of that very structure.
+type Anchor struct {
+	Name, TermID string
+	Exact        bool
+}
+
+// Report counts how the terms of a tree were chosen.
+type Report struct {
+	Source   int // terms of the source
+	Project  int // project terms
+	Barred   int // source terms barred by pattern or table
+	Required int // taken for certain, project terms included
+	Evidence int // taken by evidence
+	Lowest   int // the lowest evidence taken
+}
+
+// Build chooses exactly size terms. The snapshot has no revision yet. Errors:
+// ErrSize, ErrTable, or those of graph.NewTree when the result is no tree.
+func Build(src Source, anchors []Anchor, size int) (*graph.Snapshot, *Report, error) {
+	tables, err := loadTables()
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := lay(src, tables)
+	if err != nil {
+		return nil, nil, err
+	}
+	report := &Report{Source: len(src.Terms), Project: len(tables.terms), Barred: len(d.barred)}
+	required, err := d.required(anchors, tables)
+	if err != nil {
+		return nil, nil, err
+	}
+	report.Required = len(required)
+	taken, lowest, err := d.fill(required, size)
+	if err != nil {
+		return nil, nil, err
+	}
+	report.Evidence, report.Lowest = size-len(required), lowest
+	s := &graph.Snapshot{Relations: splice(d.relations, taken)}
+	for id := range taken {
+		s.Terms = append(s.Terms, d.terms[id])
+	}
+	slices.SortFunc(s.Terms, func(a, b graph.Term) int { return strings.Compare(a.ID, b.ID) })
+	nameClasses(s.Terms, anchors)
+	tree, err := s.Tree()
+	if err != nil {
+		return nil, nil, err
+	}
+	s.Relations = tree.Relations()
+	return s, report, nil
+}
+
+// draft is the source with the tables laid over it.
+type draft struct {
+	terms     map[string]graph.Term
+	relations []graph.Relation
+	parents   map[string][]string
+	barred    map[string]bool
+}
+
+func lay(src Source, tables *tables) (*draft, error) {
+	d := &draft{terms: make(map[string]graph.Term, len(src.Terms)), parents: map[string][]string{}, barred: map[string]bool{}}
+	for _, t := range src.Terms {
+		if _, dup := d.terms[t.ID]; dup {
+			return nil, fmt.Errorf("%w: %s", graph.ErrDuplicateTerm, t.ID)
+		}
+		t.Laterality = graph.SideOf(t.Name)
+		t.Synonyms = slices.Clone(t.Synonyms)
+		d.terms[t.ID] = t
+		if embryonicOrForeign(t.Name) || tables.barred[t.ID] {
+			d.barred[t.ID] = true
+		}
+	}
+	for id := range tables.barred {
+		if _, ok := d.terms[id]; !ok {
+			return nil, fmt.Errorf("%w: barred term %s is not in the source", ErrTable, id)
+		}
+	}
+	relations := map[graph.Relation]bool{}
+	for _, r := range src.Relations {
+		relations[r] = true
+	}
+	for _, t := range tables.terms {
+		if _, dup := d.terms[t.ID]; dup {
+			return nil, fmt.Errorf("%w: %s", graph.ErrDuplicateTerm, t.ID)
+		}
+		d.terms[t.ID] = t
+	}
+	for _, r := range tables.added {
+		relations[r] = true
+	}
+	for _, r := range tables.removed {
+		if !relations[r] {
+			return nil, fmt.Errorf("%w: %s %s %s, to be removed, is not in the source", ErrTable, r.Child, r.Type, r.Parent)
+		}
+		delete(relations, r)
+	}
+	if err := d.rename(tables); err != nil {
+		return nil, err
+	}
+	for r := range relations {
+		d.relations = append(d.relations, r)
+		for _, end := range []string{r.Child, r.Parent} {
+			if _, ok := d.terms[end]; !ok {
+				return nil, fmt.Errorf("%w: %s in %s %s %s", graph.ErrUnknownTerm, end, r.Child, r.Type, r.Parent)
+			}
+		}
+		d.parents[r.Child] = append(d.parents[r.Child], r.Parent)
+	}
+	return d, nil
+}
+
+// rename adds and takes away synonyms.
+func (d *draft) rename(tables *tables) error {
+	for id, gone := range tables.unnamed {
+		t := d.terms[id]
+		for _, s := range gone {
+			i := slices.Index(t.Synonyms, s)
+			if i < 0 {
+				return fmt.Errorf("%w: %s has no %s synonym %q to remove", ErrTable, id, s.Scope, s.Text)
+			}
+			t.Synonyms = slices.Delete(t.Synonyms, i, i+1)
+		}
+		d.terms[id] = t
+	}
+	for id, more := range tables.synonyms {
+		t, ok := d.terms[id]
+		if !ok {
+			return fmt.Errorf("%w: synonym of the unknown term %s", ErrTable, id)
+		}
+		for _, s := range more {
+			if !isNamed(&t, s.Text, s.Scope) {
+				t.Synonyms = append(t.Synonyms, s)
+			}
+		}
+		d.terms[id] = t
+	}
+	return nil
+}
+
+// required returns the terms of step 2.
+func (d *draft) required(anchors []Anchor, tables *tables) (map[string]bool, error) {
+	required := map[string]bool{}
+	var up func(id string)
+	up = func(id string) {
+		if required[id] {
+			return
+		}
+		if !d.barred[id] {
+			required[id] = true
+		}
+		for _, p := range d.parents[id] {
+			up(p)
+		}
+	}
+	for _, a := range anchors {
+		if _, ok := d.terms[a.TermID]; !ok || d.barred[a.TermID] {
+			return nil, fmt.Errorf("%w: class %q stands for %s, which is absent or barred", ErrTable, a.Name, a.TermID)
+		}
+		up(a.TermID)
+	}
+	for _, t := range tables.terms {
+		up(t.ID)
+	}
+	return required, nil
+}
+
+// fill adds the terms of step 3 to the required ones.
+func (d *draft) fill(required map[string]bool, size int) (taken map[string]bool, lowest int, err error) {
+	if len(required) > size {
+		return nil, 0, fmt.Errorf("%w: %d terms are required, %d wanted", ErrSize, len(required), size)
+	}
+	type candidate struct {
+		id    string
+		score int
+	}
+	var candidates []candidate
+	for id, t := range d.terms {
+		if required[id] || d.barred[id] {
+			continue
+		}
+		if score := evidence(t.Xrefs); score > 0 {
+			candidates = append(candidates, candidate{id, score})
+		}
+	}
+	want := size - len(required)
+	if len(candidates) < want {
+		return nil, 0, fmt.Errorf("%w: only %d terms with evidence, %d wanted", ErrSize, len(candidates), want)
+	}
+	slices.SortFunc(candidates, func(a, b candidate) int {
+		if a.score != b.score {
+			return b.score - a.score
+		}
+		return strings.Compare(a.id, b.id)
+	})
+	taken = make(map[string]bool, size)
+	for id := range required {
+		taken[id] = true
+	}
+	for _, c := range candidates[:want] {
+		taken[c.id] = true
+		lowest = c.score
+	}
+	return taken, lowest, nil
+}
+
+// nameClasses adds the class names as synonyms; terms is sorted by id.
+func nameClasses(terms []graph.Term, anchors []Anchor) {
+	anchors = slices.Clone(anchors)
+	slices.SortFunc(anchors, func(a, b Anchor) int { return strings.Compare(a.Name, b.Name) })
+	for _, a := range anchors {
+		i, ok := slices.BinarySearchFunc(terms, a.TermID, func(t graph.Term, id string) int { return strings.Compare(t.ID, id) })
+		if !ok {
+			continue
+		}
+		scope := graph.ScopeRelated
+		if a.Exact {
+			scope = graph.ScopeExact
+		}
+		if t := &terms[i]; !isNamed(t, a.Name, scope) {
+			t.Synonyms = append(t.Synonyms, graph.Synonym{Text: a.Name, Scope: scope})
+		}
+	}
+}
+
+// isNamed says whether name is the term's name or a synonym at least as near
+// as scope.
+func isNamed(t *graph.Term, name string, scope graph.Scope) bool {
+	if strings.EqualFold(t.Name, name) {
+		return true
+	}
+	return slices.ContainsFunc(t.Synonyms, func(s graph.Synonym) bool {
+		return strings.EqualFold(s.Text, name) && (s.Scope == scope || s.Scope == graph.ScopeExact)
+	})
+}

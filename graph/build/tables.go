@@ -1,0 +1,118 @@
+package build
+
+import (
+	_ "embed" // the reviewed tables
+	"fmt"
+	"strings"
+
+	"satgraph/graph"
+)
+
+// The reviewed tables: tab-separated, a header line, a reason in the last
+// column of every row.
+//
+//go:embed tables/terms.tsv
+var termsTSV string
+
+//go:embed tables/relations.tsv
+var relationsTSV string
+
+//go:embed tables/synonyms.tsv
+var synonymsTSV string
+
+//go:embed tables/barred.tsv
+var barredTSV string
+
+// tables is the reviewed knowledge of this package.
+type tables struct {
+	terms          []graph.Term // project terms
+	added, removed []graph.Relation
+	synonyms       map[string][]graph.Synonym
+	unnamed        map[string][]graph.Synonym // synonyms taken away
+	barred         map[string]bool
+}
+
+func loadTables() (*tables, error) {
+	t := &tables{synonyms: map[string][]graph.Synonym{}, unnamed: map[string][]graph.Synonym{}, barred: map[string]bool{}}
+	for _, load := range []struct {
+		name, text string
+		columns    int
+		row        func(f []string) error
+	}{
+		{"terms.tsv", termsTSV, 7, t.addTerm},
+		{"relations.tsv", relationsTSV, 5, t.addRelation},
+		{"synonyms.tsv", synonymsTSV, 5, t.addSynonym},
+		{"barred.tsv", barredTSV, 2, t.addBarred},
+	} {
+		for n, line := range strings.Split(strings.TrimSuffix(load.text, "\n"), "\n") {
+			if n == 0 {
+				continue // the header
+			}
+			f := strings.Split(line, "\t")
+			if len(f) != load.columns || f[0] == "" || f[len(f)-1] == "" {
+				return nil, fmt.Errorf("%w: %s, line %d: want %d columns, the last a reason", ErrTable, load.name, n+1, load.columns)
+			}
+			if err := load.row(f); err != nil {
+				return nil, fmt.Errorf("%s, line %d: %w", load.name, n+1, err)
+			}
+		}
+	}
+	return t, nil
+}
+
+// addTerm takes id, name, kind, side, relations, synonyms, reason.
+func (t *tables) addTerm(f []string) error {
+	term := graph.Term{ID: f[0], Name: f[1], Kind: graph.Kind(f[2]), Laterality: graph.Laterality(f[3])}
+	for _, r := range strings.Split(f[4], "|") {
+		kind, parent, ok := strings.Cut(r, " ")
+		if !ok {
+			return fmt.Errorf("%w: %s has the relation %q", ErrTable, term.ID, r)
+		}
+		t.added = append(t.added, graph.Relation{Child: term.ID, Parent: parent, Type: graph.RelationType(kind)})
+	}
+	if f[5] != "" {
+		for _, s := range strings.Split(f[5], "|") {
+			scope, text, ok := strings.Cut(s, ":")
+			if !ok {
+				return fmt.Errorf("%w: %s has the synonym %q", ErrTable, term.ID, s)
+			}
+			term.Synonyms = append(term.Synonyms, graph.Synonym{Text: text, Scope: graph.Scope(scope)})
+		}
+	}
+	t.terms = append(t.terms, term)
+	return nil
+}
+
+// addRelation takes add or remove, child, type, parent, reason.
+func (t *tables) addRelation(f []string) error {
+	r := graph.Relation{Child: f[1], Parent: f[3], Type: graph.RelationType(f[2])}
+	switch f[0] {
+	case "add":
+		t.added = append(t.added, r)
+	case "remove":
+		t.removed = append(t.removed, r)
+	default:
+		return fmt.Errorf("%w: %q is neither add nor remove", ErrTable, f[0])
+	}
+	return nil
+}
+
+// addSynonym takes add or remove, id, scope, text, reason.
+func (t *tables) addSynonym(f []string) error {
+	s := graph.Synonym{Text: f[3], Scope: graph.Scope(f[2])}
+	switch f[0] {
+	case "add":
+		t.synonyms[f[1]] = append(t.synonyms[f[1]], s)
+	case "remove":
+		t.unnamed[f[1]] = append(t.unnamed[f[1]], s)
+	default:
+		return fmt.Errorf("%w: %q is neither add nor remove", ErrTable, f[0])
+	}
+	return nil
+}
+
+// addBarred takes id, reason.
+func (t *tables) addBarred(f []string) error {
+	t.barred[f[0]] = true
+	return nil
+}
