@@ -16,6 +16,7 @@ import (
 	"github.com/graphql-go/graphql/language/ast"
 	"github.com/graphql-go/graphql/language/parser"
 	"github.com/graphql-go/graphql/language/source"
+	"github.com/graphql-go/graphql/language/visitor"
 
 	"satgraph/api/guard"
 )
@@ -267,9 +268,9 @@ func (s *Service) execute(ctx context.Context, q *request) *response {
 	if err := guard.Check(document, s.limits.Document, s.sizes); err != nil {
 		return refuse(err)
 	}
-	if v := graphql.ValidateDocument(&s.schema, document, nil); !v.IsValid {
+	if faults := validate(&s.schema, document); len(faults) > 0 {
 		res := &response{status: http.StatusBadRequest}
-		for _, e := range v.Errors[:min(len(v.Errors), maxErrors)] {
+		for _, e := range faults {
 			e.Extensions = map[string]any{"code": string(CodeValidation)}
 			locate(&e, text)
 			res.errors = append(res.errors, e)
@@ -326,6 +327,39 @@ func parse(text string) (*ast.Document, error) {
 		}
 	}
 	return nil, syntax
+}
+
+// errEnough ends a validation that has found more errors than are shown.
+var errEnough = errors.New("enough errors")
+
+// validate gives at most maxErrors errors. The library goes on for as long as
+// there is something to complain of, with suggestions for each misspelt field,
+// which for a hostile document takes a thousand times longer than to execute
+// a good one; so a rule of our own stops it.
+func validate(schema *graphql.Schema, document *ast.Document) (faults []gqlerrors.FormattedError) {
+	var context *graphql.ValidationContext
+	stop := func(c *graphql.ValidationContext) *graphql.ValidationRuleInstance {
+		context = c
+		return &graphql.ValidationRuleInstance{VisitorOpts: &visitor.VisitorOptions{
+			Enter: func(visitor.VisitFuncParams) (string, any) {
+				if len(c.Errors()) > maxErrors {
+					panic(errEnough)
+				}
+				return visitor.ActionNoChange, nil
+			},
+		}}
+	}
+	defer func() {
+		switch thrown := recover(); thrown {
+		case nil:
+		case errEnough:
+			faults = context.Errors()
+		default:
+			panic(thrown)
+		}
+		faults = faults[:min(len(faults), maxErrors)]
+	}()
+	return graphql.ValidateDocument(schema, document, append(slices.Clone(graphql.SpecifiedRules), stop)).Errors
 }
 
 // locate turns the places of an error from offsets into lines. Without a

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,10 +24,22 @@ func Normalize(text string) string {
 	return n.key(text)
 }
 
-// normalizer normalises many texts with little garbage.
-type normalizer struct {
-	words, inverted []string
-	key_            []byte
+// normalizer normalises many texts, reusing its lists of words.
+type normalizer struct{ words, inverted []string }
+
+func (n *normalizer) key(text string) string {
+	n.words = appendWords(n.words[:0], text)
+	for i, w := range n.words {
+		n.words[i] = foldWord(w)
+	}
+	words := n.words
+	if slices.Contains(words, "of") || slices.Contains(words, "the") {
+		n.inverted = appendInverted(n.inverted[:0], words)
+		if len(n.inverted) > 0 { // not for a text of nothing but "of"
+			words = n.inverted
+		}
+	}
+	return strings.Join(sideFirst(words), " ")
 }
 
 // verbatimKey folds case and outer space only.
@@ -35,42 +48,31 @@ func verbatimKey(text string) string { return strings.ToLower(strings.TrimSpace(
 // appendWords splits text into lower-case words.
 func appendWords(words []string, text string) []string {
 	lower := strings.ToLower(text)
-	start := -1
-	flush := func(end int) {
-		if start >= 0 {
-			words = append(words, strings.ReplaceAll(strings.ReplaceAll(lower[start:end], "'", ""), "’", ""))
-			start = -1
-		}
+	if strings.ContainsAny(lower, "'’") {
+		lower = strings.NewReplacer("'", "", "’", "").Replace(lower)
 	}
+	start := -1
 	for i := 0; i < len(lower); {
-		c := lower[i]
-		size := 1
-		var inWord bool
-		switch {
-		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '+', c == '\'':
-			inWord = true
-		case c >= utf8.RuneSelf:
+		c, size := lower[i], 1
+		inWord := c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+'
+		if c >= utf8.RuneSelf {
 			var r rune
 			r, size = utf8.DecodeRuneInString(lower[i:])
-			inWord = unicode.IsLetter(r) || unicode.IsDigit(r) || r == '’'
+			inWord = unicode.IsLetter(r) || unicode.IsDigit(r)
 		}
-		if inWord {
-			if start < 0 {
-				start = i
-			}
-		} else {
-			flush(i)
+		switch {
+		case inWord && start < 0:
+			start = i
+		case !inWord && start >= 0:
+			words = append(words, lower[start:i])
+			start = -1
 		}
 		i += size
 	}
-	flush(len(lower))
-	kept := words[:0]
-	for _, w := range words {
-		if w != "" {
-			kept = append(kept, w)
-		}
+	if start >= 0 {
+		words = append(words, lower[start:])
 	}
-	return kept
+	return words
 }
 
 // irregular holds words whose singular or American form no rule gives.
@@ -131,20 +133,9 @@ func foldWord(w string) string {
 	}
 }
 
-// invertOf turns [lobe of the lung] into [lung lobe], from the right, so that
-// chains nest as they do in English.
-func invertOf(words []string) []string {
-	has := false
-	for _, w := range words {
-		if w == "of" || w == "the" {
-			has = true
-			break
-		}
-	}
-	if !has {
-		return words
-	}
-	out := make([]string, 0, len(words))
+// appendInverted turns [lobe of the lung] into [lung lobe], from the right, so
+// that chains nest as they do in English.
+func appendInverted(out, words []string) []string {
 	end := len(words)
 	for i := len(words) - 1; i >= -1; i-- {
 		if i >= 0 && words[i] != "of" {
@@ -156,9 +147,6 @@ func invertOf(words []string) []string {
 			}
 		}
 		end = max(i, 0)
-	}
-	if len(out) == 0 {
-		return words
 	}
 	return out
 }

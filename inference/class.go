@@ -37,6 +37,12 @@ func (c Class) fit() fit {
 	}
 }
 
+// termIsBroader says that the class covers a part of the term only.
+func (c Class) termIsBroader() bool {
+	p := strings.ToLower(strings.TrimPrefix(c.Predicate, "skos:"))
+	return p == "broad" || p == "broadmatch"
+}
+
 type fit int
 
 const (

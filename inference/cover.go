@@ -23,6 +23,7 @@ type coverKey struct {
 // covered is how one term is covered in one modality.
 type covered struct {
 	own     bool     // by a class of its own
+	partly  bool     // by a class that is narrower than the term
 	classes []string // names, in order; empty when not covered at all
 	missing []string // names of what is left out
 	note    string   // of a class that is only close
@@ -62,6 +63,11 @@ func (c *cover) plan(id string, m Modality) TermPlan {
 		t.Classes = union(composed)
 		t.Missing = shared(composed)
 		t.Reason = sayComposed(composed, m == "")
+		for _, x := range keysOf(composed) {
+			if composed[x].partly {
+				t.Reason = composed[x].note
+			}
+		}
 	default:
 		t.Status = NotSegmentable
 		t.Reason = c.why(id, m)
@@ -87,7 +93,8 @@ func (c *cover) split(id string, asked []Modality) (own, composed map[Modality]*
 // its left and right; else, where it is a class of things, by its kinds, if at
 // least half of them are covered; else by its parts, if at least two of several
 // are covered (a humerus is no upper limb). Findings are covered only by
-// classes of their own.
+// classes of their own. A class that is narrower than the term is better than
+// none.
 func (c *cover) of(id string, m Modality) *covered {
 	k := coverKey{id, m}
 	if v, ok := c.memo[k]; ok {
@@ -105,10 +112,7 @@ func (c *cover) find(id string, m Modality) *covered {
 		v.own = true
 		v.classes = append(v.classes, class.Name)
 		if class.fit() == near {
-			v.note = fmt.Sprintf("by the class %q, which is drawn nearly so", class.Name)
-			if class.Note != "" {
-				v.note += ": " + class.Note
-			}
+			v.note = nearly(class, "is drawn nearly so")
 		}
 	}
 	if v.own || r.isFinding(id) {
@@ -126,10 +130,24 @@ func (c *cover) find(id string, m Modality) *covered {
 		return v
 	}
 	v = c.join(slices.DeleteFunc(r.tree.Children(id, graph.PartOf), r.isFinding), m)
-	if v.have == 1 && v.of > 1 {
-		return &covered{have: 1, of: v.of, only: v.classes}
+	if v.have > 1 || v.have == v.of && v.have > 0 {
+		return v
 	}
-	return v
+	for _, class := range r.byTerm[id] {
+		if class.Modality == m && class.termIsBroader() {
+			return &covered{classes: []string{class.Name}, partly: true, note: nearly(class, "covers only a part of it")}
+		}
+	}
+	return &covered{have: v.have, of: v.of, only: v.classes}
+}
+
+// nearly says in which way a class is not the term.
+func nearly(class Class, how string) string {
+	said := fmt.Sprintf("the class %q %s", class.Name, how)
+	if class.Note != "" {
+		said += ": " + class.Note
+	}
+	return said
 }
 
 // join is the union of what covers some terms.

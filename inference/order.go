@@ -38,11 +38,18 @@ func orderKey(t *graph.Term) string {
 }
 
 func (r *Resolver) inOrder(ids []string) []string {
-	keys := make(map[string]string, len(ids))
-	for _, id := range ids {
-		t, _ := r.tree.Term(id)
-		keys[id] = orderKey(t)
-	}
-	slices.SortFunc(ids, func(a, b string) int { return strings.Compare(keys[a], keys[b]) })
+	slices.SortFunc(ids, func(a, b string) int { return strings.Compare(r.orderKey(a), r.orderKey(b)) })
 	return ids
+}
+
+// orderKey is kept once made: a query over a large tree sorts a term many
+// times.
+func (r *Resolver) orderKey(id string) string {
+	if k, ok := r.order.Load(id); ok {
+		return k.(string) //nolint:errcheck,forcetypeassert // only strings are stored
+	}
+	t, _ := r.tree.Term(id)
+	k := orderKey(t)
+	r.order.Store(id, k)
+	return k
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"satgraph/graph"
 )
@@ -13,6 +14,7 @@ type Resolver struct {
 	tree   *graph.Tree
 	byTerm map[string][]Class // by modality, then fit, then name
 	byName map[string][]Class // by key(Name)
+	order  sync.Map           // term id -> its orderKey
 }
 
 // NewResolver makes a resolver for one revision of the tree and the classes of

@@ -8,22 +8,30 @@ import (
 )
 
 // suggest looks for the terms that an unknown text may have meant: names spelt
-// nearly so, those with a class first, then names with most of its words.
+// nearly so, those with a class first; if there are none, names with most of
+// its words.
 func (r *Resolver) suggest(text string, most int) []string {
-	out := r.misspelt(graph.Normalize(text))
+	// Below this score a hit has hardly more than the first letters in common.
+	const least = 0.25
+	if out := r.misspelt(graph.Normalize(text)); len(out) > 0 {
+		return out[:min(len(out), most)]
+	}
+	var out []string
+	search := func(text string) {
+		for _, h := range r.tree.Search(text, most) {
+			if h.Score >= least {
+				out = appendNew(out, h.ID)
+			}
+		}
+	}
 	words := strings.Fields(text)
 	const maxWords = 8
 	if len(words) > 1 && len(words) <= maxWords {
 		for i := range words {
-			rest := strings.Join(slices.Concat(words[:i:i], words[i+1:]), " ")
-			for _, h := range r.tree.Search(rest, most) {
-				out = appendNew(out, h.ID)
-			}
+			search(strings.Join(slices.Concat(words[:i:i], words[i+1:]), " "))
 		}
 	} else {
-		for _, h := range r.tree.Search(text, most) {
-			out = appendNew(out, h.ID)
-		}
+		search(text)
 	}
 	return out[:min(len(out), most)]
 }

@@ -42,7 +42,7 @@ func readUberon(r io.Reader, limits Limits) (a *Anatomy, line int, err error) {
 		return nil, 0, err
 	}
 	lines := bufio.NewScanner(&capped{r: plain, left: limits.Bytes})
-	lines.Buffer(make([]byte, 0, 64<<10), limits.LineBytes)
+	lines.Buffer(make([]byte, 0, min(64<<10, limits.LineBytes)), limits.LineBytes)
 	a = &Anatomy{}
 	for lines.Scan() {
 		line++
@@ -60,6 +60,9 @@ func readUberon(r io.Reader, limits Limits) (a *Anatomy, line int, err error) {
 			return nil, line, fmt.Errorf("%w: more than %d terms", ErrTooLarge, limits.Terms)
 		}
 		if err := a.addUberonLine(text); err != nil {
+			if lines.Err() != nil { // cut short where reading failed, so no fault of the line
+				break
+			}
 			return nil, line, err
 		}
 	}

@@ -117,11 +117,16 @@ func planned(plan *inference.Plan) []inference.StructureResult {
 			TermID: t.ID, Term: t.Name, Classes: t.Classes, Missing: t.Missing,
 			Status: t.Status, Reason: t.Reason,
 		}
-		if t.Status == inference.Segmentable || t.Status == inference.Composable {
-			out[i].Status = Pending
-		}
+		unreached(&out[i])
 	}
 	return out
+}
+
+// unreached marks a structure of which only the plan is known.
+func unreached(s *inference.StructureResult) {
+	if s.Status == inference.Segmentable || s.Status == inference.Composable {
+		s.Status = Pending
+	}
 }
 
 // outcome is the state of a job whose run ended without error.

@@ -386,6 +386,7 @@ func (r *Runner) settle(e *entry, report *inference.Report, err, cause error) {
 		e.job.Structures = slices.Clone(report.Structures)
 		for i := range e.job.Structures {
 			e.job.Structures[i].Mask = nil
+			unreached(&e.job.Structures[i])
 		}
 	}
 	switch {

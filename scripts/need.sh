@@ -21,7 +21,7 @@ here() {
     ;;
   pip) python3 -m pip --version >/dev/null 2>&1 ;;
   shellcheck) command -v shellcheck >/dev/null ;;
-  torch) /usr/bin/python3 -c 'import numpy, pytest, torch' 2>/dev/null ;;
+  torch) /usr/bin/python3 -c 'import ensurepip, torch' 2>/dev/null ;;
   *)
     echo "need.sh: no need called $1 is known" >&2
     exit 2
@@ -36,7 +36,7 @@ packages() {
   cc) echo gcc libc6-dev ;;
   pip) echo python3 python3-pip ;;
   shellcheck) echo shellcheck ;;
-  torch) echo python3-torch python3-numpy python3-pytest ;;
+  torch) echo python3-torch python3-venv ;;
   esac
 }
 
@@ -46,7 +46,7 @@ purpose() {
   cc) echo "a C compiler ties in ONNX Runtime through cgo, and runs the race detector" ;;
   pip) echo "Python 3 with pip fetches ONNX Runtime's library" ;;
   shellcheck) echo "ShellCheck reads the scripts" ;;
-  torch) echo "PyTorch, NumPy and pytest under /usr/bin/python3 run the tests of training/" ;;
+  torch) echo "PyTorch under /usr/bin/python3, and venv, run the tests of training/" ;;
   esac
 }
 

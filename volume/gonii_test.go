@@ -132,12 +132,12 @@ func TestGoniiReadsWrongVoxels(t *testing.T) {
 		broken bool // by gonii
 		want   []float64
 	}{
-		{"float64 as integers", craft1(le, typed(Float64, 2), pack(le, []float64{1.5, -2})...), true, []float64{1.5, -2}},
-		{"int8 without sign", craft1(le, typed(Int8, 2), 0xff, 7), true, []float64{-1, 7}},
-		{"uint64 as float64", craft1(le, typed(Uint64, 2), pack(le, []uint64{5, 1 << 40})...), true, []float64{5, 1 << 40}},
+		{"float64 as integers", craft1(le, typed(Float64, 2, 1, 1), pack(le, []float64{1.5, -2})...), true, []float64{1.5, -2}},
+		{"int8 without sign", craft1(le, typed(Int8, 2, 1, 1), 0xff, 7), true, []float64{-1, 7}},
+		{"uint64 as float64", craft1(le, typed(Uint64, 2, 1, 1), pack(le, []uint64{5, 1 << 40})...), true, []float64{5, 1 << 40}},
 		// Reading int32 and int64 is right in gonii, writing is not: see below.
-		{"int32", craft1(le, typed(Int32, 2), pack(le, []int32{-70000, 3})...), false, []float64{-70000, 3}},
-		{"int64", craft1(le, typed(Int64, 2), pack(le, []int64{-70000, 3})...), false, []float64{-70000, 3}},
+		{"int32", craft1(le, typed(Int32, 2, 1, 1), pack(le, []int32{-70000, 3})...), false, []float64{-70000, 3}},
+		{"int64", craft1(le, typed(Int64, 2, 1, 1), pack(le, []int64{-70000, 3})...), false, []float64{-70000, 3}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -103,9 +103,9 @@ func (h *Header) vetMagic() error {
 }
 
 // goniiDecode lets gonii decode the vetted header. gonii insists on reading
-// voxels with it and takes their number from dim, so it is given a copy with an
-// empty first axis; the axis is restored in what it returns. A panic inside
-// gonii comes back as an error.
+// voxels with it, from vox_offset and as many as dim says, so it is given a copy
+// with an offset of 0 and an empty first axis; both are restored in what it
+// returns. A panic inside gonii comes back as an error.
 func goniiDecode(h *Header) (decoded any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -114,12 +114,12 @@ func goniiDecode(h *Header) (decoded any, err error) {
 	}()
 	probe := bytes.Clone(h.raw)
 	if h.Version == 1 {
-		h.order().PutUint16(probe[42:], 0)
+		clear(probe[42:44])
+		clear(probe[108:112])
 	} else {
-		h.order().PutUint64(probe[24:], 0)
+		clear(probe[24:32])
+		clear(probe[168:176])
 	}
-	// gonii refuses a bitpix of 0 and seeks to vox_offset; neither is used.
-	dim1 := h.axis(1)
 	r := new(nifti.NiiReader)
 	r.SetBinaryOrder(binary.LittleEndian)
 	r.SetDataset(new(nifti.Nii))
@@ -130,23 +130,19 @@ func goniiDecode(h *Header) (decoded any, err error) {
 		return nil, fmt.Errorf("%w: gonii: %w", ErrBadHeader, err)
 	}
 	decoded = r.GetHeader(false)
+	o := h.order()
+	//nolint:gosec // fields of that size, and signed
 	switch g := decoded.(type) {
 	case *nifti.Nii1Header:
-		g.Dim[1] = int16(dim1) //nolint:gosec // it was read from 16 bits
+		g.Dim[1] = int16(o.Uint16(h.raw[42:]))
+		g.VoxOffset = math.Float32frombits(o.Uint32(h.raw[108:]))
 	case *nifti.Nii2Header:
-		g.Dim[1] = dim1
+		g.Dim[1] = int64(o.Uint64(h.raw[24:]))
+		g.VoxOffset = int64(o.Uint64(h.raw[168:]))
 	default:
 		return nil, fmt.Errorf("%w: gonii returned %T", ErrBadHeader, decoded)
 	}
 	return decoded, nil
-}
-
-// axis is dim[i] of the raw header.
-func (h *Header) axis(i int) int64 {
-	if h.Version == 1 {
-		return int64(int16(h.order().Uint16(h.raw[40+2*i:]))) //nolint:gosec // a signed field
-	}
-	return int64(h.order().Uint64(h.raw[16+8*i:])) //nolint:gosec // a signed field
 }
 
 func (h *Header) from1(g *nifti.Nii1Header) {
@@ -212,6 +208,9 @@ func (h *Header) validate() error {
 			h.VoxOffset = voxOffset2
 		}
 		h.warn("vox_offset is 0; the voxels are taken to follow the header")
+	}
+	if h.VoxOffset < 0 {
+		return fmt.Errorf("%w: vox_offset is not a number of bytes", ErrBadHeader)
 	}
 	if h.VoxOffset < first {
 		return fmt.Errorf("%w: voxels at byte %d, inside the header", ErrBadHeader, h.VoxOffset)

@@ -6,10 +6,15 @@ import (
 	"io"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/okieraised/gonii/pkg/nifti"
 )
+
+// gridSlack is how far, in mm, a mask's affine may be off from that of the scan
+// whose header it is written with: what arithmetic leaves, not another place.
+const gridSlack = 1e-3
 
 // compression is the gzip level of written files.
 const compression = 6
@@ -84,8 +89,8 @@ func WriteLabelMap(path string, m *LabelMap) error {
 // name. Where like, the header of the scan that the mask belongs to, is given,
 // its geometry (dim, pixdim, xyzt_units, qform and sform with their codes),
 // version and byte order are taken over byte for byte, so that the mask lies
-// exactly on the scan in every program; ErrShape where like has another shape
-// than the mask. With a nil like the header is made from the mask's own grid.
+// exactly on the scan in every program; ErrShape where the mask lies on another
+// grid than like says. With a nil like the header is made from the mask's grid.
 //
 // Errors are as for WriteImage.
 func WriteMask(path string, m *Mask, like *Header) error {
@@ -94,8 +99,9 @@ func WriteMask(path string, m *Mask, like *Header) error {
 		if err != nil {
 			return fileError("write", path, err)
 		}
-		if g.Shape != m.Shape {
-			return fileError("write", path, fmt.Errorf("%w: a mask of %v for a scan of %v", ErrShape, m.Shape, g.Shape))
+		if !g.Equal(m.Grid, gridSlack) {
+			return fileError("write", path, fmt.Errorf("%w: the mask's grid is %v at %v, the scan's %v at %v",
+				ErrShape, m.Shape, m.Affine, g.Shape, g.Affine))
 		}
 		m = &Mask{Grid: g, Data: m.Data}
 	}
@@ -128,6 +134,7 @@ func write[T any](path string, g Grid, like *Header, dtype DType, data []T, put 
 		if err != nil {
 			return err
 		}
+		z.ModTime = time.Unix(0, 0) // "no time"; the zero time would be written as nonsense
 		if err := writeBody(z, header, big, dtype, data, put); err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func (a *app) demo(ctx context.Context, image, query string, seed uint64, o segm
 		}
 		_, _ = fmt.Fprintf(a.err, "made a torso phantom (seed %d): %s\n", seed, image)
 	}
-	report, err := a.segment(ctx, image, query, o)
+	report, err := a.segment(ctx, image, asked{query: query}, o)
 	if report == nil {
 		return err
 	}

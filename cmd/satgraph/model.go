@@ -1,15 +1,17 @@
 package main
 
 import (
+	"io/fs"
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"satgraph/inference/onnx"
+	"satgraph/models"
 )
 
 func (a *app) modelCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "model", Short: "Look at model bundles"}
-	cmd.AddCommand(a.modelInfoCommand())
-	return cmd
+	return group("model", "Look at model bundles", a.modelInfoCommand(), a.modelVerifyCommand())
 }
 
 func (a *app) modelInfoCommand() *cobra.Command {
@@ -19,11 +21,11 @@ func (a *app) modelInfoCommand() *cobra.Command {
 		Short: "Print what a bundle is and knows (default: the built-in demo model)",
 		Args:  args(cobra.MaximumNArgs(1)),
 		RunE: func(_ *cobra.Command, given []string) error {
-			dir := ""
-			if len(given) == 1 {
-				dir = given[0]
+			bundle, err := openBundle(given)
+			if err != nil {
+				return err
 			}
-			m, err := readManifest(dir)
+			m, err := onnx.ReadManifest(bundle)
 			if err != nil {
 				return err
 			}
@@ -40,12 +42,37 @@ func (a *app) modelInfoCommand() *cobra.Command {
 			for _, p := range m.Prompts {
 				a.printf("  %v  %s\n", p.Modalities, p.Name)
 			}
-			if lib, err := onnx.FindLibrary(); err == nil {
-				a.printf("ONNX Runtime  %s\n", lib)
-			}
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
+}
+
+func (a *app) modelVerifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify [DIR]",
+		Short: "Check every file of a bundle against its sum (default: the built-in demo model)",
+		Args:  args(cobra.MaximumNArgs(1)),
+		RunE: func(_ *cobra.Command, given []string) error {
+			bundle, err := openBundle(given)
+			if err != nil {
+				return err
+			}
+			m, err := onnx.Verify(bundle)
+			if err != nil {
+				return err
+			}
+			a.printf("%s %s: %d files as the manifest says\n", m.Name, m.Version, len(m.Files))
+			return nil
+		},
+	}
+}
+
+// openBundle is the folder given, or the built-in demo bundle.
+func openBundle(given []string) (fs.FS, error) {
+	if len(given) == 0 {
+		return models.Demo()
+	}
+	return os.DirFS(given[0]), nil
 }

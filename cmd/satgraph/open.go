@@ -9,6 +9,7 @@ import (
 
 	"satgraph/datasets/catalog"
 	"satgraph/graph"
+	"satgraph/graph/builtin"
 	"satgraph/inference"
 	"satgraph/store/sqlite"
 )
@@ -53,7 +54,7 @@ func (a *app) openTree(ctx context.Context) (_ *graph.Tree, err error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, path, sqlite.Options{})
+	store, err := sqlite.Open(ctx, path, sqlite.Options{Seed: builtin.Snapshot})
 	if err != nil {
 		return nil, err
 	}

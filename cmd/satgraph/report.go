@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"satgraph/inference"
@@ -35,11 +36,12 @@ func writeTable(path string, r *inference.Report) error {
 	return writeWhole(path, text.Bytes())
 }
 
-// table lists each asked structure: what was done, or why not.
+// table lists each asked structure, the found ones first: what was done, or why
+// not.
 func table(to io.Writer, r *inference.Report) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "structure\tterm\tstatus\tvolume\ttime\tnote")
-	for _, s := range r.Structures {
+	for _, s := range foundFirst(r.Structures) {
 		size, took := "-", "-"
 		if s.Status == inference.Segmented {
 			size = fmt.Sprintf("%.1f mL", s.VolumeML)
@@ -50,6 +52,22 @@ func table(to io.Writer, r *inference.Report) error {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Term, s.TermID, s.Status, size, took, note(s))
 	}
 	return w.Flush()
+}
+
+func foundFirst(structures []inference.StructureResult) []inference.StructureResult {
+	rank := func(s inference.StructureResult) int {
+		switch s.Status {
+		case inference.Segmented:
+			return 0
+		case inference.Absent:
+			return 1
+		default:
+			return 2
+		}
+	}
+	sorted := slices.Clone(structures)
+	slices.SortStableFunc(sorted, func(a, b inference.StructureResult) int { return rank(a) - rank(b) })
+	return sorted
 }
 
 func note(s inference.StructureResult) string {

@@ -33,26 +33,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func (a *app) rootCommand() *cobra.Command {
-	root := &cobra.Command{
-		Use:           "satgraph",
-		Short:         "Anatomy tree, and text-prompted segmentation of radiology scans",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		PersistentPreRun: func(*cobra.Command, []string) {
-			level := slog.LevelWarn
-			if a.verbose {
-				level = slog.LevelDebug
-			}
-			a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
-		},
-	}
-	root.SetOut(a.out)
-	root.SetErr(a.err)
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.PersistentFlags().StringVar(&a.store, "store", "", "anatomy store, sqlite:PATH (default: a file in the user's data folder)")
-	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to stderr")
-	root.AddCommand(
+	root := group("satgraph", "Anatomy tree, and text-prompted segmentation of radiology scans",
 		a.demoCommand(),
 		a.serveCommand(),
 		a.resolveCommand(),
@@ -62,14 +43,47 @@ func (a *app) rootCommand() *cobra.Command {
 		a.volumeCommand(),
 		a.phantomCommand(),
 	)
+	root.SilenceUsage = true
+	root.SilenceErrors = true
+	root.PersistentPreRun = func(*cobra.Command, []string) {
+		level := slog.LevelWarn
+		if a.verbose {
+			level = slog.LevelDebug
+		}
+		a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+	}
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().StringVar(&a.store, "store", "", "anatomy store, sqlite:PATH (default: a file in the user's data folder)")
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to stderr")
 	return root
+}
+
+// group is a command that only holds others: alone it prints its help, and a
+// word that is none of them is wrong usage.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if len(given) > 0 {
+				return usageError{fmt.Errorf("unknown command %q; see '%s --help'", given[0], cmd.CommandPath())}
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(commands...)
+	return cmd
 }
 
 // args wraps a cobra argument check so that its failure counts as wrong usage.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
 		if err := check(cmd, given); err != nil {
-			return usageError{fmt.Errorf("%w; see 'satgraph %s --help'", err, cmd.Name())}
+			return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 		}
 		return nil
 	}

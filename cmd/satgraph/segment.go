@@ -53,14 +53,15 @@ segmented are listed with the reason.`,
 			case o.out == "":
 				return usageError{errors.New("give the output folder with -o")}
 			}
-			if query == "" {
-				query = strings.Join(prompts, ", ")
+			ask := asked{query: query, prompts: prompts}
+			report, err := a.segment(cmd.Context(), given[0], ask, o)
+			if report == nil {
+				return err
 			}
-			report, err := a.segment(cmd.Context(), given[0], query, o)
-			if report != nil {
-				err = errors.Join(a.printReport(report, o), err)
+			if err := errors.Join(err, a.printReport(report, o)); err != nil {
+				return err
 			}
-			return err
+			return completeness(report)
 		},
 	}
 	o.register(cmd, "")
@@ -69,19 +70,32 @@ segmented are listed with the reason.`,
 	return cmd
 }
 
-// segment is the main job: it resolves query, runs the model on the scan, and
-// writes masks, report and picture into the output folder. A report comes back
-// with errors of the kind "refused" and "done in part" as well.
-func (a *app) segment(ctx context.Context, image, query string, o segmentOptions) (_ *inference.Report, err error) {
-	modality, err := inference.ParseModality(o.modality)
-	if err != nil {
-		return nil, err
+// asked is what to segment: a query for the resolver, or class prompts by name.
+type asked struct {
+	query   string
+	prompts []string
+}
+
+func (a *app) plan(ctx context.Context, ask asked, m inference.Modality) (*inference.Plan, error) {
+	if len(ask.prompts) > 0 {
+		return inference.Prompts(m, ask.prompts...), nil
 	}
 	resolver, err := a.openResolver(ctx)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := resolver.Resolve(query, modality)
+	return resolver.Resolve(ask.query, m)
+}
+
+// segment is the main job: it resolves what was asked, runs the model on the
+// scan, and writes masks, table, report and picture into the output folder. A
+// report comes back beside every error that occurs once the run has begun.
+func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOptions) (_ *inference.Report, err error) {
+	modality, err := inference.ParseModality(o.modality)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := a.plan(ctx, ask, modality)
 	if err != nil {
 		return nil, err
 	}
@@ -96,56 +110,57 @@ func (a *app) segment(ctx context.Context, image, query string, o segmentOptions
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if closeErr := model.Close(); err == nil {
-			err = closeErr
-		}
-	}()
+	defer func() { err = errors.Join(err, model.Close()) }()
+	canvas, err := picture.NewCanvas(scan, picture.Options{
+		Title: strings.ToUpper(plan.Query[:1]) + plan.Query[1:], Footer: model.Manifest().Notice,
+	})
+	if err != nil {
+		return nil, err
+	}
 
 	show := newProgress(a.err)
-	var layers []picture.Layer
-	names := map[string]bool{}
 	report, err := inference.Run(ctx, model, scan, plan, inference.Options{
 		Threads:  o.threads,
 		Progress: show.update,
 		Sink: func(s *inference.StructureResult) error {
-			if s.Status != inference.Segmented {
-				return nil
-			}
-			s.File = maskName(s, names)
+			s.File = s.FileName()
 			if err := volume.WriteMask(filepath.Join(o.out, s.File), s.Mask, scan.Header); err != nil {
 				return err
 			}
-			layers = append(layers, picture.Layer{Name: s.Term, Mask: s.Mask})
-			return nil
+			return canvas.Add(picture.Layer{Name: s.Term, Mask: s.Mask})
 		},
 	})
 	show.done()
 	if err != nil {
-		return nil, err
+		return report, err
 	}
-	return report, a.finish(scan, report, layers, o)
+	return report, describeRun(report, canvas, o.out)
 }
 
-// finish writes what describes the masks, and turns the report into the exit
-// code's error.
-func (a *app) finish(scan *volume.Image, report *inference.Report, layers []picture.Layer, o segmentOptions) error {
-	if err := writeReport(filepath.Join(o.out, "report.json"), report); err != nil {
-		return err
-	}
-	if err := writeTable(filepath.Join(o.out, "table.txt"), report); err != nil {
-		return err
-	}
-	if len(layers) > 0 {
-		shown, err := picture.Render(scan, layers, picture.Options{Title: report.Query, Footer: report.Notice})
-		if err != nil {
-			return err
-		}
-		if err := picture.WritePNG(filepath.Join(o.out, "picture.png"), shown); err != nil {
-			return err
+// completeness is errPartial where a structure that was asked for was not even
+// looked for, wholly or in part.
+func completeness(r *inference.Report) error {
+	for _, s := range r.Structures {
+		if len(s.Missing) > 0 || s.Status != inference.Segmented && s.Status != inference.Absent {
+			return errPartial
 		}
 	}
 	return nil
+}
+
+// describeRun writes what stands beside the masks: report, table and picture.
+func describeRun(report *inference.Report, canvas *picture.Canvas, dir string) error {
+	if err := writeReport(filepath.Join(dir, "report.json"), report); err != nil {
+		return err
+	}
+	if err := writeTable(filepath.Join(dir, "table.txt"), report); err != nil {
+		return err
+	}
+	drawn, err := canvas.Draw()
+	if err != nil {
+		return err
+	}
+	return picture.WritePNG(filepath.Join(dir, "picture.png"), drawn)
 }
 
 // openModel opens a bundle's folder, or the built-in demo model.
@@ -171,20 +186,4 @@ func probeFolder(dir string) error {
 		return fmt.Errorf("output folder %s cannot be written to: %w; choose another with -o", dir, err)
 	}
 	return nil
-}
-
-// maskName gives a structure's file name, as in left_heart_ventricle.nii.gz,
-// unique among taken.
-func maskName(s *inference.StructureResult, taken map[string]bool) string {
-	slug := func(text string) string {
-		return strings.Trim(strings.Join(strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
-			return (r < 'a' || r > 'z') && (r < '0' || r > '9')
-		}), "_"), "_")
-	}
-	name := slug(s.Term)
-	if name == "" || taken[name] {
-		name = strings.Trim(name+"_"+slug(s.TermID), "_")
-	}
-	taken[name] = true
-	return name + ".nii.gz"
 }

@@ -1,18 +1,22 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"satgraph/datasets/catalog"
 	"satgraph/graph"
+	"satgraph/graph/build"
+	"satgraph/graph/treefile"
+	"satgraph/ingest"
 )
 
 func (a *app) treeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "tree", Short: "Look at the anatomy tree, and build it"}
-	cmd.AddCommand(a.treeStatsCommand(), a.treeShowCommand(), a.treeSearchCommand(), a.treeBuildCommand())
-	return cmd
+	return group("tree", "Look at the anatomy tree, and build it",
+		a.treeStatsCommand(), a.treeShowCommand(), a.treeSearchCommand(), a.treeBuildCommand())
 }
 
 func (a *app) treeStatsCommand() *cobra.Command {
@@ -260,4 +264,58 @@ func (a *app) treeSearchCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	cmd.Flags().IntVar(&limit, "limit", 20, "terms to print at most")
 	return cmd
+}
+
+func (a *app) treeBuildCommand() *cobra.Command {
+	var facts, out string
+	cmd := &cobra.Command{
+		Use:   "build --facts FILE -o FILE",
+		Short: "Choose the tree's 6,502 terms again from an extract of Uberon",
+		Long: `Choose the tree's 6,502 terms again from an extract of Uberon.
+
+The extract is a TSV (also gzipped) with the columns id, name, is_a, part_of,
+exact_synonyms, other_synonyms, xrefs. The rule and its reviewed tables are in
+graph/build. The same extract gives the same bytes.`,
+		Args: args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			if facts == "" || out == "" {
+				return usageError{errors.New("give the extract with --facts and the file to write with -o")}
+			}
+			source, err := ingest.ReadUberonTSV(facts, ingest.Limits{})
+			if err != nil {
+				return err
+			}
+			anchors, err := classAnchors()
+			if err != nil {
+				return err
+			}
+			snapshot, counts, err := build.Build(build.Source{Terms: source.Terms, Relations: source.Relations}, anchors, build.Size)
+			if err != nil {
+				return err
+			}
+			if err := treefile.WriteFile(out, snapshot); err != nil {
+				return err
+			}
+			a.printf("%s: %d terms, %d relations, revision %s\n", out, len(snapshot.Terms), len(snapshot.Relations), snapshot.Revision)
+			a.printf("of %d source terms %d were barred; %d are needed by corpus classes (%d of them the project's own), %d were chosen by evidence of %d or more\n",
+				counts.Source, counts.Barred, counts.Required, counts.Project, counts.Evidence, counts.Lowest)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&facts, "facts", "", "the extract of Uberon")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write")
+	return cmd
+}
+
+// classAnchors names the terms that corpus classes stand for.
+func classAnchors() ([]build.Anchor, error) {
+	classes, err := catalog.Classes()
+	if err != nil {
+		return nil, err
+	}
+	anchors := make([]build.Anchor, len(classes))
+	for i, c := range classes {
+		anchors[i] = build.Anchor{Name: c.Name, TermID: c.TermID, Exact: c.Predicate == catalog.Exact}
+	}
+	return anchors, nil
 }

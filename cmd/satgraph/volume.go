@@ -9,9 +9,7 @@ import (
 )
 
 func (a *app) volumeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "volume", Short: "Look at scans and label maps"}
-	cmd.AddCommand(a.volumeInfoCommand())
-	return cmd
+	return group("volume", "Look at scans and label maps", a.volumeInfoCommand())
 }
 
 func (a *app) volumeInfoCommand() *cobra.Command {

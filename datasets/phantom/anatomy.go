@@ -8,10 +8,10 @@ type anatomy struct {
 	tr        *trunk
 	sk        *skeleton
 	ht        *heart
-	warp      [3]*field // global smooth deformation
+	warp      [3]texture // global smooth deformation
 	warpAmp   float64
-	fine      *field // surface irregularity, about 25 mm
-	coarse    *field // about 60 mm
+	fine      texture // surface irregularity, about 25 mm
+	coarse    texture // about 60 mm
 	pose      mat
 	scale     vec
 	scol      [3]float64 // amplitude, period, phase of the sideways curve
@@ -32,8 +32,8 @@ type anatomy struct {
 	liverTr   *forest
 	fiss      [3]plane
 	liver     liverForm
-	gb        ellipsoid
-	spleen    ellipsoid
+	gb        *ellipsoid
+	spleen    solid
 	spleenIn  float64
 	stomach   *tube
 	gasY      float64
@@ -46,10 +46,12 @@ type anatomy struct {
 	colonGas  float64
 	bowel     [2]*tube
 	bowelGas  float64
-	bladder   ellipsoid
-	uterus    ellipsoid
+	bladder   *ellipsoid
+	uterus    *ellipsoid
 	psoasR    float64
-	gastric   float64
+	grain     texture // parenchymal texture
+	lobes     []solid // a liver built of solids; none where it is built of surfaces
+
 }
 
 type vessel struct {
@@ -65,10 +67,11 @@ type plane struct {
 func (p plane) dist(q vec) float64 { return p.n.dot(q) - p.d }
 
 type kidney struct {
-	body, sinus ellipsoid
-	cyst        ellipsoid
-	hasCyst     bool
-	fat         float64
+	body    solid
+	sinus   *ellipsoid
+	cyst    *ellipsoid
+	hasCyst bool
+	fat     float64
 }
 
 // liverForm holds the surfaces that bound the liver besides the diaphragm and the wall.
@@ -149,23 +152,27 @@ func newAnatomy(o *Options, pl *plan) *anatomy {
 	a.breath = s.gauss(5, 13)
 	a.warpAmp = s.uni(2, 6)
 	for i := range a.warp {
-		a.warp[i] = newField(s, s.uni(70, 120))
+		a.warp[i] = pl.noise(s, s.uni(70, 120))
 	}
-	a.fine, a.coarse = newField(s, pl.fineStep), newField(s, pl.coarseStep)
+	a.fine, a.coarse = pl.noise(s, pl.fineStep), pl.noise(s, pl.coarseStep)
+	a.grain = pl.noise(s, pl.grainStep)
 	a.tr = newTrunk(st("trunk"), &pl.trunk, female, obesity, visceral)
-	a.sk = newSkeleton(st("skeleton"), a.tr, a.arms)
+	a.sk = newSkeleton(st("skeleton"), &pl.bones, a.tr, a.arms)
 	a.table = s.IntN(4)
 	a.tableY = a.tr.musB.at(170) - a.tr.fatB.at(170) - s.uni(4, 14)
 
 	// The heart sinks and turns with the breath.
 	hs := st("heart")
 	shift := vec{hs.gauss(0, 6), hs.gauss(-5, 4) + 0.3*(a.tr.cavF.at(140)-72), hs.gauss(-5, 6) - 0.55*a.breath}
-	a.ht = newHeart(hs, *pl.heart, shift, hs.gauss(1, 0.07))
+	a.ht = newHeart(hs, &pl.heart, shift, hs.gauss(1, 0.07))
 	a.buildVessels(st("vessels"), shift)
 	a.buildThorax(st("thorax"))
 	a.buildAbdomen(st("abdomen"), visceral, female)
 	return a
 }
+
+// vertebraFront is how far the front of a vertebral body lies before its centre (mm).
+const vertebraFront = 17
 
 // buildVessels lays the great vessels; what hangs on the heart moves with it.
 func (a *anatomy) buildVessels(s stream, shift vec) {
@@ -181,14 +188,9 @@ func (a *anatomy) buildVessels(s stream, shift vec) {
 	rd := ra * s.uni(0.68, 0.82)
 	ab := rd * s.uni(0.75, 0.9)
 	ax := s.gauss(0, 3)
-	front := func(z float64) float64 { return sp(z) + 17 } // front of the vertebral bodies
+	front := func(z float64) float64 { return sp(z) + vertebraFront }
 	tort := s.gauss(0, 4)
-	a.aorta = newTube([]knot{
-		hk(0, 14, 163, ra*1.05, 1, 0), hk(9, 19, 178, ra*1.08, 1, 1), hk(20, 24, 205, ra, 0.6, 2), j(16, 18, 232, ra*0.98, 3),
-		j(4, 2, 246+s.gauss(0, 4), ra*0.92, 2), j(-10, -20, 245, ra*0.85, 2), j(-20, sp(224)+18, 224, rd*1.05, 2), j(-24+ax, sp(190)+6, 190, rd, 2),
-		j(-23+ax, sp(140)+8, 140, rd, 2), j(-18+ax, sp(90)+16, 90, rd*0.97, 2), j(-10+ax*0.6, front(40)+ab, 40, rd*0.9, 1.5), j(-6+tort*0.5, front(0)+ab, 0, ab, 1.5),
-		j(-5+tort, front(-70)+ab, -70, ab*0.92, 2), j(-4, front(-135)+ab*0.8, -138, ab*0.85, 2),
-	}, 6)
+	a.aorta = newTube(a.plan.aorta(&aortaRoom{hk, j, sp, ra, rd, ab, ax, tort, s.gauss(0, 4)}), 6)
 	a.aortaWall = s.uni(1.2, 2.2)
 	a.calc = math.Max(0, s.gauss(-0.2, 1))
 	add := func(c tissue, ks ...knot) { a.vessels = append(a.vessels, vessel{newTube(ks, 5), c}) }
@@ -243,14 +245,15 @@ func (a *anatomy) buildVessels(s stream, shift vec) {
 }
 
 func (a *anatomy) buildThorax(s stream) {
-	a.dome = [4]float64{110 + s.gauss(0, 7), 99 + s.gauss(0, 7), 88 + s.gauss(0, 4), s.uni(-8, 18)}
+	d := &a.plan.dome
+	a.dome = [4]float64{d.right + s.gauss(0, 7), d.left + s.gauss(0, 7), d.mid + s.gauss(0, 4), s.uni(-8, 18)}
 	a.medW = s.uni(9, 22)
 	for side := range 2 {
 		sd := float64(2*side - 1)
 		root := vec{sd * 46, -20, 192 - 0.4*a.breath}
 		var segs []limb
 		for _, d := range []vec{{0.5, -0.1, 1}, {0.7, 0.7, 0.35}, {1, -0.3, 0.1}, {0.45, -0.7, -0.8}, {0.6, 0.35, -0.8}, {0.35, -0.3, -1.1}, {0.4, -0.7, 0.5}} {
-			grow(s, &segs, root, vec{d.x * sd, d.y, d.z}, s.uni(26, 36), s.uni(4.6, 6.2), 5, 0.34)
+			grow(s, &segs, root, vec{d.x * sd, d.y, d.z}, s.uni(26, 36), s.uni(4.6, 6.2), 5, a.plan.branchSpread)
 		}
 		a.lungTree[side] = newForest(segs)
 	}
@@ -277,13 +280,16 @@ func (a *anatomy) buildAbdomen(s stream, visceral float64, female bool) {
 		grow(s, &segs, vec{30, -5, 84 - 0.7*a.breath}, d, s.uni(28, 36), s.uni(4, 6), 2, 0.3)
 	}
 	a.liverTr = newForest(segs)
+	if a.plan.lobes != nil {
+		a.lobes = a.plan.lobes(s)
+	}
 	gr := s.uni(9, 18)
 	a.gb = newEllipsoid(vec{52, 42, -28}.add(s.jitter(7)), vec{gr, gr * 1.05, gr * s.uni(1.7, 2.4)}, 2, rotation(s.gauss(-25, 10), s.gauss(15, 10), 0))
 	sz := s.gauss(1.05, 0.14)
-	a.spleen = newEllipsoid(vec{-90, -46, 38}.add(s.jitter(6)), vec{sz * 35, sz * 47, sz * 63}, a.plan.spleenEx, rotation(s.gauss(-24, 8), s.gauss(12, 6), s.gauss(-20, 9)))
+	a.spleen = a.plan.spleen(s, sz)
 	a.spleenIn = s.uni(0.7, 1.0)
 	f := s.uni(0.75, 1.3) // filling
-	a.stomach = newTube([]knot{j(-42, -32, 78, 25*f, 5), j(-50, -12, 62, 33*math.Sqrt(f), 5), j(-56, 16, 32, 29*f, 6), j(-54, 40, 2, 25*f, 7), j(-26, 50, -22, 21*math.Sqrt(f), 7), j(6, 46, -26, 18, 5), j(30, 32, -16, 12, 4)}, 4)
+	a.stomach = newTube(a.plan.stomach(j, f), 4)
 	a.gasY = s.uni(-5, 45)
 	a.stFluid = s.uni(0, 1)
 	for side := range 2 {
@@ -291,7 +297,7 @@ func (a *anatomy) buildAbdomen(s stream, visceral float64, female bool) {
 		c := vec{sd * (63 + 0.6*vf), a.tr.spineY.at(-20) + 1 + 0.3*vf, -10 - 16*float64(side)}.add(s.jitter(5))
 		ks := s.gauss(1.07, 0.08)
 		rot := rotation(s.gauss(14, 5), sd*s.gauss(13, 4), -sd*s.gauss(38, 10))
-		k := kidney{body: newEllipsoid(c, vec{ks * 25, ks * 29, ks * 54}, a.plan.kidneyEx, rot), fat: s.uni(3, 10) + math.Max(0, vf)}
+		k := kidney{body: a.plan.kidney(c, ks, sd, rot), fat: s.uni(3, 10) + math.Max(0, vf)}
 		med := rot.apply(vec{-sd * ks * 17, ks * 6, 0})
 		k.sinus = newEllipsoid(c.add(med), vec{ks * 17, ks * 11, ks * 27}, 2, rot)
 		if s.chance(0.2) {
@@ -308,22 +314,11 @@ func (a *anatomy) buildAbdomen(s stream, visceral float64, female bool) {
 	a.duod = newTube([]knot{{a.stomach.pts[len(a.stomach.pts)-1], 12}, j(48, 16, -22, 13, 3), j(58, 4, -50, 13, 3), j(50, -2, -84, 13, 3), j(14, 4, -94, 12, 3), j(-24, 4, -80, 12, 4), j(-38, 16, -60, 12, 4)}, 4)
 	dy := 0.4 * (a.tr.cavF.at(-80) - 72)
 	cr := s.uni(0.8, 1.3)
-	a.colon = newTube([]knot{j(78, 12, -182, 26*cr, 6), j(92, 0, -130, 24*cr, 5), j(94, -8, -80, 23*cr, 5), j(82, 14, -48, 22*cr, 6), j(50, 48+dy, -74, 21*cr, 8), j(0, 56+dy, -88, 20*cr, 9), j(-50, 52+dy, -60, 20*cr, 9), j(-92, 10, 4, 19*cr, 7), j(-104, -30, -10, 18*cr, 5), j(-102, -32, -80, 16*cr, 5), j(-98, -12, -150, 16*cr, 6), j(-78, 8, -198, 15*cr, 8), j(-30, 18, -205, 16*cr, 9), j(8, -10, -212, 16*cr, 9), j(0, -48, -240, 18*cr, 4), j(0, -52, -280, 19*cr, 3), j(0, -42, -318, 12, 2)}, 6)
+	a.colon = newTube(a.plan.colon(j, dy, cr), 6)
 	a.colonGas = s.gauss(-0.1, 0.7)
 	full := s.uni(0.85, 1.2)
 	for layer := range 2 { // loops behind and in front
-		var loops []knot
-		for i := range 54 {
-			row := float64(i / 6)
-			t := float64(i%6) / 5
-			if i/6%2 == 1 {
-				t = 1 - t
-			}
-			y := 6 + 34*float64(layer) + 12*math.Sin(float64(i)*1.9+float64(layer)) + float64(layer)*dy
-			p := vec{-74 + 148*t, y, -62 - 17*row - 9*float64(layer)}.add(s.jitter(8))
-			loops = append(loops, knot{p, s.uni(9.5, 15.5) * full})
-		}
-		a.bowel[layer] = newTube(loops, 3)
+		a.bowel[layer] = newTube(a.plan.bowel(s, layer, full, dy), 3)
 	}
 	a.bowelGas = s.uni(0.4, 1.6)
 	bf := s.uni(0.55, 1.25)

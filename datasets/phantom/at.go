@@ -15,12 +15,12 @@ func (a *anatomy) canonical(p vec) vec {
 func (a *anatomy) diaphragmZ(x, y, wall float64) float64 {
 	r, l, m := a.dome[0], a.dome[1], a.dome[2]
 	top := m
-	u, v := (x-66)/52, (x+68)/50
+	u, v := (x-66)/a.plan.dome.width, (x+68)/a.plan.dome.width
 	top += (r-m)*math.Exp(-u*u) + (l-m)*math.Exp(-v*v)
 	// Attachment: low behind and at the sides, high in front.
 	edge := a.dome[3] + 55*smoothstep(-20, 75, y)
 	t := clamp(1+(wall+2)/75, 0, 1) // 0 deep inside, 1 at the wall
-	return edge + (top-edge)*math.Sqrt(1-math.Pow(t, 3.2)) - a.breath*0.85
+	return edge + (top-edge)*a.plan.dome.fall(t) - a.breath*0.85
 }
 
 // at is the tissue at point p of the reference body.
@@ -223,7 +223,7 @@ func (a *anatomy) viscera(p vec, sec *section, dc, col float64) tissue {
 		return aortaBlood
 	}
 	med := dAo - 2
-	ht, hull, inHeart := a.ht.at(p, a.plan.heart)
+	ht, hull, inHeart := a.ht.at(p, &a.plan.heart)
 	great := far
 	code := tissue(0)
 	for i := range a.vessels {
@@ -290,7 +290,7 @@ func (a *anatomy) chestContent(p vec, sec *section, dc, col, dz, n, wide, med fl
 	}
 	left := p.x < cx
 	q := p
-	q.z += 3 * wide
+	q.z += 3*wide + a.plan.fissureBend*(math.Abs(p.x)-60)*(math.Abs(p.x)-60)
 	q.y += 3 * n
 	if left {
 		v := a.lungTree[0].inside(p)
@@ -346,7 +346,7 @@ func (a *anatomy) belly(p vec, sec *section, dc, col, dz, n, wide float64) tissu
 	if spl < 0 && p.x < -20 {
 		return spleenTissue
 	}
-	if d := smax(a.liverDist(q, wall, dz, dK, wide), 4-spl, 6); d < 0 {
+	if d := smax(a.liverDist(q, wall, dz, dK, wide, col), 4-spl, 6); d < 0 {
 		if a.liverTr.inside(q) {
 			return liverVessel
 		}
@@ -400,11 +400,11 @@ func (a *anatomy) belly(p vec, sec *section, dc, col, dz, n, wide float64) tissu
 		g := smoothstep(-150, -260, p.z)
 		r := a.psoasR * (0.35 + 0.65*f) * (1 - 0.2*g)
 		c := vec{30 + 16*f + 28*g, sec.sy - 6 + 6*f + 55*g*g, 0}
-		if math.Hypot(math.Abs(p.x)-c.x, (p.y-c.y)*0.85)-r+n < 0 {
+		if dK > 4 && math.Hypot(math.Abs(p.x)-c.x, (p.y-c.y)*0.85)-r+n < 0 {
 			return psoas
 		}
 	}
-	if dc > -9 && p.y < sec.cav.back+30 && math.Abs(p.x) < 85 && p.z < 20 && p.z > -170 && math.Abs(p.x) > 30 {
+	if dc > -9 && dK > 3 && p.y < sec.cav.back+30 && math.Abs(p.x) < 85 && p.z < 20 && p.z > -170 && math.Abs(p.x) > 30 {
 		return muscle // quadratus lumborum
 	}
 	if d, along := a.colon.distAt(q); d+2.5*math.Sin(along*150) < 0 && wall < 0 {
@@ -466,9 +466,16 @@ func (a *anatomy) kidneys(q vec, wall float64) (tissue, bool) {
 }
 
 // liverDist bounds the liver by the diaphragm, the wall and its lower and hind surfaces.
-func (a *anatomy) liverDist(q vec, wall, dz, dK, wide float64) float64 {
+func (a *anatomy) liverDist(q vec, wall, dz, dK, wide, col float64) float64 {
 	l := &a.liver
 	d := smax(wall, dz+4, 10)
+	if a.lobes != nil {
+		u := far
+		for _, s := range a.lobes {
+			u = smin(u, s.dist(q), 26)
+		}
+		return smax(smax(smax(d, u, 14), 14-col, 10), 5-dK, 8)
+	}
 	// Lower surface: from the right tip up to the left.
 	low := l.mid - l.slope*math.Max(0, q.x-5) - 0.28*math.Max(0, -q.x-10)*-1
 	low = math.Max(low, l.tip) - l.front*q.y*smoothstep(-30, 30, q.x)

@@ -11,22 +11,31 @@ type heart struct {
 	base                  vec
 	e1, e2, e3            vec
 	length, epi, wall     float64
-	rv, la, ra, appendage ellipsoid
+	rv, la, ra, appendage *ellipsoid
 	rvWall, atriumWall    float64
 	rvot, lvot            *tube
 	veins                 []*tube
 	fat, peri             float64
-	warp                  *field
+	warp                  texture
 	warpAmp               float64
+	apexEx                *power
 	box                   box
 }
 
-// heartPlan holds what a generator version says about the heart's form.
+// heartPlan is what a generator version says about the heart's form (mm in the reference body).
 type heartPlan struct {
-	rvExp, laExp, raExp float64
-	apexExp             float64 // exponent of the left ventricle's long profile
-	axis                vec
-	warpStep            float64
+	axis               vec     // long axis, base to apex
+	apexEx, shoulder   float64 // the left ventricle's long profile: its exponent, and where it starts to narrow
+	length, epi, wall  [2]float64
+	taper              float64 // how much the wall thins towards the apex
+	rvR                vec     // half axes of the right ventricle: along, across, about the long axis
+	rvAlong, rvSide    [2]float64
+	rvEx, laEx, raEx   float64
+	laC, laR, raC, raR vec
+	laTurn, raTurn     vec // degrees
+	appendC, appendR   vec
+	warpStep           float64
+	noise              func(stream, float64) texture
 }
 
 // place maps a point of the reference heart into this one.
@@ -34,8 +43,8 @@ func (h *heart) place(p vec) vec {
 	return h.turn.apply(p.sub(h.centre).mul(h.scale)).add(h.centre)
 }
 
-func newHeart(s stream, pl heartPlan, shift vec, size float64) *heart {
-	h := &heart{centre: vec{-10, 15, 145}}
+func newHeart(s stream, pl *heartPlan, shift vec, size float64) *heart {
+	h := &heart{centre: vec{-10, 15, 145}, apexEx: newPower(pl.apexEx)}
 	h.turn = rotation(s.gauss(0, 7), s.gauss(0, 8), s.gauss(0, 8))
 	h.scale = size * s.uni(0.92, 1.1)
 	j := func(x, y, z, sd float64) vec { return h.place(vec{x, y, z}.add(s.jitter(sd))).add(shift) }
@@ -45,16 +54,18 @@ func newHeart(s stream, pl heartPlan, shift vec, size float64) *heart {
 	side := h.turn.apply(vec{0.72, 0.66, 0.12})
 	h.e2 = side.sub(h.e1.mul(side.dot(h.e1))).unit()
 	h.e3 = h.e1.cross(h.e2)
-	h.length, h.epi, h.wall = k*s.uni(78, 92), k*s.uni(31, 37), k*s.uni(8, 12.5)
+	between := func(r [2]float64) float64 { return k * s.uni(r[0], r[1]) }
+	h.length, h.epi, h.wall = between(pl.length), between(pl.epi), between(pl.wall)
 	frame := mat{{h.e1.x, h.e2.x, h.e3.x}, {h.e1.y, h.e2.y, h.e3.y}, {h.e1.z, h.e2.z, h.e3.z}}
 	dil := s.uni(0.9, 1.15)
-	rc := h.base.add(h.e1.mul(k * s.uni(26, 32))).add(h.e2.mul(k * s.uni(29, 34))).add(h.e3.mul(k * s.gauss(0, 2)))
-	h.rv = newEllipsoid(rc, vec{k * 47 * dil, k * 25 * dil, k * 40 * dil}, pl.rvExp, frame)
-	la := s.uni(0.88, 1.18)
-	h.la = newEllipsoid(j(0, -14, 166, 2), vec{k * 31 * la, k * 21 * la, k * 27 * la}, pl.laExp, rotation(s.gauss(8, 6), s.gauss(0, 6), s.gauss(-6, 6)))
-	ra := s.uni(0.9, 1.15)
-	h.ra = newEllipsoid(j(40, 10, 139, 2), vec{k * 23 * ra, k * 27 * ra, k * 33 * ra}, pl.raExp, rotation(s.gauss(0, 6), s.gauss(0, 8), s.gauss(0, 10)))
-	h.appendage = newEllipsoid(j(-42, 14, 178, 3), vec{k * 12, k * 17, k * 11}, 2, rotation(0, 0, s.gauss(20, 12)))
+	rc := h.base.add(h.e1.mul(between(pl.rvAlong))).add(h.e2.mul(between(pl.rvSide))).add(h.e3.mul(k * s.gauss(0, 2)))
+	h.rv = newEllipsoid(rc, pl.rvR.mul(k*dil), pl.rvEx, frame)
+	turned := func(t vec, sd float64) mat {
+		return rotation(s.gauss(t.x, sd), s.gauss(t.y, sd), s.gauss(t.z, sd))
+	}
+	h.la = newEllipsoid(j(pl.laC.x, pl.laC.y, pl.laC.z, 2), pl.laR.mul(k*s.uni(0.88, 1.18)), pl.laEx, turned(pl.laTurn, 6))
+	h.ra = newEllipsoid(j(pl.raC.x, pl.raC.y, pl.raC.z, 2), pl.raR.mul(k*s.uni(0.9, 1.15)), pl.raEx, turned(pl.raTurn, 7))
+	h.appendage = newEllipsoid(j(pl.appendC.x, pl.appendC.y, pl.appendC.z, 3), pl.appendR.mul(k), 2, turned(vec{0, 0, 20}, 10))
 	h.rvWall, h.atriumWall = k*s.uni(2.2, 3.6), k*s.uni(1.2, 2)
 	h.rvot = newTube([]knot{{rc.add(h.e1.mul(-k * 8)), k * 20}, {j(-4, 50, 158, 2), k * 17}, {j(-14, 46, 178, 1), k * 13.5}}, 5)
 	h.lvot = newTube([]knot{{h.base.add(h.e1.mul(k * 16)), k * 12}, {j(-6, 10, 156, 1), k * 11}, {j(0, 14, 163, 1), k * 11}}, 4)
@@ -63,7 +74,7 @@ func newHeart(s stream, pl heartPlan, shift vec, size float64) *heart {
 		h.veins = append(h.veins, newTube([]knot{{a, k * 8}, {j(v.x, v.y, v.z, 3), k * 6.5}}, 1))
 	}
 	h.fat, h.peri = s.uni(2, 7), s.uni(1, 2)
-	h.warp, h.warpAmp = newField(s, pl.warpStep), s.uni(1, 2.4)
+	h.warp, h.warpAmp = pl.noise(s, pl.warpStep), s.uni(1, 2.4)
 	h.box = emptyBox()
 	h.box.include(h.rv.c, h.rv.r.x)
 	h.box.include(h.la.c, h.la.r.x)
@@ -79,11 +90,11 @@ func newHeart(s stream, pl heartPlan, shift vec, size float64) *heart {
 
 // ventricle is the distance to a bullet about the long axis, open at the base: s0 is where its
 // half-ellipsoid begins, cut the level of its flat base.
-func (h *heart) ventricle(s, r, length, radius, s0, cut, ex float64) float64 {
+func (h *heart) ventricle(s, r, length, radius, s0, cut float64, ex *power) float64 {
 	var d float64
 	if s > s0 {
 		u, v := (s-s0)/(length-s0), r/radius
-		k := math.Pow(math.Pow(u, ex)+math.Pow(v, ex), 1/ex)
+		k := ex.norm(u, v)
 		if k < 1e-6 {
 			return -radius
 		}
@@ -103,12 +114,12 @@ func (h *heart) at(p vec, pl *heartPlan) (tissue, float64, bool) {
 	q := p.sub(h.base)
 	s, a, b := q.dot(h.e1), q.dot(h.e2), q.dot(h.e3)
 	r := math.Hypot(a, b)
-	wall := h.wall * (1 - 0.35*smoothstep(0.6*h.length, h.length, s))
+	wall := h.wall * (1 - pl.taper*smoothstep(0.6*h.length, h.length, s))
 	if a > 0 { // the septum is a little thinner
 		wall *= 1 - 0.12*smoothstep(0, 20, a)
 	}
-	epi := h.ventricle(s, r, h.length, h.epi, 0.28*h.length, -5*h.scale, pl.apexExp) + 0.7*w
-	endo := h.ventricle(s, r, h.length-wall*0.75, h.epi-wall, 0.28*h.length, -1, pl.apexExp) + 0.7*w
+	epi := h.ventricle(s, r, h.length, h.epi, pl.shoulder*h.length, -5*h.scale, h.apexEx) + 0.7*w
+	endo := h.ventricle(s, r, h.length-wall*0.75, h.epi-wall, pl.shoulder*h.length, -1, h.apexEx) + 0.7*w
 	lvot := h.lvot.dist(p)
 	endo = math.Min(endo, math.Max(lvot, -s-16*h.scale))
 	la, ra := h.la.dist(p)+w, h.ra.dist(p)-w
@@ -123,9 +134,7 @@ func (h *heart) at(p vec, pl *heartPlan) (tissue, float64, bool) {
 	rv = smin(rv, h.rvot.dist(p), 9) + w
 	// The right ventricle ends at the tricuspid plane, where the right atrium begins.
 	rv = smax(rv, -s-18*h.scale+0.25*b, 4)
-	whole := math.Min(math.Min(epi, la), math.Min(ra, rv))
 	hull := smin(smin(epi, rv, 18), smin(la, ra, 12), 18)
-	_ = whole
 	switch {
 	case endo < 0:
 		return lvBlood, hull, true

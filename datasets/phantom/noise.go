@@ -29,6 +29,40 @@ func (s stream) jitter(sd float64) vec {
 	return vec{s.gauss(0, sd), s.gauss(0, sd), s.gauss(0, sd)}
 }
 
+// texture is smooth random noise in space, about zero mean and unit standard deviation.
+type texture interface{ at(p vec) float64 }
+
+// waves is a texture made of plane waves in random directions: another spectrum than field's.
+type waves struct {
+	k     [6]vec
+	phase [6]float64
+}
+
+func newWaves(s stream, step float64) texture {
+	w := &waves{}
+	for i := range w.k {
+		d := s.jitter(1).unit()
+		w.k[i] = d.mul(2 * math.Pi / (step * s.uni(1.7, 4.5)))
+		w.phase[i] = s.uni(0, 2*math.Pi)
+	}
+	return w
+}
+
+func (w *waves) at(p vec) float64 {
+	var v float64
+	for i := range w.k {
+		v += parabolicSine(w.k[i].dot(p) + w.phase[i])
+	}
+	return v * 0.577
+}
+
+// parabolicSine is a sine drawn by parabolas: cheap, smooth, and the same on every machine.
+func parabolicSine(x float64) float64 {
+	t := x / (2 * math.Pi)
+	t -= math.Floor(t + 0.5)
+	return 8 * t * (1 - 2*math.Abs(t))
+}
+
 // field is smooth random noise on a lattice that repeats, about unit standard deviation.
 type field struct {
 	step float64
@@ -38,7 +72,7 @@ type field struct {
 
 const fieldSize = 32 // lattice points along each axis
 
-func newField(s stream, step float64) *field {
+func newField(s stream, step float64) texture {
 	f := &field{step: step, off: vec{s.uni(0, 1e4), s.uni(0, 1e4), s.uni(0, 1e4)}, tab: make([]float32, fieldSize*fieldSize*fieldSize)}
 	for i := range f.tab {
 		f.tab[i] = float32(s.gauss(0, 1.6)) // trilinear averaging narrows the spread

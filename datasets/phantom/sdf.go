@@ -16,6 +16,9 @@ func (a vec) cross(b vec) vec {
 	return vec{a.y*b.z - a.z*b.y, a.z*b.x - a.x*b.z, a.x*b.y - a.y*b.x}
 }
 
+// solid is a shape that can tell the distance to its surface, negative inside; beyond reach it may say far.
+type solid interface{ dist(p vec) float64 }
+
 // far is the distance reported for a shape whose box is out of reach.
 const far = 1e3
 
@@ -61,18 +64,45 @@ func capsule(p, a, b vec, ra, rb float64) float64 {
 	return ap.sub(ab.mul(t)).norm() - (ra + (rb-ra)*t)
 }
 
+// power is the p-norm of two lengths, tabulated: |a,b| = larger · (1 + (smaller/larger)^p)^(1/p).
+// It is exact to about 1e-5 and needs no power function, which may differ between machines.
+type power struct{ tab [powerSize + 1]float64 }
+
+const powerSize = 256
+
+func newPower(p float64) *power {
+	t := &power{}
+	for i := range t.tab {
+		t.tab[i] = math.Pow(1+math.Pow(float64(i)/powerSize, p), 1/p)
+	}
+	return t
+}
+
+// norm takes two non-negative lengths.
+func (t *power) norm(a, b float64) float64 {
+	if a < b {
+		a, b = b, a
+	}
+	if a <= 0 {
+		return 0
+	}
+	f := b / a * powerSize
+	i := min(int(f), powerSize-1)
+	return a * (t.tab[i] + (t.tab[i+1]-t.tab[i])*(f-float64(i)))
+}
+
 // ellipsoid is a superellipsoid with its own frame; exponent 2 is an ellipsoid.
 type ellipsoid struct {
 	c       vec
 	r       vec
-	ex      float64
+	ex      *power
 	u, v, w vec
 	box     box
 	rmin    float64
 }
 
-func newEllipsoid(c, r vec, ex float64, rot mat) ellipsoid {
-	e := ellipsoid{c: c, r: r, ex: ex, u: rot.col(0), v: rot.col(1), w: rot.col(2), box: emptyBox()}
+func newEllipsoid(c, r vec, ex float64, rot mat) *ellipsoid {
+	e := &ellipsoid{c: c, r: r, ex: newPower(ex), u: rot.col(0), v: rot.col(1), w: rot.col(2), box: emptyBox()}
 	e.box.include(c, math.Max(r.x, math.Max(r.y, r.z))*1.2)
 	e.rmin = math.Min(r.x, math.Min(r.y, r.z))
 	return e
@@ -84,12 +114,7 @@ func (e *ellipsoid) dist(p vec) float64 {
 	}
 	d := p.sub(e.c)
 	x, y, z := math.Abs(d.dot(e.u))/e.r.x, math.Abs(d.dot(e.v))/e.r.y, math.Abs(d.dot(e.w))/e.r.z
-	var k float64
-	if e.ex == 2 {
-		k = math.Sqrt(x*x + y*y + z*z)
-	} else {
-		k = math.Pow(math.Pow(x, e.ex)+math.Pow(y, e.ex)+math.Pow(z, e.ex), 1/e.ex)
-	}
+	k := e.ex.norm(e.ex.norm(x, y), z)
 	if k < 1e-6 {
 		return -e.rmin
 	}

@@ -9,6 +9,7 @@ type vertebra struct {
 	spinous    float64 // length of the spinous process beyond the arch
 	drop       float64 // how far its tip falls
 	trans      float64 // reach of the transverse processes
+	ex         *power
 	lumbar     bool
 	ribbed     bool
 }
@@ -27,7 +28,6 @@ type skeleton struct {
 	limbs     []limb
 	marrow    float64 // thickness of cortex in mm
 	sternumW  float64
-	pelvis    []*tube
 	scapTilt  float64
 	scapUp    float64
 }
@@ -50,14 +50,25 @@ func newLimb(a, b vec, ra, rb float64, t tissue) limb {
 // levels gives the tops of C6, C7, T1..T12, L1..L5 and the bottom of L5 in the reference body (mm).
 var levels = []float64{323, 306, 289, 269, 249, 227, 205, 183, 160, 136, 112, 86, 60, 30, 0, -34, -69, -105, -141, -178}
 
-func newSkeleton(s stream, tr *trunk, arms int) *skeleton {
-	k := &skeleton{ribOff: s.uni(4.5, 6.5), marrow: s.uni(1.6, 2.8), sternumW: s.uni(0.9, 1.15)}
-	bw := s.gauss(1, 0.07)
+// bonePlan is what a generator version says about the bones.
+type bonePlan struct {
+	ribTilt, ribEnd   []float64
+	sagBase, sagStep  float64
+	ribThick, ribHigh [2]float64
+	bodyEx            float64 // exponent of a vertebral body's outline
+	bodyW, bodyD      float64 // relative width and depth
+	spinous           float64
+	cortex            [2]float64
+}
+
+func newSkeleton(s stream, pl *bonePlan, tr *trunk, arms int) *skeleton {
+	k := &skeleton{ribOff: s.uni(4.5, 6.5), marrow: s.uni(pl.cortex[0], pl.cortex[1]), sternumW: s.uni(0.9, 1.15)}
+	bw, ex := s.gauss(1, 0.07), newPower(pl.bodyEx)
 	for i := range len(levels) - 1 {
 		top, bot := levels[i], levels[i+1]
 		f := float64(i) / 18
 		gap := 3.5 + 5*f // disc
-		v := vertebra{z: (top+bot)/2 + gap*0.1, h: (top - bot - gap) / 2, w: bw * (11.5 + 14*f), d: bw * (8.5 + 9*f), lumbar: i >= 14, ribbed: i >= 2 && i < 14}
+		v := vertebra{z: (top+bot)/2 + gap*0.1, h: (top - bot - gap) / 2, w: bw * pl.bodyW * (11.5 + 14*f), d: bw * pl.bodyD * (8.5 + 9*f), ex: ex, lumbar: i >= 14, ribbed: i >= 2 && i < 14}
 		if i < 2 {
 			v.w, v.d = bw*13, bw*8
 		}
@@ -70,17 +81,16 @@ func newSkeleton(s stream, tr *trunk, arms int) *skeleton {
 		default:
 			v.spinous, v.drop, v.trans = s.uni(20, 27), 14+8*math.Sin(float64(i-2)/11*math.Pi), 36-12*math.Max(0, float64(i-9)/4)
 		}
+		v.spinous *= pl.spinous
 		k.vertebrae = append(k.vertebrae, v)
 	}
-	tilt := []float64{0.18, 0.3, 0.42, 0.5, 0.55, 0.58, 0.6, 0.6, 0.6, 0.6, 0.55, 0.5}
-	end := []float64{2.45, 2.5, 2.55, 2.5, 2.42, 2.3, 2.2, 2.08, 1.95, 1.8, 1.3, 0.9}
 	dt, de, dz := s.gauss(0, 0.06), s.gauss(0, 0.06), s.gauss(0, 2)
 	for i := range 12 {
 		fi := float64(i)
 		k.ribs = append(k.ribs, rib{
-			z: levels[2+i] - 3 + dz + s.gauss(0, 1), tilt: tilt[i] + dt*math.Min(1, fi/4) + s.gauss(0, 0.015),
-			sag: 6 + 2.2*fi + s.gauss(0, 1.5), end: end[i] + de + s.gauss(0, 0.05), rise: []float64{-8, -4, 0, 14, 34, 50, 66, 76, 84, 90, 0, 0}[i],
-			thick: s.uni(3.2, 4.4), high: s.uni(5.5, 7.2), cartilage: i < 10,
+			z: levels[2+i] - 3 + dz + s.gauss(0, 1), tilt: pl.ribTilt[i] + dt*math.Min(1, fi/4) + s.gauss(0, 0.015),
+			sag: pl.sagBase + pl.sagStep*fi + s.gauss(0, 1.5), end: pl.ribEnd[i] + de + s.gauss(0, 0.05), rise: []float64{-8, -4, 0, 14, 34, 50, 66, 76, 84, 90, 0, 0}[i],
+			thick: s.uni(pl.ribThick[0], pl.ribThick[1]), high: s.uni(pl.ribHigh[0], pl.ribHigh[1]), cartilage: i < 10,
 		})
 	}
 	hipZ := -285 + s.gauss(0, 4)
@@ -113,6 +123,12 @@ func newSkeleton(s stream, tr *trunk, arms int) *skeleton {
 				newLimb(f(152, -18, 275), f(170, 10, 460), 13, 12, armBone))
 		}
 	}
+	if s.chance(0.03) { // a hip replacement: head and shaft of one femur
+		first := s.IntN(2) * (len(k.limbs) / 2)
+		for i := first; i < first+3; i++ {
+			k.limbs[i].t = metal
+		}
+	}
 	k.scapTilt, k.scapUp = s.gauss(0, 0.1), s.gauss(0, 8)
 	if arms != 1 {
 		k.scapUp += 15
@@ -135,7 +151,7 @@ func (k *skeleton) spine(p vec, sec *section) (tissue, float64, bool) {
 	}
 	v := &k.vertebrae[best]
 	yb := p.y - sec.sy
-	col := math.Pow(math.Pow(dx/v.w, 2.4)+math.Pow(math.Abs(yb)/v.d, 2.4), 1/2.4)
+	col := v.ex.norm(dx/v.w, math.Abs(yb)/v.d)
 	column := math.Hypot(dx, yb) * (1 - 1/math.Max(col, 0.05))
 	canalY := -v.d - 8.5
 	canal := math.Hypot(dx/1.15, yb-canalY) - 8
@@ -159,9 +175,10 @@ func (k *skeleton) spine(p vec, sec *section) (tissue, float64, bool) {
 // dist is the distance to the bone, x folded to one side, y from the body's centre; canal is the distance to the canal.
 func (v *vertebra) dist(x, y, z, canal float64) float64 {
 	dz := z - v.z + v.tilt*y*0.8
-	waist := 1 - 0.07*(1-math.Pow(math.Min(1, math.Abs(dz)/v.h), 2))
+	mid := math.Min(1, math.Abs(dz)/v.h)
+	waist := 1 - 0.07*(1-mid*mid)
 	w, d := v.w*waist, v.d*waist
-	k := math.Pow(math.Pow(x/w, 2.4)+math.Pow(math.Abs(y)/d, 2.4), 1/2.4)
+	k := v.ex.norm(x/w, math.Abs(y)/d)
 	body := smax(math.Hypot(x, y)*(1-1/math.Max(k, 0.05)), math.Abs(dz)-v.h, 2)
 	if x > 62 {
 		return body
@@ -284,7 +301,7 @@ func (k *skeleton) other(p vec, sec *section, dc float64) (tissue, bool) {
 			continue
 		}
 		if d := capsule(p, l.a, l.b, l.ra, l.rb); d < 0 {
-			if d > -k.marrow-1 {
+			if d > -k.marrow-1 && l.t != metal {
 				return boneCortex, true
 			}
 			return l.t, true
@@ -306,7 +323,7 @@ func (k *skeleton) other(p vec, sec *section, dc float64) (tissue, bool) {
 		}
 	}
 	if p.z < -128 && p.z > -282 { // iliac wing along the pelvic wall
-		crest := -128 - 0.012*math.Pow(p.y+10, 2)*0.6
+		crest := -128 - 0.0072*(p.y+10)*(p.y+10)
 		u := dc - 6
 		th := 5 + 4*smoothstep(-200, -265, p.z)
 		front := 55 + 0.1*(p.z+160)

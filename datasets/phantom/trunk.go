@@ -4,7 +4,8 @@ import "math"
 
 // oval is a cross-section of the trunk at one height: a superellipse with its own front and back half axes.
 type oval struct {
-	cx, cy, a, front, back, ex float64 // front and back are absolute y, mm
+	cx, cy, a, front, back float64 // front and back are absolute y, mm
+	ex                     *power
 }
 
 // dist is the radial distance to the oval, negative inside.
@@ -16,12 +17,7 @@ func (o *oval) dist(x, y float64) float64 {
 		b = o.cy - o.back
 	}
 	u, v := math.Abs(x)/o.a, math.Abs(y)/math.Max(b, 1)
-	var k float64
-	if o.ex == 2 {
-		k = math.Sqrt(u*u + v*v)
-	} else {
-		k = math.Pow(math.Pow(u, o.ex)+math.Pow(v, o.ex), 1/o.ex)
-	}
+	k := o.ex.norm(u, v)
 	if k < 1e-3 {
 		return -math.Min(o.a, b)
 	}
@@ -34,7 +30,7 @@ type trunk struct {
 	musA, musF, musB     profile
 	fatA, fatF, fatB     profile
 	spineY               profile
-	cavEx, musEx, skinEx float64
+	cavEx, musEx, skinEx *power
 	skinT                float64
 	thighX, thighR       float64
 	breastC              vec
@@ -109,7 +105,7 @@ func newTrunk(s stream, pl *trunkPlan, female bool, obesity, visceral float64) *
 		fat[2] = append(fat[2], [2]float64{z, g * base * (0.8 + 0.5*hip)})
 	}
 	t.fatA, t.fatF, t.fatB = newProfile(fat[0]...), newProfile(fat[1]...), newProfile(fat[2]...)
-	t.cavEx, t.musEx, t.skinEx = s.uni(pl.cavEx[0], pl.cavEx[1]), s.uni(pl.musEx[0], pl.musEx[1]), s.uni(pl.skinEx[0], pl.skinEx[1])
+	t.cavEx, t.musEx, t.skinEx = newPower(s.uni(pl.cavEx[0], pl.cavEx[1])), newPower(s.uni(pl.musEx[0], pl.musEx[1])), newPower(s.uni(pl.skinEx[0], pl.skinEx[1]))
 	t.skinT = s.uni(1.2, 2.2)
 	t.thighX, t.thighR = s.uni(84, 92), s.uni(64, 74)
 	t.breastC = vec{s.uni(75, 90), 0, s.uni(120, 150)}

@@ -67,6 +67,11 @@ func Build(src Source, anchors []Anchor, size int) (*graph.Snapshot, *Report, er
 	if err != nil {
 		return nil, nil, err
 	}
+	return choose(src, tables, anchors, size)
+}
+
+// choose follows the rule with the given tables.
+func choose(src Source, tables *tables, anchors []Anchor, size int) (*graph.Snapshot, *Report, error) {
 	d, err := lay(src, tables)
 	if err != nil {
 		return nil, nil, err

@@ -40,7 +40,7 @@ func evidence(xrefs []string) int {
 
 // notHumanAdult matches names of embryonic structures and of animals' parts.
 var notHumanAdult = regexp.MustCompile(`(?i)` + strings.Join([]string{
-	`\bembryo(nic)?\b`, `\bextraembryonic\b`, `\bpresumptive\b`, `\bprimordi(um|al)\b`, `\banlage\b`,
+	`\bembryo(nic)?\b`, `\bextraembryonic\b`, `\bpresumptive\b`, `\bprimordium\b`, `\banlage\b`,
 	`\bplacod(e|al)\b`, `\bblastema\b`, `\bbud\b`, `\bneural (crest|plate|tube|fold|keel|rod)\b`,
 	`\bmesenchyme\b`, `\bsomit(e|ic)\b`, `\brhombomere\b`, `\bneuromere\b`, `\bprosomere\b`,
 	`\bmyotome\b`, `\bsclerotome\b`, `\bdermomyotome\b`, `\brudiment\b`, `\bpre-?cartilage\b`,
@@ -51,4 +51,8 @@ var notHumanAdult = regexp.MustCompile(`(?i)` + strings.Join([]string{
 	`\bcartilage element\b`, `\bendochondral element\b`, `\bswim bladder\b`, `\bfootplate\b`, `\bhandplate\b`, `\bstage( [0-9]+)?$`,
 }, "|"))
 
-func embryonicOrForeign(name string) bool { return notHumanAdult.MatchString(name) }
+// adult holds adult structures whose names the patterns would take for
+// embryonic ones.
+var adult = strings.NewReplacer("taste bud", "", "terminal end bud", "", "lamina terminalis of neural tube", "")
+
+func embryonicOrForeign(name string) bool { return notHumanAdult.MatchString(adult.Replace(name)) }

@@ -54,7 +54,7 @@ func (s *Store) load(ctx context.Context) (*graph.Snapshot, error) {
 	var revision, want string
 	var counts [4]int
 	err = tx.QueryRowContext(ctx, `SELECT
-		(SELECT value FROM meta WHERE key = 'revision'), (SELECT value FROM meta WHERE key = 'sha256'),
+		(SELECT value FROM meta WHERE key = 'revision'), ifnull((SELECT value FROM meta WHERE key = 'sha256'), ''),
 		(SELECT count(*) FROM terms), (SELECT count(*) FROM synonyms), (SELECT count(*) FROM xrefs), (SELECT count(*) FROM relations)
 		WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'revision')`).
 		Scan(&revision, &want, &counts[0], &counts[1], &counts[2], &counts[3])

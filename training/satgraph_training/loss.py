@@ -9,8 +9,8 @@ class MaskLoss(torch.autograd.Function):
     """BCE plus Dice of logits (N, V) against targets (N, V) in [0, 1].
 
     Present classes pay 1 - soft Dice. Absent ones pay S / (S + K), S being the
-    sum of their probabilities and K a five-hundredth of the patch, so that a
-    structure drawn where there is none costs as much as a missed one. The
+    sum of their probabilities and K a hundredth of the patch, times
+    absent_weight; a high weight at the start teaches to draw nothing at all. The
     gradient is written out: the tensors are large, and autograd would keep
     several copies of them.
     """
@@ -26,7 +26,7 @@ class MaskLoss(torch.autograd.Function):
         union = mass + size
         smooth = 1.0
         dice = (2 * inter + smooth) / (union + smooth)
-        k = v / 500.0
+        k = v / 100.0
         ghost = mass / (mass + k)
         every = max(1, v // 4096)  # the value is only reported: a sample of the voxels will do
         ps, ts = p[:, ::every].clamp(1e-6, 1 - 1e-6), target[:, ::every]

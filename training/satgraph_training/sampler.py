@@ -138,14 +138,14 @@ def field_of_view(p: Phantom, rng: np.random.Generator) -> tuple[np.ndarray, np.
     return centre, size
 
 
-def draw(p: Phantom, spacing: float, patch: tuple[int, int, int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def draw(p: Phantom, spacing: tuple[float, float, float], patch: tuple[int, int, int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Draws one sample.
 
     Returns the normalised patch (H, W, D) float32, zero-padded at the far end
     of each axis, and the tissue codes of the same shape (0, air, in the padding).
     """
     gen = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    step = spacing * rng.uniform(0.97, 1.03, 3)
+    step = np.asarray(spacing) * rng.uniform(0.97, 1.03, 3)
     centre, size = field_of_view(p, rng)
     shape = tuple(int(n) for n in np.clip(np.ceil(size / step), 4, 2.2 * np.array(patch) + 24))
 
@@ -158,7 +158,7 @@ def draw(p: Phantom, spacing: float, patch: tuple[int, int, int], rng: np.random
     coords = []
     warp = rng.random() < 0.75
     strength = rng.uniform(2, 9)
-    cells = tuple(int(c) for c in np.clip(np.array(shape) * spacing / rng.uniform(50, 110) + 2, 2, 12))
+    cells = tuple(int(c) for c in np.clip(np.array(shape) * step / rng.uniform(50, 110) + 2, 2, 12))
     for a in range(3):
         c = (mid[a] + vox[a, 0] * axes[0][:, None, None] + vox[a, 1] * axes[1][None, :, None]) + vox[a, 2] * axes[2][None, None, :]
         if warp:
@@ -237,7 +237,7 @@ def _degrade(hu: Tensor, rng: np.random.Generator, gen: torch.Generator) -> Tens
 class Pool(torch.utils.data.IterableDataset):
     """An endless stream of samples; phantoms that appear in the folder later are taken in while it runs."""
 
-    def __init__(self, folders: list[Path], spacing: float, patch: tuple[int, int, int], seed: int, first: int = 0):
+    def __init__(self, folders: list[Path], spacing: tuple[float, ...], patch: tuple[int, int, int], seed: int, first: int = 0):
         self.folders, self.spacing, self.patch, self.seed, self.first = folders, spacing, patch, seed, first
 
     def _scan(self, known: set[Path]) -> list[Path]:

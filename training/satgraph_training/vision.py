@@ -225,6 +225,12 @@ class Maskformer(nn.Module):
         self.transformer_decoder = QueryDecoder(cfg)
         self.mid_mask_embed_proj = nn.ModuleList(mlp(cfg.query_dim, h, f[i + 1]) for i, h in enumerate(cfg.mid_hidden))
         self.mask_embed_proj = mlp(cfg.query_dim, cfg.mask_hidden, f[0])
+        # Logits are products of embeddings that end in a GELU (never under -0.17) and of normalised features, without
+        # a bias: with features of unit variance no background could be far below 0, and for hundreds of steps
+        # nothing would be learnt but the norms' scale.
+        for stage in self.backbone.decoder.stages:
+            nn.init.constant_(stage.convs[-1].norm.weight, 4.0)
+            nn.init.constant_(stage.convs[-1].norm.bias, 1.0)
 
     def features(self, image: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
         """Runs what depends on the patch alone.

@@ -9,7 +9,7 @@ def reference(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
     bce = torch.nn.functional.binary_cross_entropy_with_logits(z, t)
     present = t.sum(1) > 0.5
     dice = (2 * (p * t).sum(1) + 1) / (p.sum(1) + t.sum(1) + 1)
-    ghost = p.sum(1) / (p.sum(1) + v / 500)
+    ghost = p.sum(1) / (p.sum(1) + v / 100)
     return 4 * bce + (1 - dice)[present].sum() / present.sum().clamp(min=1) + ghost[~present].sum() / n
 
 

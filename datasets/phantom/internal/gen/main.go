@@ -63,18 +63,18 @@ func main() {
 		}
 		dir := filepath.Join(*o, fmt.Sprintf("phantom_%d", s))
 		os.MkdirAll(dir, 0o755)
-		im := make([]int16, len(p.Image))
-		for i, v := range p.Image {
+		im := make([]int16, len(p.Image.Data))
+		for i, v := range p.Image.Data {
 			im[i] = int16(v)
 		}
-		ts := make([]uint8, len(p.Tissues))
-		for i, v := range p.Tissues {
+		ts := make([]uint8, len(p.Tissues.Data))
+		for i, v := range p.Tissues.Data {
 			ts[i] = uint8(v)
 		}
-		nii(filepath.Join(dir, "image.nii"), p.Shape, p.Affine, 4, 16, im)
-		nii(filepath.Join(dir, "tissues.nii"), p.Shape, p.Affine, 2, 8, ts)
-		b, _ := json.MarshalIndent(map[string]any{"seed": s, "version": *ver, "phase": p.Phase, "spacing": *sp, "tissues": p.Codes, "classes": p.Classes}, "", " ")
+		nii(filepath.Join(dir, "image.nii"), p.Image.Shape, p.Image.Affine, 4, 16, im)
+		nii(filepath.Join(dir, "tissues.nii"), p.Image.Shape, p.Image.Affine, 2, 8, ts)
+		b, _ := json.MarshalIndent(map[string]any{"seed": s, "version": *ver, "phase": p.Phase, "view": p.View, "spacing": *sp, "tissues": p.Codes, "classes": p.Classes}, "", " ")
 		os.WriteFile(filepath.Join(dir, "phantom.json"), b, 0o644)
-		fmt.Println(dir, p.Shape, p.Phase)
+		fmt.Println(dir, p.Image.Shape, p.Phase, p.View, p.Image.Orientation(), p.Image.Spacing())
 	}
 }

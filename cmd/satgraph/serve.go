@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"satgraph/api"
+	"satgraph/graph"
+	"satgraph/inference"
+	"satgraph/inference/onnx"
+	"satgraph/jobs"
+)
+
+// defaultAddr is reached from this machine alone.
+const defaultAddr = "127.0.0.1:8642"
+
+func (a *app) serveCommand() *cobra.Command {
+	var addr, model, data string
+	var remote bool
+	var threads int
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer the same questions over GraphQL",
+		Args:  args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.serve(cmd.Context(), addr, model, data, threads, remote)
+		},
+	}
+	cmd.Flags().StringVar(&addr, "addr", defaultAddr, "address to listen on; port 0 takes a free one")
+	cmd.Flags().StringVar(&model, "model", "", "model bundle's folder (default: the built-in demo model)")
+	cmd.Flags().StringVar(&data, "data", "", "folder for uploaded scans and results (default: in the user's data folder)")
+	cmd.Flags().IntVar(&threads, "threads", 0, "threads a job may use (default: all)")
+	cmd.Flags().BoolVar(&remote, "allow-remote", false, "listen on an address other machines reach; there is no authentication yet")
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context, addr, modelDir, data string, threads int, remote bool) (err error) {
+	if data == "" {
+		if data, err = dataDir(); err != nil {
+			return err
+		}
+	}
+	tree, err := a.openTree(ctx)
+	if err != nil {
+		return err
+	}
+	resolver, err := newResolver(tree)
+	if err != nil {
+		return err
+	}
+	model, err := newServedModel(modelDir, threads)
+	if err != nil {
+		return err
+	}
+	runner, err := jobs.Open(jobs.Config{
+		Dir:      filepath.Join(data, "jobs"),
+		Models:   model,
+		Classify: api.Classify,
+		Run:      inference.Options{Threads: threads},
+		Log:      a.log,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, runner.Close()) }()
+	service, err := api.New(api.Config{
+		Tree:        func() *graph.Tree { return tree },
+		Resolver:    func() *inference.Resolver { return resolver },
+		Models:      func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
+		Jobs:        runner,
+		DataDir:     data,
+		AllowRemote: remote,
+		Log:         a.log,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := service.Listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(a.err, "satgraph serves http://%s/ (GraphQL at /graphql); stop with Ctrl-C\n", listener.Addr())
+	return service.Serve(ctx, listener)
+}
+
+// servedModel is the one model that the service runs.
+type servedModel struct {
+	dir      string
+	threads  int
+	manifest *inference.Manifest
+}
+
+// newServedModel checks the bundle, so that a bad one ends the start and not
+// the first job.
+func newServedModel(dir string, threads int) (*servedModel, error) {
+	var folder []string
+	if dir != "" {
+		folder = []string{dir}
+	}
+	bundle, err := openBundle(folder)
+	if err != nil {
+		return nil, err
+	}
+	// The built-in bundle was checked when it was built in.
+	read := onnx.ReadManifest
+	if dir != "" {
+		read = onnx.Verify
+	}
+	manifest, err := read(bundle)
+	if err != nil {
+		return nil, err
+	}
+	return &servedModel{dir, threads, manifest}, nil
+}
+
+// Open loads the model for one job.
+func (m *servedModel) Open(_ context.Context, name string) (inference.Model, error) {
+	if name != "" && name != m.manifest.Name {
+		return nil, fmt.Errorf("%w: %q", api.ErrUnknownModel, name)
+	}
+	return openModel(m.dir, m.threads)
+}

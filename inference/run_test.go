@@ -1,0 +1,388 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"satgraph/volume"
+)
+
+// fakeModel finds, for prompt number n of its manifest, the voxels whose
+// normalised intensity is nearest to levels[n].
+type fakeModel struct {
+	man    *Manifest
+	levels []float32
+	looks  int
+	most   int // most queries in one Decode
+	after  func()
+	nan    bool
+}
+
+type fakeFeatures []float32
+
+func (fakeFeatures) Close() error { return nil }
+
+func (f *fakeModel) Manifest() *Manifest { return f.man }
+func (f *fakeModel) Close() error        { return nil }
+
+func (f *fakeModel) Encode(_ context.Context, prompts []string, _ Modality) ([][]float32, error) {
+	out := make([][]float32, len(prompts))
+	for i, p := range prompts {
+		n := slices.IndexFunc(f.man.Prompts, func(q Prompt) bool { return q.Name == p })
+		out[i] = []float32{float32(n)}
+	}
+	return out, nil
+}
+
+func (f *fakeModel) Features(_ context.Context, patch []float32) (Features, error) {
+	f.looks++
+	if f.after != nil {
+		f.after()
+	}
+	return fakeFeatures(slices.Clone(patch)), nil
+}
+
+func (f *fakeModel) Decode(_ context.Context, seen Features, queries [][]float32) ([]float32, error) {
+	f.most = max(f.most, len(queries))
+	var out []float32
+	for _, q := range queries {
+		want := f.levels[int(q[0])]
+		for _, v := range seen.(fakeFeatures) {
+			l := float32(-10)
+			if math.Abs(float64(v-want)) < 0.3 {
+				l = 10
+			}
+			if f.nan {
+				l = float32(math.NaN())
+			}
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+// scene is a CT of 2 mm voxels, 40x36x34, LPS: 10 HU everywhere but in two
+// blocks of 300 and 700 HU.
+func scene() *volume.Image {
+	g := volume.Grid{Shape: [3]int{40, 36, 34}, Affine: volume.Affine{{-2, 0, 0, 40}, {0, -2, 0, 30}, {0, 0, 2, -5}, {0, 0, 0, 1}}}
+	im := &volume.Image{Grid: g, Data: make([]float32, g.Voxels())}
+	for k := range g.Shape[2] {
+		for j := range g.Shape[1] {
+			for i := range g.Shape[0] {
+				im.Data[g.Index(i, j, k)] = sceneAt(i, j, k)
+			}
+		}
+	}
+	return im
+}
+
+func sceneAt(i, j, k int) float32 {
+	switch {
+	case i >= 4 && i < 10 && j >= 6 && j < 16 && k >= 8 && k < 20: // 720 voxels
+		return 300
+	case i >= 20 && i < 36 && j >= 20 && j < 30 && k >= 4 && k < 9: // 800 voxels
+		return 700
+	default:
+		return 10
+	}
+}
+
+// sceneModel knows the two blocks at the scan's own spacing.
+func sceneModel() *fakeModel {
+	im := scene()
+	var mean, std float64
+	for _, v := range im.Data {
+		mean += float64(v)
+	}
+	mean /= float64(len(im.Data))
+	for _, v := range im.Data {
+		std += (float64(v) - mean) * (float64(v) - mean)
+	}
+	std = math.Sqrt(std / float64(len(im.Data)))
+	level := func(hu float64) float32 { return float32((hu - mean) / std) }
+	ct := []Modality{CT}
+	return &fakeModel{
+		man: &Manifest{
+			Name: "fake", Spacing: [3]float64{2, 2, 2}, Patch: [3]int{32, 32, 32}, EmbeddingWidth: 1, Modalities: ct,
+			Prompts: []Prompt{{Name: "low", Modalities: ct}, {Name: "high", Modalities: ct}, {Name: "nothing", Modalities: ct}},
+		},
+		levels: []float32{level(300), level(700), 50},
+	}
+}
+
+func TestRunPutsMasksOnTheScansOwnGrid(t *testing.T) {
+	im := scene()
+	masks := map[string]*volume.Mask{}
+	rep, err := Run(context.Background(), sceneModel(), im, Prompts(CT, "low", "high", "nothing", "unheard of"), Options{
+		Sink: func(s *StructureResult) error {
+			masks[s.Term] = &volume.Mask{Grid: s.Mask.Grid, Data: slices.Clone(s.Mask.Data)}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, hu := range map[string]float32{"low": 300, "high": 700} {
+		m := masks[name]
+		if m == nil {
+			t.Fatalf("no mask of %s", name)
+		}
+		if !m.Equal(im.Grid, 0) {
+			t.Errorf("%s: grid %v, want %v", name, m.Grid, im.Grid)
+		}
+		for i, v := range m.Data {
+			if (v == 1) != (im.Data[i] == hu) {
+				t.Fatalf("%s: voxel %d is %d where the scan is %g HU", name, i, v, im.Data[i])
+			}
+		}
+	}
+	want := []struct {
+		status string
+		voxels int
+		ml     float64
+	}{{Segmented, 720, 5.76}, {Segmented, 800, 6.4}, {Absent, 0, 0}, {NotSegmentable, 0, 0}}
+	for i, w := range want {
+		s := rep.Structures[i]
+		if s.Status != w.status || s.Voxels != w.voxels || math.Abs(s.VolumeML-w.ml) > 1e-9 {
+			t.Errorf("%s: %s, %d voxels, %g mL; want %+v", s.Term, s.Status, s.Voxels, s.VolumeML, w)
+		}
+		if s.Mask != nil {
+			t.Errorf("%s: the report holds on to the mask", s.Term)
+		}
+		if s.Truncated {
+			t.Errorf("%s does not touch the edge", s.Term)
+		}
+		if s.Status != Segmented && s.Reason == "" {
+			t.Errorf("%s gives no reason", s.Term)
+		}
+	}
+	if rep.Windows != 8 || rep.Passes != 1 {
+		t.Errorf("%d windows, %d passes", rep.Windows, rep.Passes)
+	}
+}
+
+// A coarser model grid still gives masks of the scan's shape, of nearly the
+// right volume and in the right place.
+func TestRunAtAnotherSpacing(t *testing.T) {
+	im, m := scene(), sceneModel()
+	m.man.Spacing = [3]float64{3, 3, 3}
+	_, err := Run(context.Background(), m, im, Prompts(CT, "high"), Options{Sink: func(s *StructureResult) error {
+		if s.Mask.Shape != im.Shape {
+			t.Errorf("shape %v", s.Mask.Shape)
+		}
+		both := 0
+		for i, v := range s.Mask.Data {
+			if v == 1 && im.Data[i] == 700 {
+				both++
+			}
+		}
+		if dice := 2 * float64(both) / float64(800+s.Voxels); dice < 0.75 {
+			t.Errorf("Dice %.2f", dice)
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A small budget looks several times and gives the same masks.
+func TestRunWithinABudget(t *testing.T) {
+	im := scene()
+	counts := func(memory int64) (out []int, passes, most int) {
+		m := sceneModel()
+		rep, err := Run(context.Background(), m, im, Prompts(CT, "low", "high", "nothing"), Options{MemoryBytes: memory})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range rep.Structures {
+			out = append(out, s.Voxels)
+		}
+		return out, rep.Passes, m.most
+	}
+	whole, one, _ := counts(0)
+	parts, three, most := counts(int64(4 * 2 * im.Voxels()))
+	if one != 1 || three != 3 || most != 1 {
+		t.Errorf("passes %d and %d, at most %d queries at a time", one, three, most)
+	}
+	if !slices.Equal(whole, parts) {
+		t.Errorf("voxels %v in one pass, %v in three", whole, parts)
+	}
+}
+
+func TestRunBelievesNothingBelowTheFloor(t *testing.T) {
+	m := sceneModel()
+	m.man.Prompts[0].MinVolumeML = 6
+	rep, err := Run(context.Background(), m, scene(), Prompts(CT, "low", "high"), Options{Sink: func(s *StructureResult) error {
+		if s.Term == "low" {
+			t.Error("a mask below the floor was drawn")
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := rep.Structures[0]
+	if s.Status != Absent || s.VolumeML != 0 || !strings.Contains(s.Reason, "5.76 mL") || !strings.Contains(s.Reason, "6 mL") {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestRunStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	m := sceneModel()
+	m.after = func() {
+		if m.looks == 3 {
+			cancel()
+		}
+	}
+	rep, err := Run(ctx, m, scene(), Prompts(CT, "low", "nowhere"), Options{})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+	if m.looks > 4 {
+		t.Errorf("%d windows after the cancellation", m.looks-3)
+	}
+	if rep.Structures[0].Status != Cancelled || rep.Structures[1].Status != NotSegmentable {
+		t.Errorf("%+v", rep.Structures)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	full := errors.New("disk full")
+	nan := sceneModel()
+	nan.nan = true
+	for name, c := range map[string]struct {
+		model *fakeModel
+		plan  *Plan
+		o     Options
+		want  error
+	}{
+		"a sink that fails":         {sceneModel(), Prompts(CT, "low"), Options{Sink: func(*StructureResult) error { return full }}, full},
+		"NaN logits":                {nan, Prompts(CT, "low"), Options{}, ErrModelOutput},
+		"nothing the model knows":   {sceneModel(), Prompts(CT, "spleen"), Options{}, ErrNothingSegmentable},
+		"a modality it has not":     {sceneModel(), Prompts(MRI, "low"), Options{}, ErrNothingSegmentable},
+		"a scan beyond the limit":   {sceneModel(), Prompts(CT, "low"), Options{MaxVoxels: 1000}, ErrGridTooLarge},
+		"a plan that names nothing": {sceneModel(), Prompts(CT), Options{}, ErrNothingSegmentable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Run(context.Background(), c.model, scene(), c.plan, c.o); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+func TestRunReportsProgress(t *testing.T) {
+	var phases []string
+	done := map[string]Progress{}
+	_, err := Run(context.Background(), sceneModel(), scene(), Prompts(CT, "low"), Options{Progress: func(p Progress) {
+		if len(phases) == 0 || phases[len(phases)-1] != p.Phase {
+			phases = append(phases, p.Phase)
+		}
+		done[p.Phase] = p
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{PhasePrepare, PhaseEncode, PhaseWindows, PhaseRestore}; !slices.Equal(phases, want) {
+		t.Errorf("phases %v, want %v", phases, want)
+	}
+	for _, phase := range []string{PhaseWindows, PhaseRestore} {
+		if p := done[phase]; p.Done != p.Total || p.Total == 0 {
+			t.Errorf("%s ends at %d of %d", phase, p.Done, p.Total)
+		}
+	}
+}
+
+func TestGroupSize(t *testing.T) {
+	for _, c := range []struct {
+		voxels, classes int
+		budget          int64
+		want            int
+	}{
+		{1000, 10, 44_000, 10}, // ten and the weights
+		{1000, 10, 43_999, 9},
+		{1000, 10, 1, 1}, // never less than one
+		{1000, 3, 1 << 40, 3},
+	} {
+		if got := groupSize(c.voxels, c.classes, c.budget); got != c.want {
+			t.Errorf("groupSize(%d, %d, %d) = %d, want %d", c.voxels, c.classes, c.budget, got, c.want)
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	data := []float32{0, 1, 2, 3, 4, 5, 6, 7} // 2x2x2: 4x + 2y + z
+	for _, c := range []struct {
+		x, y, z float64
+		want    float32
+	}{
+		{0, 0, 0, 0},
+		{1, 1, 1, 7},
+		{0.5, 0.5, 0.5, 3.5},
+		{0.25, 0, 1, 2},
+		{-0.5, 0, 0, 0},  // half a voxel out: the border's value
+		{1.5, 1.5, 1, 7}, //
+		{-0.51, 1, 1, 0}, // beyond: nothing
+		{1, 1, 1.6, 0},   //
+		{1, 1e-9, 0, 4},  // on the voxel, up to rounding
+		{math.NaN(), 0, 0, 0},
+	} {
+		if got := lookup(data, [3]int{2, 2, 2}, c.x, c.y, c.z); got != c.want {
+			t.Errorf("at %g %g %g: %g, want %g", c.x, c.y, c.z, got, c.want)
+		}
+	}
+}
+
+// restore looks only where a structure can be; it must miss nothing that
+// looking everywhere would find.
+func TestRestoreAgreesWithLookingEverywhere(t *testing.T) {
+	src := volume.Grid{Shape: [3]int{23, 19, 17}, Affine: volume.Affine{
+		{1.1, 0.2, -0.1, 3}, {-0.15, -1.3, 0.1, 20}, {0.1, 0.2, 1.7, -4}, {0, 0, 0, 1}}}
+	grid, err := src.Respaced([3]float64{2, 2, 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &prepared{source: src, grid: grid}
+	if p.toModel, err = src.ToGrid(grid); err != nil {
+		t.Fatal(err)
+	}
+	prob := make([]float32, grid.Voxels())
+	state := uint32(1)
+	for i := range prob {
+		state = state*1664525 + 1013904223
+		if prob[i] = float32(state>>8) / (1 << 24); prob[i] < 0.9 {
+			prob[i] = 0
+		}
+	}
+	for _, keep := range []int{len(prob), 1} {
+		for i := range prob {
+			if i%max(1, len(prob)/keep) != 0 {
+				prob[i] = 0
+			}
+		}
+		mask, err := p.restore(prob, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range src.Shape[2] {
+			for j := range src.Shape[1] {
+				for i := range src.Shape[0] {
+					q := p.toModel.Apply([3]float64{float64(i), float64(j), float64(k)})
+					want := uint8(0)
+					if lookup(prob, grid.Shape, q[0], q[1], q[2]) > threshold {
+						want = 1
+					}
+					if got := mask.Data[src.Index(i, j, k)]; got != want {
+						t.Fatalf("voxel %d %d %d is %d, want %d", i, j, k, got, want)
+					}
+				}
+			}
+		}
+	}
+}
