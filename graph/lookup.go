@@ -242,7 +242,7 @@ func (t *Tree) nameIndex() *nameIndex {
 		for i := range t.terms {
 			term := &t.terms[i]
 			for j := -1; j < len(term.Synonyms); j++ {
-				p := posting{int32(i), int32(j)} //nolint:gosec // bounded by NewTree
+				p := posting{int32(i), int32(j)}
 				n.texts = append(n.texts, p)
 				n.keys = append(n.keys, norm.key(p.text(term)))
 			}

@@ -184,7 +184,7 @@ func splitSide(key string) (side Laterality, rest string) {
 }
 
 func hasSide(key string) bool {
-	for _, w := range strings.Fields(key) {
+	for w := range strings.FieldsSeq(key) {
 		if w == "left" || w == "right" {
 			return true
 		}

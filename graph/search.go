@@ -129,14 +129,14 @@ func (t *Tree) wordIndex() *wordIndex {
 func (x *wordIndex) sortWords(uses []int32) {
 	order := make([]int32, len(x.words))
 	for i := range order {
-		order[i] = int32(i) //nolint:gosec // words fit memory long before
+		order[i] = int32(i)
 	}
 	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(x.words[a], x.words[b]) })
 	sorted := make([]string, len(order))
 	place := make([]int32, len(order))
 	for i, w := range order {
 		sorted[i] = x.words[w]
-		place[w] = int32(i) //nolint:gosec // as above
+		place[w] = int32(i)
 	}
 	x.words = sorted
 	x.start = make([]int32, len(order)+1)

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -68,7 +69,7 @@ func NewTree(revision string, terms []Term, relations []Relation) (*Tree, error)
 		if _, dup := t.byID[terms[i].ID]; dup {
 			return nil, fmt.Errorf("%w: %s", ErrDuplicateTerm, terms[i].ID)
 		}
-		t.byID[terms[i].ID] = int32(i) //nolint:gosec // bounded above
+		t.byID[terms[i].ID] = int32(i)
 	}
 	if err := t.link(relations); err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func (t *Tree) link(relations []Relation) error {
 		if !ok {
 			return fmt.Errorf("%w: %s in %s %s %s", ErrUnknownTerm, r.Parent, r.Child, r.Type, r.Parent)
 		}
-		links = append(links, link{child, parent, uint8(code)})
+		links = append(links, link{child, parent, uint8(code)}) //nolint:gosec // 0, 1 or 2
 	}
 	slices.SortFunc(links, func(a, b link) int {
 		if a.child != b.child {
@@ -166,7 +167,7 @@ func (t *Tree) checkAcyclic() error {
 		if state[i] != fresh {
 			continue
 		}
-		stack = append(stack[:0], int32(i)) //nolint:gosec // bounded by NewTree
+		stack = append(stack[:0], int32(i))
 		state[i] = open
 		for len(stack) > 0 {
 			at := stack[len(stack)-1]
@@ -215,7 +216,7 @@ func (t *Tree) Relations() []Relation {
 	types := RelationTypes()
 	out := make([]Relation, 0, len(t.up.edges))
 	for i := range t.terms {
-		for _, e := range t.up.of(int32(i)) { //nolint:gosec // bounded by NewTree
+		for _, e := range t.up.of(int32(i)) {
 			out = append(out, Relation{t.terms[i].ID, t.terms[e.to].ID, types[e.kind]})
 		}
 	}
@@ -351,10 +352,7 @@ func (t *Tree) Stats() Stats {
 		t.stats = s
 	})
 	s := t.stats
-	s.Relations = make(map[RelationType]int, len(t.stats.Relations))
-	for r, n := range t.stats.Relations {
-		s.Relations[r] = n
-	}
+	s.Relations = maps.Clone(t.stats.Relations)
 	return s
 }
 
@@ -377,7 +375,7 @@ func (t *Tree) depths() (roots, maxDepth int) {
 	for i := range t.terms {
 		waiting[i] = t.up.start[i+1] - t.up.start[i]
 		if waiting[i] == 0 {
-			ready = append(ready, int32(i)) //nolint:gosec // bounded by NewTree
+			ready = append(ready, int32(i))
 		}
 	}
 	roots = len(ready)

@@ -83,7 +83,7 @@ func TestTreeWalks(t *testing.T) {
 func TestTreeStats(t *testing.T) {
 	tree := chest(t)
 	got := tree.Stats()
-	if got.Terms != 9 || got.Roots != 1 || got.MaxDepth != 3 { // left atrium, atrium, heart, organ
+	if got.Terms != 9 || got.Roots != 1 || got.MaxDepth != 3 { // left atrium is_a atrium part_of heart is_a organ
 		t.Errorf("got %+v, want 9 terms, 1 root, depth 3", got)
 	}
 	want := map[graph.RelationType]int{graph.IsA: 5, graph.PartOf: 3, graph.LocatedIn: 1}
@@ -155,8 +155,10 @@ func TestNewTreeNamesTheCycle(t *testing.T) {
 	}{
 		{"with itself", []graph.Relation{{Child: "B", Parent: "B", Type: graph.IsA}}, []string{"B", "B"}},
 		{"across types", []graph.Relation{
-			{Child: "A", Parent: "B", Type: graph.IsA}, {Child: "B", Parent: "C", Type: graph.PartOf},
-			{Child: "C", Parent: "D", Type: graph.IsA}, {Child: "D", Parent: "B", Type: graph.IsA},
+			{Child: "A", Parent: "B", Type: graph.IsA},
+			{Child: "B", Parent: "C", Type: graph.PartOf},
+			{Child: "C", Parent: "D", Type: graph.IsA},
+			{Child: "D", Parent: "B", Type: graph.IsA},
 		}, []string{"B", "C", "D", "B"}},
 	}
 	for _, test := range tests {

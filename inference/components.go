@@ -15,7 +15,7 @@ func keepLargest(data []float32, shape [3]int, threshold float32) int {
 		count++
 		size := 0
 		stack = append(stack[:0], start)
-		label[start] = int32(count) //nolint:gosec // never more than there are voxels
+		label[start] = int32(count)
 		for len(stack) > 0 {
 			at := stack[len(stack)-1]
 			stack = stack[:len(stack)-1]

@@ -46,7 +46,7 @@ func (r *Resolver) inOrder(ids []string) []string {
 // times.
 func (r *Resolver) orderKey(id string) string {
 	if k, ok := r.order.Load(id); ok {
-		return k.(string) //nolint:errcheck,forcetypeassert // only strings are stored
+		return k.(string)
 	}
 	t, _ := r.tree.Term(id)
 	k := orderKey(t)

@@ -215,7 +215,7 @@ func nth(data []float32, n int) float32 {
 		n -= low[rest]
 		rest++
 	}
-	u := uint32(bucket)<<16 | uint32(rest) //nolint:gosec // both are 16-bit indices
+	u := uint32(bucket)<<16 | uint32(rest)
 	if u&(1<<31) != 0 {
 		return math.Float32frombits(u &^ (1 << 31))
 	}

@@ -44,7 +44,7 @@ type officialCase struct {
 func officialCases(t *testing.T) (dir string, byName map[string]officialCase) {
 	t.Helper()
 	dir = sharedtest.Path(t, "fixtures/preprocess")
-	text, err := os.ReadFile(filepath.Join(dir, "cases.json")) //nolint:gosec // the fixture
+	text, err := os.ReadFile(filepath.Join(dir, "cases.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

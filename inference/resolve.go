@@ -94,9 +94,7 @@ func (r *Resolver) Resolve(query string, m Modality) (*Plan, error) {
 			add(r.ambiguous(it.text, found))
 		case it.sel == self:
 			t := c.plan(found[0], m)
-			if t.Reason == "" {
-				t.Reason = note
-			}
+			t.Reason = join(note, t.Reason)
 			add(t)
 		default:
 			below := r.below(found[0], it.sel)

@@ -412,8 +412,8 @@ func (r *run) emit(w *pending) error {
 }
 
 func join(a, b string) string {
-	if a == "" {
-		return b
+	if a == "" || b == "" {
+		return a + b
 	}
 	return a + "; " + b
 }

@@ -343,7 +343,8 @@ func TestLookup(t *testing.T) {
 // looking everywhere would find.
 func TestRestoreAgreesWithLookingEverywhere(t *testing.T) {
 	src := volume.Grid{Shape: [3]int{23, 19, 17}, Affine: volume.Affine{
-		{1.1, 0.2, -0.1, 3}, {-0.15, -1.3, 0.1, 20}, {0.1, 0.2, 1.7, -4}, {0, 0, 0, 1}}}
+		{1.1, 0.2, -0.1, 3}, {-0.15, -1.3, 0.1, 20}, {0.1, 0.2, 1.7, -4}, {0, 0, 0, 1},
+	}}
 	grid, err := src.Respaced([3]float64{2, 2, 2})
 	if err != nil {
 		t.Fatal(err)

@@ -34,7 +34,8 @@ func TestReadUberon(t *testing.T) {
 			{ID: "U:2", Name: "organ", Kind: graph.KindAnatomy},
 		},
 		Relations: []graph.Relation{
-			{Child: "U:1", Parent: "U:2", Type: graph.IsA}, {Child: "U:1", Parent: "U:3", Type: graph.IsA},
+			{Child: "U:1", Parent: "U:2", Type: graph.IsA},
+			{Child: "U:1", Parent: "U:3", Type: graph.IsA},
 			{Child: "U:1", Parent: "U:4", Type: graph.PartOf},
 		},
 	}

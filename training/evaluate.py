@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Scores a bundle on phantoms at their own spacing: Dice per class, and what is drawn where a class is absent."""
+
 from __future__ import annotations
 
 import argparse
@@ -18,7 +19,9 @@ def main() -> None:
     """Prints one line a class and the mean."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--bundle", type=Path, required=True)
-    p.add_argument("--phantoms", type=Path, required=True, help="folder of `satgraph phantom` (never the training pool)")
+    p.add_argument(
+        "--phantoms", type=Path, required=True, help="folder of `satgraph phantom` (never the training pool)"
+    )
     p.add_argument("--count", type=int, default=0, help="at most so many phantoms")
     p.add_argument("--min-ml", type=float, default=2.0, help="a class with less than this in view is not scored")
     p.add_argument("--threads", type=int, default=2)
@@ -37,7 +40,7 @@ def main() -> None:
         path = folder / "image.nii"
         masks, image = segment(bundle, nib.load(path if path.exists() else folder / "image.nii.gz"), names)
         codes = np.asarray(nib.as_closest_canonical(nib.load(tissue_file(folder))).dataobj).astype(np.int64)
-        ml = float(np.prod(image.header.get_zooms()[:3])) / 1000
+        ml = abs(float(np.linalg.det(image.affine[:3, :3]))) / 1000
         for name, mask in zip(names, masks):
             lut = np.zeros(65536, bool)
             lut[meta["classes"].get(name, [])] = True
@@ -65,7 +68,10 @@ def main() -> None:
               f"   {len(g):3d} {row.get('ghost_median_ml', 0):7.2f} {row.get('ghost_worst_ml', 0):7.2f}")  # fmt: skip
     print(f"mean over classes {np.mean(means):.4f}")
     if args.json:
-        args.json.write_text(json.dumps({"phantoms": len(folders), "mean": round(float(np.mean(means)), 4), "classes": rows}, indent=1) + "\n")
+        args.json.write_text(
+            json.dumps({"phantoms": len(folders), "mean": round(float(np.mean(means)), 4), "classes": rows}, indent=1)
+            + "\n"
+        )
 
 
 if __name__ == "__main__":

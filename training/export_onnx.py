@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Exports checkpoints in the official layout to a model bundle (manifest.json and three ONNX files)."""
+
 from __future__ import annotations
 
 import argparse
@@ -13,7 +14,9 @@ from satgraph_training.text import Tokenizer
 def main() -> None:
     """Reads a training folder and writes a bundle folder."""
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--run", type=Path, required=True, help="folder with vision.pth, text_encoder.pth, biolord/ and model.json")
+    p.add_argument(
+        "--run", type=Path, required=True, help="folder with vision.pth, text_encoder.pth, biolord/ and model.json"
+    )
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--version", default="0.1.0")
     p.add_argument("--settings", type=Path, help="JSON: class name -> further fields of its prompt in the manifest")

@@ -6,6 +6,7 @@ zero when the time is up: --plan "8:64,32,64:20 6:64,64,64:60" trains 20 min at
 8 mm and then 60 min at 6 mm. It can be stopped at any time and goes on with
 --resume. Only phantoms are read.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -39,7 +40,7 @@ class Stage:
     minutes: float
 
     @classmethod
-    def parse(cls, text: str) -> "Stage":
+    def parse(cls, text: str) -> Stage:
         """Reads SPACING:H,W,D:MINUTES; SPACING is one length in mm or three with commas."""
         spacing, patch, minutes = text.split(":")
         lengths = [float(s) for s in spacing.split(",")]
@@ -91,7 +92,10 @@ def teach_text(text: TextEncoder, tokenizer: Tokenizer, seed: int, steps: int = 
         error.backward()
         nn.utils.clip_grad_norm_(text.parameters(), 1.0)
         optimizer.step()
-    print(f"text encoder: {len(prompts)} wordings of {len(CLASSES)} classes, mean square error {float(error):.4f}", flush=True)
+    print(
+        f"text encoder: {len(prompts)} wordings of {len(CLASSES)} classes, mean square error {float(error):.4f}",
+        flush=True,
+    )
 
 
 def arguments() -> argparse.Namespace:
@@ -99,7 +103,9 @@ def arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--pool", type=Path, nargs="+", required=True, help="folders of `satgraph phantom`")
     p.add_argument("--out", type=Path, required=True, help="where state, checkpoints and the log are written")
-    p.add_argument("--plan", default="8:64,32,64:20 6:64,64,64:60", help="legs SPACING:H,W,D:MINUTES, SPACING one length or three")
+    p.add_argument(
+        "--plan", default="8:64,32,64:20 6:64,64,64:60", help="legs SPACING:H,W,D:MINUTES, SPACING one length or three"
+    )
     p.add_argument("--features", default="16,32,64,96,128,160")
     p.add_argument("--encoder-convs", default="1,1,1,1,1,1")
     p.add_argument("--decoder-convs", default="1,1,1,1,1")
@@ -108,7 +114,9 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--warmup", type=int, default=100, help="steps")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=2, help="of each process")
-    p.add_argument("--processes", type=int, default=1, help="each works on its own sample; the gradients are averaged (CPU)")
+    p.add_argument(
+        "--processes", type=int, default=1, help="each works on its own sample; the gradients are averaged (CPU)"
+    )
     p.add_argument("--workers", type=int, default=1)
     p.add_argument("--device", default="cpu")
     p.add_argument("--amp", choices=["none", "bf16", "fp16"], default="none")
@@ -124,7 +132,9 @@ class Group:
     def __init__(self, rank: int, size: int, folder: Path):
         self.rank, self.size = rank, size
         if size > 1:
-            dist.init_process_group("gloo", init_method=f"file://{folder.resolve()}/.rendezvous", rank=rank, world_size=size)
+            dist.init_process_group(
+                "gloo", init_method=f"file://{folder.resolve()}/.rendezvous", rank=rank, world_size=size
+            )
 
     def agree(self, modules: list[nn.Module]) -> None:
         """Gives every process the first one's weights."""
@@ -154,7 +164,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     device = torch.device(args.device)
-    ints = lambda s: tuple(int(n) for n in s.split(","))  # noqa: E731
+    ints = lambda s: tuple(int(n) for n in s.split(","))
     config = VisionConfig(ints(args.features), ints(args.encoder_convs), ints(args.decoder_convs))
     vocab = build_vocab(vocabulary_texts())
     tokenizer = Tokenizer(vocab)
@@ -216,7 +226,11 @@ def train(rank: int, args: argparse.Namespace) -> None:
         loader = iter(torch.utils.data.DataLoader(pool, batch_size=None, num_workers=args.workers, prefetch_factor=3))
         last, saved, running = time.monotonic(), elapsed, torch.tensor([3.0, 0.0])
         for image, codes, member in loader:
-            lr = args.lr * min(1.0, (step + 1) / args.warmup) * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, elapsed / total))) / 2)
+            lr = (
+                args.lr
+                * min(1.0, (step + 1) / args.warmup)
+                * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, elapsed / total))) / 2)
+            )
             for settings in optimizer.param_groups:
                 settings["lr"] = lr * settings["scale"]
             image, codes, member = image.to(device), codes.to(device), member.to(device)
@@ -252,7 +266,17 @@ def train(rank: int, args: argparse.Namespace) -> None:
             step += 1
             running = 0.98 * running + 0.02 * report.cpu()
             if step % 50 == 0 and rank == 0:
-                log.writerow([step, f"{elapsed / 60:.2f}", stage.spacing[0], f"{lr:.6f}", f"{running[0]:.4f}", f"{running[1]:.4f}", f"{seconds:.3f}"])
+                log.writerow(
+                    [
+                        step,
+                        f"{elapsed / 60:.2f}",
+                        stage.spacing[0],
+                        f"{lr:.6f}",
+                        f"{running[0]:.4f}",
+                        f"{running[1]:.4f}",
+                        f"{seconds:.3f}",
+                    ]
+                )
                 log_file.flush()
                 print(f"step {step} min {elapsed / 60:.1f}/{total / 60:.0f} {stage.spacing[0]:g} mm lr {lr:.5f} "
                       f"loss {running[0]:.4f} dice {running[1]:.4f} {seconds:.2f} s/step", flush=True)  # fmt: skip

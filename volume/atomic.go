@@ -50,7 +50,7 @@ func WriteAtomic(path string, fill func(io.Writer) error) (err error) {
 // syncDir makes a rename durable. Systems that cannot flush a folder keep the
 // file all the same, so that is no error.
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the folder just written to
+	d, err := os.Open(dir)
 	if err != nil {
 		return nil //nolint:nilerr // a folder may be writable and not readable
 	}

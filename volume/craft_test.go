@@ -27,7 +27,7 @@ func craft1(order binary.ByteOrder, edit func(*nifti.Nii1Header), voxels ...byte
 }
 
 // craft2 is the same as NIfTI-2.
-func craft2(order binary.ByteOrder, edit func(*nifti.Nii2Header), voxels ...byte) []byte {
+func craft2(order binary.ByteOrder, edit func(*nifti.Nii2Header)) []byte {
 	h := &nifti.Nii2Header{
 		SizeofHdr: 540, Dim: [8]int64{3, 2, 3, 4, 1, 1, 1, 1}, Datatype: int16(Int16), Bitpix: 16,
 		Pixdim: [8]float64{1, 1, 1, 1}, VoxOffset: 544, SclSlope: 1, XyztUnits: 2, SformCode: 1,
@@ -36,7 +36,7 @@ func craft2(order binary.ByteOrder, edit func(*nifti.Nii2Header), voxels ...byte
 	if edit != nil {
 		edit(h)
 	}
-	return append(append(encode(order, h), 0, 0, 0, 0), orCount(order, voxels)...)
+	return append(append(encode(order, h), 0, 0, 0, 0), orCount(order, nil)...)
 }
 
 func orCount(order binary.ByteOrder, voxels []byte) []byte {

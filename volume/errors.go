@@ -11,31 +11,31 @@ import (
 // What can be wrong with a file. Every error of this package that concerns a
 // file is a [*FileError] around one of these or around the system's own error.
 var (
-	// ErrNotNIfTI: the file is no NIfTI-1 or NIfTI-2 file.
+	// ErrNotNIfTI says: the file is no NIfTI-1 or NIfTI-2 file.
 	ErrNotNIfTI = errors.New("not a NIfTI file")
-	// ErrTruncated: the file ends before its last voxel.
+	// ErrTruncated says: the file ends before its last voxel.
 	ErrTruncated = errors.New("file is truncated")
-	// ErrCorrupt: the compressed stream is damaged.
+	// ErrCorrupt says: the compressed stream is damaged.
 	ErrCorrupt = errors.New("compressed data is damaged")
-	// ErrTooLarge: the header asks for more memory than allowed.
+	// ErrTooLarge says: the header asks for more memory than allowed.
 	ErrTooLarge = errors.New("volume is too large")
-	// ErrUnsupported: a NIfTI file of a kind that is refused on purpose, such
+	// ErrUnsupported says: a NIfTI file of a kind that is refused on purpose, such
 	// as colour or complex voxels.
 	ErrUnsupported = errors.New("unsupported kind of NIfTI file")
-	// ErrBadHeader: a header field has a value that no valid file can have.
+	// ErrBadHeader says: a header field has a value that no valid file can have.
 	ErrBadHeader = errors.New("malformed NIfTI header")
-	// ErrBadAffine: the header gives no usable voxel-to-world transform.
+	// ErrBadAffine says: the header gives no usable voxel-to-world transform.
 	ErrBadAffine = errors.New("unusable affine")
-	// ErrNotVolume: a valid file that does not hold exactly one 3-D volume.
+	// ErrNotVolume says: a valid file that does not hold exactly one 3-D volume.
 	ErrNotVolume = errors.New("not a single 3-D volume")
-	// ErrNotLabels: voxels asked for as labels are not whole numbers from 0 to
+	// ErrNotLabels says: voxels asked for as labels are not whole numbers from 0 to
 	// 65535.
 	ErrNotLabels = errors.New("not a label map")
-	// ErrRange: a voxel does not fit the data type it is to be stored as.
+	// ErrRange says: a voxel does not fit the data type it is to be stored as.
 	ErrRange = errors.New("value out of range of the data type")
-	// ErrShape: data, shape, grid or header do not belong together.
+	// ErrShape says: data, shape, grid or header do not belong together.
 	ErrShape = errors.New("shapes do not match")
-	// ErrFileName: a name from which the file format cannot be told.
+	// ErrFileName says: a name from which the file format cannot be told.
 	ErrFileName = errors.New("file name must end in .nii or .nii.gz")
 )
 
@@ -81,13 +81,11 @@ func fileError(op, path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var fe *FileError
-	if errors.As(err, &fe) {
+	if _, ok := errors.AsType[*FileError](err); ok {
 		return err
 	}
 	// os errors repeat operation and path; keep the cause alone.
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pe.Err
 	}
 	return &FileError{Path: path, Op: op, Hint: hint(op, err), Err: err}
@@ -95,6 +93,9 @@ func fileError(op, path string, err error) error {
 
 // hint is the advice that goes with each kind of error.
 func hint(op string, err error) string {
+	if op == "write" && errors.Is(err, fs.ErrNotExist) {
+		return "make the folder first"
+	}
 	for _, h := range [...]struct {
 		is   error
 		hint string
@@ -115,9 +116,6 @@ func hint(op string, err error) string {
 		{ErrFileName, "name the file .nii or .nii.gz"},
 	} {
 		if errors.Is(err, h.is) {
-			if op == "write" && h.is == fs.ErrNotExist {
-				return "make the folder first"
-			}
 			return h.hint
 		}
 	}

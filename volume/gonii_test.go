@@ -26,22 +26,22 @@ import (
 // goniiRead gives a file to gonii, as a user of it would, and returns what it
 // read, its error, and what it panicked with. Files are padded to the 512 bytes
 // that gonii needs, but for the test of that very defect.
-func goniiRead(file []byte) (data *nifti.Nii, err error, panicked any) { //nolint:revive // three outcomes
+func goniiRead(file []byte) (data *nifti.Nii, panicked any, err error) {
 	defer func() { panicked = recover() }()
 	padded := append(bytes.Clone(file), make([]byte, max(0, 512-len(file)))...)
 	r, err := gonii.NewNiiReader(gonii.WithReadImageReader(bytes.NewReader(padded)))
 	if err != nil {
-		return nil, err, nil
+		return nil, nil, err
 	}
 	err = r.Parse()
-	return r.GetNiiData(), err, nil
+	return r.GetNiiData(), nil, err
 }
 
 // goniiVoxels are the voxels of a 1-D or larger file in file order, as gonii
 // decodes them.
 func goniiVoxels(t *testing.T, file []byte) []float64 {
 	t.Helper()
-	data, err, panicked := goniiRead(file)
+	data, panicked, err := goniiRead(file)
 	if err != nil || panicked != nil {
 		t.Fatal(err, panicked)
 	}
@@ -61,7 +61,7 @@ func ourVoxels(t *testing.T, file []byte) []float64 {
 func typed(d DType, axes ...int16) func(*nifti.Nii1Header) {
 	return func(h *nifti.Nii1Header) {
 		h.Datatype, h.Bitpix = int16(d), int16(8*d.Size())
-		h.Dim = [8]int16{int16(len(axes))} //nolint:gosec // at most seven
+		h.Dim = [8]int16{int16(len(axes))}
 		copy(h.Dim[1:], axes)
 	}
 }
@@ -95,7 +95,7 @@ func TestGoniiPanicsOnMalformedHeaders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := craft1(binary.LittleEndian, edit)
-			if _, err, panicked := goniiRead(file); panicked == nil {
+			if _, panicked, err := goniiRead(file); panicked == nil {
 				t.Errorf("gonii no longer panics: %v", err)
 			}
 			_, err := ReadImage(save(t, "x.nii", file), ReadOptions{})
@@ -106,7 +106,7 @@ func TestGoniiPanicsOnMalformedHeaders(t *testing.T) {
 	}
 	t.Run("bitpix below the data type", func(t *testing.T) {
 		file := craft1(binary.LittleEndian, func(h *nifti.Nii1Header) { h.Bitpix = 8 })
-		data, err, panicked := goniiRead(file)
+		data, panicked, err := goniiRead(file)
 		if err != nil || panicked != nil {
 			t.Fatal(err, panicked)
 		}
@@ -153,7 +153,7 @@ func TestGoniiReadsWrongVoxels(t *testing.T) {
 
 func TestGoniiWritesWrongInt32Voxels(t *testing.T) {
 	for _, d := range []DType{Int32, Uint32, Float64} {
-		b, err := nifti.ConvertVoxelToBytes(7, 1, 0, int32(d), binary.LittleEndian, int32(d.Size())) //nolint:gosec // small
+		b, err := nifti.ConvertVoxelToBytes(7, 1, 0, int32(d), binary.LittleEndian, int32(d.Size()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ var quarterAffine = Affine{{0, -3, 0, 10}, {2, 0, 0, 20}, {0, 0, -4, 30}, {0, 0,
 
 func TestGoniiMiscomputesQuaternions(t *testing.T) {
 	file := craft1(binary.LittleEndian, quarter)
-	data, err, panicked := goniiRead(file)
+	data, panicked, err := goniiRead(file)
 	if err != nil || panicked != nil {
 		t.Fatal(err, panicked)
 	}
@@ -210,7 +210,7 @@ func TestGoniiMiscomputesQuaternions(t *testing.T) {
 
 func TestGoniiIgnoresQFormOnlyAffines(t *testing.T) {
 	file := craft1(binary.LittleEndian, quarter)
-	data, err, panicked := goniiRead(file)
+	data, panicked, err := goniiRead(file)
 	if err != nil || panicked != nil {
 		t.Fatal(err, panicked)
 	}
@@ -232,7 +232,7 @@ func TestGoniiWritesBigEndianVoxelsUnderLittleEndianHeader(t *testing.T) {
 	if v := goniiVoxels(t, file); v[5] != 5 {
 		t.Errorf("gonii reads voxel 5 as %g", v[5])
 	}
-	data, err, panicked := goniiRead(file)
+	data, panicked, err := goniiRead(file)
 	if err != nil || panicked != nil {
 		t.Fatal(err, panicked)
 	}
@@ -266,7 +266,7 @@ func TestGoniiDropsAxes6And7(t *testing.T) {
 	le := binary.LittleEndian
 	want := []float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
 	file := craft1(le, typed(Uint8, 1, 1, 1, 1, 2, 2, 3), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
-	data, err, panicked := goniiRead(file)
+	data, panicked, err := goniiRead(file)
 	if err != nil || panicked != nil {
 		t.Fatal(err, panicked)
 	}
@@ -282,7 +282,7 @@ func TestGoniiGunzipsWithoutBound(t *testing.T) {
 	const bomb = 64 << 20
 	file := gz(append(craft1(binary.LittleEndian, nil), make([]byte, bomb)...))
 	if n := allocated(func() {
-		if _, err, panicked := goniiRead(file); err != nil || panicked != nil {
+		if _, panicked, err := goniiRead(file); err != nil || panicked != nil {
 			t.Error(err, panicked)
 		}
 	}); n < bomb {

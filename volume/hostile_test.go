@@ -21,7 +21,6 @@ var nan32 = float32(math.NaN())
 
 func TestReadRefuses(t *testing.T) {
 	le := binary.LittleEndian
-	type edit1 = func(*nifti.Nii1Header)
 	small := craft1(le, nil)
 	zipped := gz(small)
 	flipped := bytes.Clone(zipped)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Races package volume against nibabel in reading a 512x512x300 int16 .nii.gz to
 # float32, in one run, and prints the ratio of times and the peak memory of both.
-# What it needs is kept in DIR (default: .cache/nifti-read in the repository).
+# What it needs is kept in DIR (default: .tools/nifti-read in the repository).
 #
 #   bench/nifti-read/run.sh [-n ROUNDS] [FILE.nii.gz]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-dir=${DIR:-.cache/nifti-read}
+dir=${DIR:-.tools/nifti-read}
 rounds=7
 if [ "${1:-}" = -n ]; then
 	rounds=$2

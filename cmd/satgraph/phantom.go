@@ -1,20 +1,17 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"satgraph/datasets/phantom"
-	"satgraph/volume"
 )
 
 func (a *app) phantomCommand() *cobra.Command {
-	o := phantom.Options{Version: 1, Spacing: 2.5}
+	o := phantom.Options{Version: 1}
 	var out string
 	var count int
 	cmd := &cobra.Command{
@@ -53,19 +50,9 @@ formulas; they are demonstration material and show no patient.`,
 	cmd.Flags().Uint64Var(&o.Seed, "seed", 1, "seed of the first phantom; the next ones count up")
 	cmd.Flags().IntVar(&count, "count", 1, "number of phantoms")
 	cmd.Flags().IntVar(&o.Version, "version", o.Version, "generator version: 1 made the demo model's training data, 2 is for evaluation")
-	cmd.Flags().Float64Var(&o.Spacing, "spacing", o.Spacing, "voxel size in mm")
-	cmd.Flags().BoolVar(&o.FullFOV, "full", false, "the whole torso, in place of a random field of view, orientation and spacing")
+	cmd.Flags().Float64Var(&o.Spacing, "spacing", o.Spacing, "voxel size in mm, along every axis; 0 draws one")
+	cmd.Flags().BoolVar(&o.FullFOV, "full", false, "the whole torso, in place of a drawn field of view and axis order")
 	return cmd
-}
-
-// phantomDocument is what phantom.json holds.
-type phantomDocument struct {
-	Seed    uint64                    `json:"seed"`
-	Version int                       `json:"version"`
-	Phase   string                    `json:"phase"` // contrast phase
-	Tissues map[uint16]phantom.Tissue `json:"tissues"`
-	Classes map[string][]uint16       `json:"classes"` // class: the codes whose union it is
-	Notice  string                    `json:"notice"`
 }
 
 func writePhantom(dir string, o phantom.Options) error {
@@ -76,21 +63,5 @@ func writePhantom(dir string, o phantom.Options) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return err
-	}
-	if err := volume.WriteImage(filepath.Join(dir, "image.nii.gz"), p.Image, volume.Int16); err != nil {
-		return err
-	}
-	if err := volume.WriteLabelMap(filepath.Join(dir, "tissues.nii.gz"), p.Tissues); err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(phantomDocument{
-		Seed: o.Seed, Version: o.Version, Phase: p.Phase, Tissues: p.Codes, Classes: p.Classes,
-		Notice: "A generated phantom, not a patient. Never for clinical use.",
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeWhole(filepath.Join(dir, "phantom.json"), append(text, '\n'))
+	return p.Write(dir)
 }

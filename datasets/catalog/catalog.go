@@ -18,7 +18,7 @@ import (
 //go:embed classes.tsv
 var classesTSV string
 
-// ErrTable: the embedded table is damaged.
+// ErrTable says that the embedded table is damaged.
 var ErrTable = errors.New("the embedded table of corpus classes is damaged")
 
 // Modality is how a scan was made, as the corpus names it.

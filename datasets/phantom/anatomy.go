@@ -4,61 +4,67 @@ import "math"
 
 // anatomy is one patient: every structure placed, ready to be asked for the tissue at a point.
 type anatomy struct {
-	plan      *plan
-	tr        *trunk
-	sk        *skeleton
-	ht        *heart
-	warp      [3]texture // global smooth deformation
-	warpAmp   float64
-	fine      texture // surface irregularity, about 25 mm
-	coarse    texture // about 60 mm
-	pose      mat
-	scale     vec
-	scol      [3]float64 // amplitude, period, phase of the sideways curve
-	arms      int
-	table     int
-	tableY    float64
-	breath    float64 // downward shift of the diaphragm, mm
-	dome      [4]float64
-	medW      float64
-	vessels   []vessel
-	aorta     *tube
-	aortaWall float64
-	calc      float64
-	trachea   *tube
-	bronchi   []*tube
-	gullet    *tube
-	lungTree  [2]*forest
-	liverTr   *forest
-	fiss      [3]plane
-	liver     liverForm
-	gb        *ellipsoid
-	spleen    solid
-	spleenIn  float64
-	stomach   *tube
-	gasY      float64
-	stFluid   float64
-	kidney    [2]kidney
-	adrenal   [2][]*tube
-	pancr     *tube
-	duod      *tube
-	colon     *tube
-	colonGas  float64
-	bowel     [2]*tube
-	bowelGas  float64
-	bladder   *ellipsoid
-	uterus    *ellipsoid
-	psoasR    float64
-	grain     texture // parenchymal texture
-	lobes     []solid // a liver built of solids; none where it is built of surfaces
+	plan *plan
 
+	// The body as a whole.
+	tr      *trunk
+	sk      *skeleton
+	pose    mat
+	scale   vec
+	scol    [3]float64 // sideways curve of the body: amplitude, period, phase
+	warp    [3]texture // smooth deformation of everything
+	warpAmp float64    // mm
+	fine    texture    // irregularity of surfaces
+	coarse  texture
+	grain   texture // of the image within an organ
+	arms    int     // 1 lowered, else raised
+	table   int     // 0 none, else how much it is curved
+	tableY  float64
+	breath  float64 // downward shift of the diaphragm, mm
+
+	// Chest.
+	ht       *heart
+	vessels  []vessel
+	aorta    *tube
+	wallAo   float64 // thickness of the aorta's wall, mm
+	calc     float64 // calcification
+	trachea  *tube
+	bronchi  []*tube
+	gullet   *tube
+	medW     float64    // half width of the mediastinum, mm
+	lungTree [2]*forest // vessels of the left and the right lung
+	fiss     [3]plane   // left oblique, right oblique, horizontal
+	dome     [4]float64 // diaphragm: right, left and middle height, lowest edge
+
+	// Abdomen and pelvis; index 0 is left, 1 right.
+	liver    liverForm
+	lobes    []solid // a liver built of solids; none where it is built of surfaces
+	liverTr  *forest
+	gb       *ellipsoid
+	spleen   solid
+	spleenIn float64 // how far the spleen gives way to the stomach
+	stomach  *tube
+	gasY     float64 // level of the stomach's gas
+	kidney   [2]kidney
+	adrenal  [2][]*tube
+	pancr    *tube
+	duod     *tube
+	colon    *tube
+	colonGas float64
+	bowel    [2]*tube // loops behind and in front
+	bowelGas float64
+	bladder  *ellipsoid
+	uterus   *ellipsoid // or the prostate
+	psoasR   float64
 }
 
+// vessel is a hose of one tissue.
 type vessel struct {
 	t *tube
 	c tissue
 }
 
+// plane is a flat fissure.
 type plane struct {
 	n vec
 	d float64
@@ -66,17 +72,20 @@ type plane struct {
 
 func (p plane) dist(q vec) float64 { return p.n.dot(q) - p.d }
 
+// kidney is its outline, its sinus and perhaps a cyst.
 type kidney struct {
 	body    solid
 	sinus   *ellipsoid
 	cyst    *ellipsoid
 	hasCyst bool
-	fat     float64
 }
 
 // liverForm holds the surfaces that bound the liver besides the diaphragm and the wall.
 type liverForm struct {
-	left, tip, slope, mid, front, depth, back float64
+	left, tip  float64 // how far it reaches to the left, and down on the right (mm)
+	mid, slope float64 // height of the lower surface near the midline, and its fall to the right
+	front      float64 // fall of the lower surface to the front
+	depth      float64 // where the hind surface passes the midline
 }
 
 // forest is a set of branching vessels in a grid of cells, so that a point meets only the near ones.
@@ -95,7 +104,7 @@ func newForest(segs []limb) *forest {
 			for y := lo[1]; y <= hi[1]; y++ {
 				for z := lo[2]; z <= hi[2]; z++ {
 					c := [3]int{x, y, z}
-					f.cells[c] = append(f.cells[c], int32(i)) //nolint:gosec // a few hundred segments
+					f.cells[c] = append(f.cells[c], int32(i))
 				}
 			}
 		}
@@ -155,7 +164,7 @@ func newAnatomy(o *Options, pl *plan) *anatomy {
 		a.warp[i] = pl.noise(s, s.uni(70, 120))
 	}
 	a.fine, a.coarse = pl.noise(s, pl.fineStep), pl.noise(s, pl.coarseStep)
-	a.grain = pl.noise(s, pl.grainStep)
+	a.grain = newField(s, pl.grainStep) // plane waves this short would show as stripes on a coarse grid
 	a.tr = newTrunk(st("trunk"), &pl.trunk, female, obesity, visceral)
 	a.sk = newSkeleton(st("skeleton"), &pl.bones, a.tr, a.arms)
 	a.table = s.IntN(4)
@@ -191,7 +200,7 @@ func (a *anatomy) buildVessels(s stream, shift vec) {
 	front := func(z float64) float64 { return sp(z) + vertebraFront }
 	tort := s.gauss(0, 4)
 	a.aorta = newTube(a.plan.aorta(&aortaRoom{hk, j, sp, ra, rd, ab, ax, tort, s.gauss(0, 4)}), 6)
-	a.aortaWall = s.uni(1.2, 2.2)
+	a.wallAo = s.uni(1.2, 2.2)
 	a.calc = math.Max(0, s.gauss(-0.2, 1))
 	add := func(c tissue, ks ...knot) { a.vessels = append(a.vessels, vessel{newTube(ks, 5), c}) }
 	bif := a.aorta.pts[len(a.aorta.pts)-1]
@@ -271,7 +280,7 @@ func (a *anatomy) buildThorax(s stream) {
 func (a *anatomy) buildAbdomen(s stream, visceral float64, female bool) {
 	j := func(x, y, z, r, sd float64) knot { return knot{vec{x, y, z}.add(s.jitter(sd)), r * s.uni(0.88, 1.12)} }
 	vf := 8 * visceral
-	a.liver = liverForm{left: s.gauss(-62, 22), tip: s.gauss(-52, 20), slope: s.gauss(0.78, 0.1), mid: s.gauss(20, 9), front: s.gauss(0.35, 0.12), depth: s.gauss(-20, 5), back: s.uni(0.55, 0.8)}
+	a.liver = liverForm{left: s.gauss(-62, 22), tip: s.gauss(-52, 20), slope: s.gauss(0.78, 0.1), mid: s.gauss(20, 9), front: s.gauss(0.35, 0.12), depth: s.gauss(-20, 5)}
 	var segs []limb
 	for _, d := range []vec{{1, -0.5, 0.5}, {1, 0.4, -0.2}, {0.8, -0.5, -0.7}, {-0.8, 0.9, 0.5}, {0.3, 0.9, 0.5}} {
 		grow(s, &segs, vec{36, 0, 30}, d, s.uni(22, 30), s.uni(4, 6), 3, 0.35)
@@ -291,13 +300,12 @@ func (a *anatomy) buildAbdomen(s stream, visceral float64, female bool) {
 	f := s.uni(0.75, 1.3) // filling
 	a.stomach = newTube(a.plan.stomach(j, f), 4)
 	a.gasY = s.uni(-5, 45)
-	a.stFluid = s.uni(0, 1)
 	for side := range 2 {
 		sd := float64(2*side - 1)
 		c := vec{sd * (63 + 0.6*vf), a.tr.spineY.at(-20) + 1 + 0.3*vf, -10 - 16*float64(side)}.add(s.jitter(5))
 		ks := s.gauss(1.07, 0.08)
 		rot := rotation(s.gauss(14, 5), sd*s.gauss(13, 4), -sd*s.gauss(38, 10))
-		k := kidney{body: a.plan.kidney(c, ks, sd, rot), fat: s.uni(3, 10) + math.Max(0, vf)}
+		k := kidney{body: a.plan.kidney(c, ks, sd, rot)}
 		med := rot.apply(vec{-sd * ks * 17, ks * 6, 0})
 		k.sinus = newEllipsoid(c.add(med), vec{ks * 17, ks * 11, ks * 27}, 2, rot)
 		if s.chance(0.2) {

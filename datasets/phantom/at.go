@@ -29,11 +29,10 @@ func (a *anatomy) at(p vec) tissue {
 	if math.Abs(p.x) > sec.skin.a+30 || p.y < sec.skin.back-30 || p.y > sec.skin.front+90 {
 		return a.outside(p)
 	}
-	dMus, dSkin := sec.mus.dist(p.x, p.y), 0.0
-	if dMus > -6 || p.z < -285 {
+	dMus := sec.mus.dist(p.x, p.y)
+	dSkin := dMus
+	if dMus > -6 || p.z < -285 { // deep inside nobody asks how far the skin is
 		dSkin = sec.skin.dist(p.x, p.y)
-	} else {
-		dSkin = dMus
 	}
 	if p.z < -285 { // the trunk parts into the thighs
 		f := smoothstep(-285, -320, p.z)
@@ -214,7 +213,7 @@ func (a *anatomy) viscera(p vec, sec *section, dc, col float64) tissue {
 	// Great vessels.
 	dAo, along := a.aorta.distAt(p)
 	if dAo < 0 {
-		if dAo > -a.aortaWall {
+		if dAo > -a.wallAo {
 			if a.calc > 0.3 && along > 0.25 && n+0.4*a.calc > 2.1 {
 				return aortaCalcium
 			}
@@ -258,7 +257,7 @@ func (a *anatomy) viscera(p vec, sec *section, dc, col float64) tissue {
 		return tracheaWall
 	}
 	if dz > 0 {
-		return a.chestContent(p, sec, dc, col, dz, n, wide, smin(smin(med, great-2, 10), smin(smin(dT-3, dE-2, 10), hull-a.ht.fat-a.ht.peri-1, 12), 12))
+		return a.chestContent(p, sec, dc, col, n, wide, smin(smin(med, great-2, 10), smin(smin(dT-3, dE-2, 10), hull-a.ht.fat-a.ht.peri-1, 12), 12))
 	}
 	if dz > -3.2 && p.z > -10 {
 		if dc < -1 || p.z > 40 {
@@ -269,7 +268,7 @@ func (a *anatomy) viscera(p vec, sec *section, dc, col float64) tissue {
 }
 
 // chestContent is lung or mediastinum; med is the distance to all that the mediastinum holds.
-func (a *anatomy) chestContent(p vec, sec *section, dc, col, dz, n, wide, med float64) tissue {
+func (a *anatomy) chestContent(p vec, sec *section, dc, col, n, wide, med float64) tissue {
 	// The column of fat between the lungs, from spine to breast bone.
 	ant := smoothstep(0, 50, p.y)
 	w := a.medW*(1-0.6*ant) + 4 + 10*smoothstep(215, 260, p.z)*(1-ant)
@@ -364,7 +363,7 @@ func (a *anatomy) belly(p vec, sec *section, dc, col, dz, n, wide float64) tissu
 	for i := range a.adrenal {
 		for _, t := range a.adrenal[i] {
 			if t.dist(q) < 0 {
-				return adrenalLeft + tissue(i) //nolint:gosec // 0 or 1
+				return adrenalLeft + tissue(i)
 			}
 		}
 	}
@@ -444,7 +443,7 @@ func (a *anatomy) kidneys(q vec, wall float64) (tissue, bool) {
 		k := &a.kidney[i]
 		d := smax(k.body.dist(q), wall+3, 10)
 		if k.hasCyst && wall < 0 && k.cyst.dist(q) < 0 {
-			return kidneyLeftCyst + tissue(i), true //nolint:gosec // 0 or 1
+			return kidneyLeftCyst + tissue(i), true
 		}
 		if d >= 0 {
 			continue

@@ -80,7 +80,7 @@ func newHUTable(s stream, pl *huPlan) *huTable {
 	}
 	spleen, kid := s.gauss(46, 5), s.gauss(33, 4)
 	var ao, pa, lh, rh, svc, ivc, pv float64
-	cor, medu, liv, spl, myo, panc, gut, mu := kid, kid, liver, spleen, s.gauss(46, 6), s.gauss(38, 7), s.gauss(36, 8), 0.0
+	cor, medu, liv, spl, myo, panc, gut := kid, kid, liver, spleen, s.gauss(46, 6), s.gauss(38, 7), s.gauss(36, 8)
 	switch u := s.Float64(); {
 	case u < pl.phases[0]:
 		h.phase = "none"
@@ -120,7 +120,7 @@ func newHUTable(s stream, pl *huPlan) *huTable {
 		for _, v := range []*float64{&ao, &pa, &lh, &rh, &svc, &ivc, &pv} {
 			*v = blood + (*v-blood)*e
 		}
-		mu = s.uni(5, 14)
+		mu := s.uni(5, 14)
 		for _, t := range []tissue{muscle, autochthon, psoas, diaphragm, esophagus} {
 			h.mean[t] += mu
 		}

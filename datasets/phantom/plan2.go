@@ -44,8 +44,8 @@ func planTwo() *plan {
 			return newTube(ks, 4)
 		},
 		kidney: func(c vec, k, side float64, rot mat) solid { // a bean: a hose bent towards the spine
-			at := func(x, y, z, r float64) knot { return knot{c.add(rot.apply(vec{side * x, y, z}.mul(k))), r * k} }
-			return newTube([]knot{at(-5, 0, 30, 23), at(2, 0, 10, 26.5), at(2, 0, -10, 26.5), at(-5, 0, -30, 23)}, 4)
+			at := func(x, z, r float64) knot { return knot{c.add(rot.apply(vec{side * x, 0, z}.mul(k))), r * k} }
+			return newTube([]knot{at(-5, 30, 23), at(2, 10, 26.5), at(2, -10, 26.5), at(-5, -30, 23)}, 4)
 		},
 		stomach: func(j jitterKnot, f float64) []knot { // J-shaped
 			g := math.Sqrt(f)

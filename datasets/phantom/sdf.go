@@ -142,7 +142,7 @@ type knot struct {
 func newTube(ks []knot, sub int) *tube {
 	t := &tube{box: emptyBox()}
 	at := func(i int) knot { return ks[min(max(i, 0), len(ks)-1)] }
-	for i := 0; i < len(ks)-1; i++ {
+	for i := range len(ks) - 1 {
 		a, b, c, d := at(i-1), at(i), at(i+1), at(i+2)
 		for j := range sub {
 			u := float64(j) / float64(sub)

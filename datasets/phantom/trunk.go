@@ -63,14 +63,14 @@ type trunkPlan struct {
 
 func newTrunk(s stream, pl *trunkPlan, female bool, obesity, visceral float64) *trunk {
 	t := &trunk{female: female}
-	bump := func(base [][2]float64, mul float64, add func(z float64) float64) profile {
+	bump := func(base [][2]float64, add func(z float64) float64) profile {
 		out := make([][2]float64, len(base))
 		for i, p := range base {
-			out[i] = [2]float64{p[0], p[1]*mul + add(p[0])}
+			out[i] = [2]float64{p[0], p[1] + add(p[0])}
 		}
 		return newProfile(out...)
 	}
-	belly := func(z float64) float64 { return math.Exp(-math.Pow((z+70)/95, 2)) }
+	belly := func(z float64) float64 { return bell(z, -70, 95) }
 	wob := func(sd float64) func(float64) float64 {
 		a, b, c, d := s.gauss(0, sd), s.gauss(0, sd), s.uni(0, 6), s.uni(0, 6)
 		return func(z float64) float64 { return a*math.Sin(z/90+c) + b*math.Sin(z/55+d)*0.6 }
@@ -82,19 +82,19 @@ func newTrunk(s stream, pl *trunkPlan, female bool, obesity, visceral float64) *
 	wa, wf := wob(3), wob(3)
 	fa := func(z float64) float64 { return wa(z) + (wide-1)*110 + 16*visceral*belly(z) }
 	ff := func(z float64) float64 { return wf(z) + (deep-1)*80 + 38*visceral*belly(z) }
-	t.cavA, t.cavF, t.cavB = bump(pl.cavA, 1, fa), bump(pl.cavF, 1, ff), bump(pl.cavB, 1, wob(2))
+	t.cavA, t.cavF, t.cavB = bump(pl.cavA, fa), bump(pl.cavF, ff), bump(pl.cavB, wob(2))
 	mus := s.gauss(0, 5)
 	if female {
 		mus -= 4
 	}
-	t.musA = bump(pl.musA, 1, func(z float64) float64 { return fa(z) + mus })
-	t.musF = bump(pl.musF, 1, func(z float64) float64 { return ff(z) + 0.3*mus })
-	t.musB = bump(pl.musB, 1, func(z float64) float64 { return -0.6 * mus })
-	t.spineY = bump(pl.spineY, 1, func(float64) float64 { return 0 })
+	t.musA = bump(pl.musA, func(z float64) float64 { return fa(z) + mus })
+	t.musF = bump(pl.musF, func(z float64) float64 { return ff(z) + 0.3*mus })
+	t.musB = bump(pl.musB, func(z float64) float64 { return -0.6 * mus })
+	t.spineY = bump(pl.spineY, func(float64) float64 { return 0 })
 	base := 6 + 26*obesity
 	var fat [3][][2]float64
 	for z := -520.0; z <= 460; z += 20 {
-		hip := math.Exp(-math.Pow((z+220)/80, 2))
+		hip := bell(z, -220, 80)
 		neck := smoothstep(230, 300, z)
 		g := 1 - 0.6*neck
 		if female {
@@ -111,4 +111,10 @@ func newTrunk(s stream, pl *trunkPlan, female bool, obesity, visceral float64) *
 	t.breastC = vec{s.uni(75, 90), 0, s.uni(120, 150)}
 	t.breastR = s.uni(35, 60) * (0.8 + 0.4*obesity)
 	return t
+}
+
+// bell is a Gaussian bump of height 1 about mid.
+func bell(z, mid, width float64) float64 {
+	u := (z - mid) / width
+	return math.Exp(-u * u)
 }

@@ -26,7 +26,7 @@ func (v *view) blind(w vec) bool {
 	return v.circle > 0 && math.Hypot(w.x-v.centre.x, w.y-v.centre.y) > v.circle
 }
 
-// reach of the torso in the reference body (mm), table and lowered arms aside.
+// The reach of the torso in the reference body (mm), table and lowered arms aside.
 const (
 	torsoTop    = 318.0
 	torsoBottom = -388.0

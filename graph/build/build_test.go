@@ -110,7 +110,7 @@ func TestSplice(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			taken := map[string]bool{}
-			for _, id := range strings.Fields(test.taken) {
+			for id := range strings.FieldsSeq(test.taken) {
 				taken[id] = true
 			}
 			if got := splice(test.relations, taken); !slices.Equal(got, test.want) {

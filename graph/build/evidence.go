@@ -53,6 +53,6 @@ var notHumanAdult = regexp.MustCompile(`(?i)` + strings.Join([]string{
 
 // adult holds adult structures whose names the patterns would take for
 // embryonic ones.
-var adult = strings.NewReplacer("taste bud", "", "terminal end bud", "", "lamina terminalis of neural tube", "")
+var adult = strings.NewReplacer("taste bud", "", "terminal end bud", "", "lamina terminalis of neural tube", "") //nolint:misspell // Latin
 
 func embryonicOrForeign(name string) bool { return notHumanAdult.MatchString(adult.Replace(name)) }

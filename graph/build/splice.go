@@ -52,10 +52,10 @@ func splice(relations []graph.Relation, taken map[string]bool) []graph.Relation 
 }
 
 func join(lower, upper graph.RelationType) graph.RelationType {
-	switch {
-	case lower == graph.LocatedIn:
+	switch lower {
+	case graph.LocatedIn:
 		return graph.LocatedIn
-	case lower == graph.IsA:
+	case graph.IsA:
 		return upper
 	default:
 		return graph.PartOf

@@ -63,7 +63,7 @@ func loadTables() (*tables, error) {
 // addTerm takes id, name, kind, side, relations, synonyms, reason.
 func (t *tables) addTerm(f []string) error {
 	term := graph.Term{ID: f[0], Name: f[1], Kind: graph.Kind(f[2]), Laterality: graph.Laterality(f[3])}
-	for _, r := range strings.Split(f[4], "|") {
+	for r := range strings.SplitSeq(f[4], "|") {
 		kind, parent, ok := strings.Cut(r, " ")
 		if !ok {
 			return fmt.Errorf("%w: %s has the relation %q", ErrTable, term.ID, r)
@@ -71,7 +71,7 @@ func (t *tables) addTerm(f []string) error {
 		t.added = append(t.added, graph.Relation{Child: term.ID, Parent: parent, Type: graph.RelationType(kind)})
 	}
 	if f[5] != "" {
-		for _, s := range strings.Split(f[5], "|") {
+		for s := range strings.SplitSeq(f[5], "|") {
 			scope, text, ok := strings.Cut(s, ":")
 			if !ok {
 				return fmt.Errorf("%w: %s has the synonym %q", ErrTable, term.ID, s)

@@ -173,8 +173,8 @@ func candidates() []string {
 		}
 	}
 	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
+		if target, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = target
 		}
 		dir := filepath.Dir(exe)
 		add(dir, filepath.Join(dir, "lib"), filepath.Join(dir, "..", "lib"))

@@ -177,7 +177,7 @@ func bundle(t *testing.T) fstest.MapFS {
 	t.Helper()
 	out := fstest.MapFS{}
 	for _, name := range []string{inference.ManifestFile, BackboneFile, DecoderFile, TextFile, VocabularyFile} {
-		data, err := os.ReadFile(filepath.Join(demo, name)) //nolint:gosec // the project's own file
+		data, err := os.ReadFile(filepath.Join(demo, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,18 +228,23 @@ func TestOpenRefuses(t *testing.T) {
 			b[VocabularyFile] = &fstest.MapFile{Mode: fs.ModeDir}
 		}, inference.ErrBundleFile, "vocab.txt"},
 		"unlisted file": {func(t *testing.T, b fstest.MapFS) {
+			t.Helper()
 			edit(t, b, func(m map[string]any) { delete(m["files"].(map[string]any), VocabularyFile) })
 		}, inference.ErrBundleFile, "does not list vocab.txt"},
 		"another patch": {func(t *testing.T, b fstest.MapFS) {
+			t.Helper()
 			edit(t, b, func(m map[string]any) { m["patch"] = []int{32, 64, 96} })
 		}, inference.ErrBundleFile, "image"},
 		"another embedding width": {func(t *testing.T, b fstest.MapFS) {
+			t.Helper()
 			edit(t, b, func(m map[string]any) { m["embedding_width"] = 768 })
 		}, inference.ErrBundleFile, "768"},
 		"another pair": {func(t *testing.T, b fstest.MapFS) {
+			t.Helper()
 			edit(t, b, func(m map[string]any) { m["pair"] = "somebody else's" })
 		}, inference.ErrBundleFile, "belongs to another model"},
 		"parts swapped": {func(t *testing.T, b fstest.MapFS) {
+			t.Helper()
 			b[TextFile], b[DecoderFile] = b[DecoderFile], b[TextFile]
 			edit(t, b, func(m map[string]any) {
 				files := m["files"].(map[string]any)

@@ -50,7 +50,7 @@ func probe(path string) (string, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	name := C.CString(path)
-	defer C.free(unsafe.Pointer(name)) //nolint:gosec // memory of C
+	defer C.free(unsafe.Pointer(name))
 	version := C.satgraph_ort_version(name)
 	if version == nil {
 		return "", errors.New(C.GoString(C.satgraph_dlerror()))

@@ -158,7 +158,7 @@ func readPort(value []byte) (port, error) {
 						dim := int64(-1)
 						err := fields(b, func(n uint64, _ []byte, v uint64) error {
 							if n == dimValue && v > 0 && v < maxFileBytes {
-								dim = int64(v) //nolint:gosec // bounded just before
+								dim = int64(v)
 							}
 							return nil
 						})
@@ -184,7 +184,7 @@ func fields(b []byte, f func(number uint64, bytes []byte, value uint64) error) e
 		b = b[n:]
 		var bytes []byte
 		var value uint64
-		size := 0
+		var size int
 		switch tag & 7 {
 		case 0:
 			if value, size = binary.Uvarint(b); size <= 0 {
@@ -194,10 +194,10 @@ func fields(b []byte, f func(number uint64, bytes []byte, value uint64) error) e
 			size = 8
 		case 2:
 			length, n := binary.Uvarint(b)
-			if n <= 0 || length > uint64(len(b)-n) {
+			if n <= 0 || length > maxFileBytes || int(length) > len(b)-n {
 				return errProto
 			}
-			bytes, size = b[n:n+int(length)], n+int(length) //nolint:gosec // bounded just before
+			bytes, size = b[n:n+int(length)], n+int(length)
 		case 5:
 			size = 4
 		default:

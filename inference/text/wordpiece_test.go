@@ -60,7 +60,7 @@ func TestReadVocabularyRefuses(t *testing.T) {
 func openTiny(t *testing.T) (string, *Vocabulary) {
 	t.Helper()
 	dir := sharedtest.Path(t, "fixtures/sat-tiny")
-	f, err := os.Open(filepath.Join(dir, "biolord", "vocab.txt")) //nolint:gosec // the fixture
+	f, err := os.Open(filepath.Join(dir, "biolord", "vocab.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func openTiny(t *testing.T) (string, *Vocabulary) {
 
 func TestIDsAgreeWithSAT(t *testing.T) {
 	dir, v := openTiny(t)
-	text, err := os.ReadFile(filepath.Join(dir, "text", "prompts.json")) //nolint:gosec // the fixture
+	text, err := os.ReadFile(filepath.Join(dir, "text", "prompts.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ const (
 // This loop is where all the time goes. What keeps it fast: the state is in
 // local variables, the bit buffer is refilled without a branch, literals come
 // in pairs, and tables are arrays whose index the compiler sees to be in range.
+//
+//nolint:gosec // conversions keep the few bits that are meant
 func (z *Reader) decode(once bool) result {
 	var (
 		lit, dist  = &z.lit, &z.dist

@@ -19,14 +19,14 @@ import (
 )
 
 var (
-	// ErrHeader: the stream does not start with a gzip header.
+	// ErrHeader says that the stream does not start with a gzip header.
 	ErrHeader = errors.New("gunzip: not a gzip header")
-	// ErrChecksum: CRC-32 or length at the end of a member do not match.
+	// ErrChecksum says that CRC-32 or length at the end of a member do not match.
 	ErrChecksum = errors.New("gunzip: checksum does not match")
-	// ErrCorrupt: the compressed data follow no valid code.
+	// ErrCorrupt says that the compressed data follow no valid code.
 	ErrCorrupt = errors.New("gunzip: damaged data")
-	// ErrTrailing: after a complete member comes something that is no gzip
-	// member. All data before it were delivered and verified.
+	// ErrTrailing says that after a complete member comes something that is no
+	// gzip member. All data before it were delivered and verified.
 	ErrTrailing = errors.New("gunzip: bytes after the end of the data")
 )
 
@@ -191,13 +191,18 @@ func (z *Reader) refill() error {
 		return io.ErrUnexpectedEOF
 	}
 	z.bits |= binary.LittleEndian.Uint64(z.in[z.pos:]) << (z.nbits & 63)
-	z.pos += int(63-z.nbits) >> 3 //nolint:gosec // nbits < 64
+	z.pos += int(63-z.nbits) >> 3
 	z.nbits |= 56
 	return nil
 }
 
 // overrun reports whether bits were taken that are not in the stream.
-func (z *Reader) overrun() bool { return z.pos*8-int(z.nbits) > z.end*8 } //nolint:gosec // nbits < 64
+func (z *Reader) overrun() bool { return z.pos*8-int(z.nbits) > z.end*8 }
+
+// short reports whether fewer bits are left than a code word may take, so that
+// an invalid word may be one that was cut. The end of a member is further away
+// from the end of the stream than that.
+func (z *Reader) short() bool { return z.eof && z.pos*8-int(z.nbits)+maxCode > z.end*8 }
 
 // take returns the next n <= 32 bits.
 func (z *Reader) take(n uint) (uint32, error) {
@@ -307,7 +312,7 @@ func (z *Reader) member() error {
 		}
 	}
 	if flags&hasCRC != 0 {
-		want := uint16(crc) //nolint:gosec // RFC 1952: its low 16 bits
+		want := uint16(crc)
 		var n [2]byte
 		if err := field(n[:]); err != nil {
 			return err
@@ -369,6 +374,9 @@ func (z *Reader) block() error {
 		z.fixed()
 	case 2:
 		if err := z.dynamic(); err != nil {
+			if z.short() {
+				return io.ErrUnexpectedEOF
+			}
 			return err
 		}
 	default:
@@ -429,7 +437,7 @@ var codeOrder = [19]int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 1
 // lengthSymbols are the entries of the code length code: the symbol as a value.
 var lengthSymbols = func() (s [19]uint32) {
 	for i := range s {
-		s[i] = kindValue | uint32(i)<<8 //nolint:gosec // small
+		s[i] = kindValue | uint32(i)<<8
 	}
 	return s
 }()
@@ -450,7 +458,7 @@ func (z *Reader) dynamic() error {
 		if err != nil {
 			return err
 		}
-		cl[s] = uint8(v)
+		cl[s] = uint8(v) //nolint:gosec // three bits
 	}
 	var table [1 << 7]uint32
 	if !build(table[:], cl[:], lengthSymbols[:], 7) {
@@ -470,7 +478,7 @@ func (z *Reader) dynamic() error {
 		z.drop(uint(e & 63))
 		s := e >> 8 & 0xff
 		if s < 16 {
-			all[i] = uint8(s) //nolint:gosec // at most 15
+			all[i] = uint8(s)
 			i++
 			continue
 		}
@@ -482,13 +490,13 @@ func (z *Reader) dynamic() error {
 				return fmt.Errorf("%w: nothing to repeat", ErrCorrupt)
 			}
 			value = all[i-1]
-			n = 3 + uint32(z.bits&3) //nolint:gosec // two bits
+			n = 3 + uint32(z.bits&3)
 			z.drop(2)
 		case 17:
-			n = 3 + uint32(z.bits&7) //nolint:gosec // three bits
+			n = 3 + uint32(z.bits&7)
 			z.drop(3)
 		default:
-			n = 11 + uint32(z.bits&127) //nolint:gosec // seven bits
+			n = 11 + uint32(z.bits&127)
 			z.drop(7)
 		}
 		if i+int(n) > len(all) {
@@ -521,7 +529,7 @@ func (z *Reader) codes() error {
 		}
 		careful, before := z.end-z.pos < inSlack, z.wr
 		r := z.decode(careful)
-		if careful && z.overrun() {
+		if careful && (z.overrun() || r == badCode && z.short()) {
 			z.wr = before
 			return io.ErrUnexpectedEOF
 		}

@@ -33,7 +33,7 @@ func compress(t testing.TB, b []byte, level int) []byte {
 
 // contents are bytes of every kind that takes another path through the decoder.
 func contents() map[string][]byte {
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	r := rand.New(rand.NewPCG(1, 2))
 	fill := func(n int, f func(i int) byte) []byte {
 		b := make([]byte, n)
 		for i := range b {
@@ -122,7 +122,7 @@ func (p *pauses) Read(b []byte) (int, error) {
 // Every place at which a stream can be cut: an error, and no byte that was not
 // in it.
 func TestReaderOfCutStreams(t *testing.T) {
-	want := contents()["ct"][:3000]
+	want := contents()["ct"][:300]
 	for _, level := range []int{flate.HuffmanOnly, flate.NoCompression, 6} {
 		z := compress(t, want, level)
 		for n := range z {
@@ -136,7 +136,7 @@ func TestReaderOfCutStreams(t *testing.T) {
 
 // Flipped bits are always found out, by the code or by the checksum.
 func TestReaderOfDamagedStreams(t *testing.T) {
-	want := contents()["ct"][:2000]
+	want := contents()["ct"][:200]
 	z := compress(t, want, 6)
 	for bit := range 8 * len(z) {
 		b := bytes.Clone(z)
@@ -145,8 +145,9 @@ func TestReaderOfDamagedStreams(t *testing.T) {
 		if err == nil && !bytes.Equal(got, want) {
 			t.Fatalf("bit %d changes the data unnoticed", bit)
 		}
-		// Time, extra flags and system are not covered by anything.
-		if byteAt := bit / 8; err == nil && (byteAt < 3 || byteAt > 9) {
+		// Nothing covers the flag for text, time, extra flags and system, nor the
+		// bits that fill up a byte before the empty stored block at the end.
+		if at := bit / 8; err == nil && (at < 3 || at > 9) && at != len(z)-13 {
 			t.Fatalf("bit %d goes unnoticed", bit)
 		}
 	}
@@ -161,7 +162,7 @@ func TestReaderOfHeadersAndMembers(t *testing.T) {
 	_ = w.Close()
 	checked := bytes.Clone(member[:10])
 	checked[3] |= 1 << 1
-	checked = binary.LittleEndian.AppendUint16(checked, uint16(crc32.ChecksumIEEE(checked))) //nolint:gosec // its low half is meant
+	checked = binary.LittleEndian.AppendUint16(checked, uint16(crc32.ChecksumIEEE(checked)))
 	checked = append(checked, member[10:]...)
 	wrong := bytes.Clone(checked)
 	wrong[10] ^= 1

@@ -160,8 +160,8 @@ func buildLong(table []uint32, lengths []uint8, symbols []uint32, first, longest
 		if bitsOf == 0 {
 			continue
 		}
-		i := bits.Reverse16(uint16(w)) >> (16 - first)    //nolint:gosec // at most 11 bits
-		table[i] = kindLink | uint32(bitsOf)<<24 | end<<8 //nolint:gosec // within litSize
+		i := bits.Reverse16(uint16(w)) >> (16 - first)
+		table[i] = kindLink | uint32(bitsOf)<<24 | end<<8
 		end += 1 << bitsOf
 	}
 	for s, n8 := range lengths {
@@ -190,7 +190,7 @@ func pairLiterals(table *litTable) {
 			continue
 		}
 		n := e & 63
-		f := table[uint32(i)>>n] //nolint:gosec // an index
+		f := table[uint32(i)>>n]
 		if f&kindMask != 0 || f>>6&3 != 1 || n+f&63 > litBits {
 			continue
 		}

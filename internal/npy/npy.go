@@ -49,7 +49,7 @@ var (
 
 // ReadFile reads the .npy file at path.
 func ReadFile(path string) (*Array, error) {
-	b, err := os.ReadFile(path) //nolint:gosec // the caller, a test, names the file
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func Read(r io.Reader) (*Array, error) {
 		return nil, fmt.Errorf("%w: element type %s", ErrFormat, a.DType)
 	}
 	n := 1
-	for _, s := range strings.Split(shape[1], ",") {
+	for s := range strings.SplitSeq(shape[1], ",") {
 		if s = strings.TrimSpace(s); s == "" {
 			continue
 		}

@@ -131,7 +131,7 @@ func (s *Store) Close() error {
 // checkHeader refuses what is there and no SQLite database, before SQLite
 // touches it. A missing or empty file is fine.
 func checkHeader(path string) error {
-	f, err := os.Open(path) //nolint:gosec // the path is the caller's to choose
+	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -275,8 +275,7 @@ func named(err error) error {
 	if errors.Is(err, sql.ErrConnDone) || err.Error() == "sql: database is closed" {
 		return fmt.Errorf("%w: %w", graph.ErrClosed, err)
 	}
-	var e *driver.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*driver.Error](err); ok {
 		switch e.Code() & 0xff {
 		case codes.SQLITE_CORRUPT:
 			return fmt.Errorf("%w: %w", graph.ErrCorrupt, err)
@@ -288,6 +287,6 @@ func named(err error) error {
 }
 
 func isBusy(err error) bool {
-	var e *driver.Error
-	return errors.As(err, &e) && (e.Code()&0xff == codes.SQLITE_BUSY || e.Code()&0xff == codes.SQLITE_LOCKED)
+	e, ok := errors.AsType[*driver.Error](err)
+	return ok && (e.Code()&0xff == codes.SQLITE_BUSY || e.Code()&0xff == codes.SQLITE_LOCKED)
 }

@@ -26,6 +26,7 @@ func (d database) Open(ctx context.Context) (graph.Store, error) {
 
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Database {
+		t.Helper()
 		return database(filepath.Join(t.TempDir(), "new folder", "tree #1 50%?.db"))
 	})
 }
@@ -93,7 +94,7 @@ func TestTwoProcessesStartAtOnce(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 3 {
 		wait.Go(func() {
-			child := exec.Command(os.Args[0], "-test.run=^TestTwoProcessesStartAtOnce$") //nolint:gosec // itself
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTwoProcessesStartAtOnce$") //nolint:gosec // itself
 			child.Env = append(os.Environ(), variable+"="+path)
 			if out, err := child.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
@@ -115,7 +116,7 @@ func edit(t *testing.T, path, statement string) {
 		t.Fatal(err)
 	}
 	defer db.Close() //nolint:errcheck // a test
-	if _, err := db.Exec(statement); err != nil {
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
 		t.Fatal(err)
 	}
 }

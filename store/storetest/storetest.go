@@ -51,8 +51,10 @@ func Snapshot() graph.Snapshot {
 			{
 				ID: "T:2", Name: "heart", Kind: graph.KindAnatomy, Definition: "a pump:\ttab, newline\n, \"quotes\", 'single', back\\slash, per%cent, | bar",
 				Synonyms: []graph.Synonym{
-					{Text: "whole heart", Scope: graph.ScopeExact}, {Text: "Herz (größeres Gefäß) 心臓", Scope: graph.ScopeRelated},
-					{Text: "chest organ", Scope: graph.ScopeBroad}, {Text: "mammalian heart", Scope: graph.ScopeNarrow},
+					{Text: "whole heart", Scope: graph.ScopeExact},
+					{Text: "Herz (größeres Gefäß) 心臓", Scope: graph.ScopeRelated},
+					{Text: "chest organ", Scope: graph.ScopeBroad},
+					{Text: "mammalian heart", Scope: graph.ScopeNarrow},
 					{Text: "cor", Scope: graph.ScopeExact}, // order is kept
 				},
 				Xrefs: []string{"UMLS:C0018787", "FMA:7088"},
@@ -134,6 +136,7 @@ func holds(t *testing.T, s graph.Store, want graph.Snapshot) {
 }
 
 func empty(t *testing.T, db Database) {
+	t.Helper()
 	s := open(t, db)
 	if _, err := s.Load(context.Background()); !errors.Is(err, graph.ErrEmpty) {
 		t.Errorf("Load: got %v, want %v", err, graph.ErrEmpty)
@@ -144,6 +147,7 @@ func empty(t *testing.T, db Database) {
 }
 
 func roundTrip(t *testing.T, db Database) {
+	t.Helper()
 	s := open(t, db)
 	shuffled := Snapshot()
 	shuffled.Terms[0], shuffled.Terms[4] = shuffled.Terms[4], shuffled.Terms[0]
@@ -156,6 +160,7 @@ func roundTrip(t *testing.T, db Database) {
 }
 
 func durable(t *testing.T, db Database) {
+	t.Helper()
 	s, err := db.Open(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -168,6 +173,7 @@ func durable(t *testing.T, db Database) {
 }
 
 func replaces(t *testing.T, db Database) {
+	t.Helper()
 	s := open(t, db)
 	replace(t, s, Snapshot())
 	replace(t, s, chain("r2", 10_000)) // larger than any page or batch
@@ -177,6 +183,7 @@ func replaces(t *testing.T, db Database) {
 }
 
 func refuses(t *testing.T, db Database) {
+	t.Helper()
 	s := open(t, db)
 	replace(t, s, Snapshot())
 	dangling := Snapshot()
@@ -202,6 +209,7 @@ func refuses(t *testing.T, db Database) {
 }
 
 func sharedRevision(t *testing.T, db Database) {
+	t.Helper()
 	a, b := open(t, db), open(t, db)
 	replace(t, a, Snapshot())
 	holds(t, b, Snapshot())
@@ -212,6 +220,7 @@ func sharedRevision(t *testing.T, db Database) {
 // isolation writes revisions from two handles while two others read: each load
 // must be one whole revision.
 func isolation(t *testing.T, db Database) {
+	t.Helper()
 	const terms, rounds = 300, 6
 	first := open(t, db)
 	replace(t, first, chain("start", terms))
@@ -254,6 +263,7 @@ func isolation(t *testing.T, db Database) {
 }
 
 func cancelled(t *testing.T, db Database) {
+	t.Helper()
 	s := open(t, db)
 	replace(t, s, Snapshot())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -271,6 +281,7 @@ func cancelled(t *testing.T, db Database) {
 }
 
 func closed(t *testing.T, db Database) {
+	t.Helper()
 	s := open(t, db)
 	replace(t, s, Snapshot())
 	for range 2 { // closing twice does nothing

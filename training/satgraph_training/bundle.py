@@ -4,6 +4,7 @@ The graphs are written node by node, not traced, so that the same weights give
 the same bytes with every version of PyTorch. Weights are stored as float16 and
 cast to float32 when a session opens; all arithmetic is float32.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -97,7 +98,9 @@ class Graph:
         out = self.op("MatMul", self.op("Softmax", score, axis=-1), v)
         return self.op("Reshape", self.op("Transpose", out, perm=[0, 2, 1, 3]), self.ints(batch, -1, width))
 
-    def model(self, name: str, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto], pair: str) -> bytes:
+    def model(
+        self, name: str, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto], pair: str
+    ) -> bytes:
         """Checks the graph and returns it as bytes."""
         graph = helper.make_graph(self.nodes, name, inputs, outputs, list(self.initializers.values()))
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="satgraph")
@@ -140,12 +143,18 @@ def backbone(state: dict[str, Tensor], cfg: VisionConfig, patch: tuple[int, int,
     key = g.op("Add", memory, g.const(pos))
     for s in range(STAGES - 1):
         p = f"backbone.decoder.transpconvs.{s}"
-        up = g.op("ConvTranspose", x, g.weight(p + ".weight"), g.weight(p + ".bias"), kernel_shape=[2] * 3, strides=[2] * 3)
+        up = g.op(
+            "ConvTranspose", x, g.weight(p + ".weight"), g.weight(p + ".bias"), kernel_shape=[2] * 3, strides=[2] * 3
+        )
         x = stack(g.op("Concat", up, skips[-2 - s], axis=1), f"backbone.decoder.stages.{s}", cfg.decoder_convs[s], 1)
     for name, out in ((x, "features"), (memory, "memory"), (key, "key")):
         g.rename(name, out)
     token_shape = [1, tokens, cfg.query_dim]
-    outputs = [_value("features", [1, cfg.features[0], *patch]), _value("memory", token_shape), _value("key", token_shape)]
+    outputs = [
+        _value("features", [1, cfg.features[0], *patch]),
+        _value("memory", token_shape),
+        _value("key", token_shape),
+    ]
     return g.model("backbone", [_value("image", [1, 3, *patch])], outputs, pair)
 
 
@@ -209,7 +218,11 @@ def text(state: dict[str, Tensor], cfg: TextConfig, pair: str) -> bytes:
     code = g.op("Gather", g.weight("modality_embed.weight"), "modality")
     g.rename(g.op("Add", g.mlp(mean, "projection_layer", last=False), code), "embeddings")
     i64 = TensorProto.INT64
-    inputs = [_value("input_ids", ["B", "L"], i64), _value("attention_mask", ["B", "L"], i64), _value("modality", ["B"], i64)]
+    inputs = [
+        _value("input_ids", ["B", "L"], i64),
+        _value("attention_mask", ["B", "L"], i64),
+        _value("modality", ["B"], i64),
+    ]
     return g.model("text", inputs, [_value("embeddings", ["B", cfg.query_dim])], pair)
 
 
@@ -286,6 +299,7 @@ def write(
         "threshold": 0.5,
         "overlap": 0.5,
         "normalization": {"ct": {"clip": [-500, 1000], "then": "z-score over the cropped scan, ddof 0"}},
+        "heads": cfg.heads,
         "pair": pair,
         "opset": OPSET,
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},

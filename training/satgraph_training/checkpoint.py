@@ -5,6 +5,7 @@ text_encoder.pth holds step and model_state_dict. Keys start with `module.`,
 and every convolution and norm of the U-Net is stored a second time as
 `all_modules.0` and `all_modules.1`, sharing storage with the first.
 """
+
 from __future__ import annotations
 
 import os
@@ -19,7 +20,7 @@ _BLOCK = re.compile(r"^(backbone\..*\.convs\.\d+\.)(conv|norm)\.(weight|bias)$")
 _UNUSED = ("atlas_tower", "temperature")
 
 
-def to_official(state: dict[str, Tensor], half: bool = False) -> "OrderedDict[str, Tensor]":
+def to_official(state: dict[str, Tensor], half: bool = False) -> OrderedDict[str, Tensor]:
     """Adds the `module.` prefix and the aliased keys; half stores floating tensors as float16."""
     plain: OrderedDict[str, Tensor] = OrderedDict()
     for key, value in state.items():

@@ -3,6 +3,7 @@
 Class names are the corpus' own and are what the bundle's manifest lists.
 Tissue names are those of the phantoms' phantom.json.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,10 +11,32 @@ import numpy as np
 # Class name -> further wordings that training mixes in.
 CLASSES: dict[str, list[str]] = {
     "heart": ["whole heart", "cardiac", "the heart", "cor", "heart organ"],
-    "left heart atrium": ["left atrium", "left atrium of heart", "left cardiac atrium", "heart atrium left", "atrium sinistrum"],
-    "right heart atrium": ["right atrium", "right atrium of heart", "right cardiac atrium", "heart atrium right", "atrium dextrum"],
-    "left heart ventricle": ["left ventricle", "left ventricle of heart", "left cardiac ventricle", "heart ventricle left"],
-    "right heart ventricle": ["right ventricle", "right ventricle of heart", "right cardiac ventricle", "heart ventricle right"],
+    "left heart atrium": [
+        "left atrium",
+        "left atrium of heart",
+        "left cardiac atrium",
+        "heart atrium left",
+        "atrium sinistrum",
+    ],
+    "right heart atrium": [
+        "right atrium",
+        "right atrium of heart",
+        "right cardiac atrium",
+        "heart atrium right",
+        "atrium dextrum",
+    ],
+    "left heart ventricle": [
+        "left ventricle",
+        "left ventricle of heart",
+        "left cardiac ventricle",
+        "heart ventricle left",
+    ],
+    "right heart ventricle": [
+        "right ventricle",
+        "right ventricle of heart",
+        "right cardiac ventricle",
+        "heart ventricle right",
+    ],
     "myocardium": ["heart muscle", "left ventricle myocardium", "left ventricular myocardium", "heart myocardium"],
     "aorta": ["the aorta", "aortic", "aorta artery"],
     "pulmonary artery": ["pulmonary trunk", "artery of lung", "the pulmonary artery"],

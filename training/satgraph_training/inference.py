@@ -3,6 +3,7 @@
 Used to score checkpoints. Only images whose axes are parallel to the patient's
 are taken (phantoms are); rotated scans are the product's business.
 """
+
 from __future__ import annotations
 
 import json
@@ -12,6 +13,7 @@ import nibabel as nib
 import numpy as np
 import onnxruntime
 import torch
+from scipy import ndimage
 from torch.nn import functional as F
 
 from .sampler import CLIP
@@ -93,7 +95,7 @@ def segment(bundle: Bundle, image: nib.Nifti1Image, prompts: list[str]) -> tuple
     """Returns masks (N, X, Y, Z) on the grid of the RAS-oriented image, and that image."""
     image = nib.as_closest_canonical(image)
     data = np.asarray(image.dataobj, np.float32)
-    own = np.asarray(image.header.get_zooms()[:3], float)
+    own = nib.affines.voxel_sizes(image.affine)
     want = np.asarray(bundle.manifest["spacing"], float)
     shape = tuple(int(n) for n in np.rint((np.array(data.shape) - 1) * own / want + 1))
     spaced = resample(data, np.zeros(3), want / own, shape)
@@ -112,7 +114,17 @@ def segment(bundle: Bundle, image: nib.Nifti1Image, prompts: list[str]) -> tuple
         at = np.arange(data.shape[a]) * own[a] / want[a] - low[a]
         near.append((at >= -0.5) & (at <= cropped.shape[a] - 0.5))
     valid = near[0][:, None, None] & near[1][None, :, None] & near[2][None, None, :]
-    for i in range(len(prompts)):
+    settings = {p["name"]: p for p in bundle.manifest["prompts"]}
+    ml = abs(float(np.linalg.det(image.affine[:3, :3]))) / 1000
+    for i, prompt in enumerate(prompts):
+        rules = settings.get(prompt, {})
+        if rules.get("keep_largest_component"):
+            parts, count = ndimage.label(prob[i] > 0.5)
+            if count > 1:
+                largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+                prob[i][(parts != largest) & (parts > 0)] = 0
         if prob[i].max() > 0.5:
             out[i] = (resample(prob[i], -low.astype(float), own / want, data.shape) > 0.5) & valid
+            if out[i].sum() * ml < rules.get("min_volume_ml", 0):
+                out[i] = False
     return out, image

@@ -1,4 +1,5 @@
 """The training loss: binary cross-entropy and Dice over many, mostly small or absent, classes."""
+
 from __future__ import annotations
 
 import torch
@@ -22,7 +23,6 @@ class MaskLoss(torch.autograd.Function):
         inter, mass, size = (p * target).sum(1), p.sum(1), target.sum(1)
         present = size > 0.5
         some = present.sum().clamp(min=1)
-        none = (~present).sum().clamp(min=1)
         union = mass + size
         smooth = 1.0
         dice = (2 * inter + smooth) / (union + smooth)

@@ -4,6 +4,7 @@ A sample is a random scan of a random phantom (pose, shape, field of view,
 contrast, table, noise), prepared exactly as at inference and cut to one patch.
 Nothing here reads a real scan.
 """
+
 from __future__ import annotations
 
 import json
@@ -61,7 +62,7 @@ def load_phantom(folder: Path) -> Phantom:
     meta = json.loads((folder / "phantom.json").read_text())
     image = nib.as_closest_canonical(nib.load(tissue_file(folder)))
     codes = np.ascontiguousarray(np.asarray(image.dataobj).astype(np.uint8))
-    spacing = np.asarray(image.header.get_zooms()[:3], float)
+    spacing = nib.affines.voxel_sizes(image.affine)
     names = {int(c): t["name"] for c, t in meta["tissues"].items()}
     boxes = {}
     groups = {
@@ -107,7 +108,9 @@ def field_of_view(p: Phantom, rng: np.random.Generator) -> tuple[np.ndarray, np.
     low, high = p.boxes["body"]
     lungs, kidneys, heart, liver = (p.boxes[k] for k in ("lungs", "kidneys", "heart", "liver"))
     centre, size = (low + high) / 2, high - low + rng.uniform(10, 80, 3)
-    kind = rng.choice(["torso", "chest", "abdomen", "upper", "slab", "heart", "organ"], p=[0.15, 0.19, 0.13, 0.12, 0.13, 0.18, 0.10])
+    kind = rng.choice(
+        ["torso", "chest", "abdomen", "upper", "slab", "heart", "organ"], p=[0.15, 0.19, 0.13, 0.12, 0.13, 0.18, 0.10]
+    )
     if kind == "torso":
         z0, z1 = low[2] + rng.uniform(-10, 120), high[2] - rng.uniform(-10, 60)
     elif kind == "chest":
@@ -138,7 +141,9 @@ def field_of_view(p: Phantom, rng: np.random.Generator) -> tuple[np.ndarray, np.
     return centre, size
 
 
-def draw(p: Phantom, spacing: tuple[float, float, float], patch: tuple[int, int, int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def draw(
+    p: Phantom, spacing: tuple[float, float, float], patch: tuple[int, int, int], rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
     """Draws one sample.
 
     Returns the normalised patch (H, W, D) float32, zero-padded at the far end
@@ -150,7 +155,9 @@ def draw(p: Phantom, spacing: tuple[float, float, float], patch: tuple[int, int,
     shape = tuple(int(n) for n in np.clip(np.ceil(size / step), 4, 2.2 * np.array(patch) + 24))
 
     # Output voxel -> phantom voxel, in the normalised coordinates of grid_sample.
-    matrix = _rotation(np.deg2rad(rng.normal(0, 6, 3))) @ np.diag(1 / (rng.uniform(0.85, 1.18) * rng.uniform(0.9, 1.1, 3)))
+    matrix = _rotation(np.deg2rad(rng.normal(0, 6, 3))) @ np.diag(
+        1 / (rng.uniform(0.85, 1.18) * rng.uniform(0.9, 1.1, 3))
+    )
     axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in shape]
     vox = torch.tensor(matrix * step / p.spacing[:, None], dtype=torch.float32)
     mid = torch.tensor(centre / p.spacing - 0.5, dtype=torch.float32)
@@ -160,7 +167,9 @@ def draw(p: Phantom, spacing: tuple[float, float, float], patch: tuple[int, int,
     strength = rng.uniform(2, 9)
     cells = tuple(int(c) for c in np.clip(np.array(shape) * step / rng.uniform(50, 110) + 2, 2, 12))
     for a in range(3):
-        c = (mid[a] + vox[a, 0] * axes[0][:, None, None] + vox[a, 1] * axes[1][None, :, None]) + vox[a, 2] * axes[2][None, None, :]
+        c = (mid[a] + vox[a, 0] * axes[0][:, None, None] + vox[a, 1] * axes[1][None, :, None]) + vox[a, 2] * axes[2][
+            None, None, :
+        ]
         if warp:
             c = c + _smooth_noise(shape, cells, gen) * float(strength / p.spacing[a])
         coords.append(c * scale[a] - 1)
@@ -237,7 +246,9 @@ def _degrade(hu: Tensor, rng: np.random.Generator, gen: torch.Generator) -> Tens
 class Pool(torch.utils.data.IterableDataset):
     """An endless stream of samples; phantoms that appear in the folder later are taken in while it runs."""
 
-    def __init__(self, folders: list[Path], spacing: tuple[float, ...], patch: tuple[int, int, int], seed: int, first: int = 0):
+    def __init__(
+        self, folders: list[Path], spacing: tuple[float, ...], patch: tuple[int, int, int], seed: int, first: int = 0
+    ):
         self.folders, self.spacing, self.patch, self.seed, self.first = folders, spacing, patch, seed, first
 
     def _scan(self, known: set[Path]) -> list[Path]:

@@ -3,6 +3,7 @@
 Parameter names and shapes are those of the released text encoder checkpoint.
 A prompt becomes `[CLS] wordpieces [SEP]`, padded with id 0, and one vector.
 """
+
 from __future__ import annotations
 
 import json
@@ -30,7 +31,7 @@ class Tokenizer:
         self.cls, self.sep, self.unk = (self.ids[t] for t in ("[CLS]", "[SEP]", "[UNK]"))
 
     @classmethod
-    def load(cls, path: Path) -> "Tokenizer":
+    def load(cls, path: Path) -> Tokenizer:
         """Reads vocab.txt."""
         return cls(Path(path).read_text(encoding="utf-8").splitlines())
 
@@ -43,7 +44,9 @@ class Tokenizer:
             cat = unicodedata.category(ch)
             if cat == "Mn" or ch == "\ufffd" or (cat in ("Cc", "Cf") and ch not in "\t\n\r"):
                 continue
-            alone = cat.startswith("P") or ch in "$+<=>^`|~" or 0x4E00 <= ord(ch) <= 0x9FFF or 0x3400 <= ord(ch) <= 0x4DBF
+            alone = (
+                cat.startswith("P") or ch in "$+<=>^`|~" or 0x4E00 <= ord(ch) <= 0x9FFF or 0x3400 <= ord(ch) <= 0x4DBF
+            )
             if ch.isspace() or alone:
                 if word:
                     out.append(word)
@@ -88,8 +91,7 @@ def build_vocab(texts: list[str]) -> list[str]:
     """Builds a vocabulary: specials, single characters and their continuations, then the words of texts, sorted."""
     chars = "abcdefghijklmnopqrstuvwxyz0123456789"
     out = SPECIALS + list("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~") + list(chars) + ["##" + c for c in chars]
-    known = set(out)
-    words = sorted({w for t in texts for w in Tokenizer.words(t)} - known)
+    words = sorted({w for t in texts for w in Tokenizer.words(t)} - set(out))
     return out + words + ["<mask>"]
 
 
@@ -111,7 +113,7 @@ class TextConfig:
         return asdict(self)
 
     @classmethod
-    def from_state(cls, state: dict[str, Tensor], heads: int | None = None) -> "TextConfig":
+    def from_state(cls, state: dict[str, Tensor], heads: int | None = None) -> TextConfig:
         """Reads the sizes from a state dict (without `module.`)."""
         pre = "text_tower.biolord."
         vocab, hidden = state[pre + "embeddings.word_embeddings.weight"].shape
@@ -202,7 +204,11 @@ class TextTower(nn.Module):
         if cfg.pooler:
             parts["pooler"] = nn.ModuleDict({"dense": nn.Linear(cfg.hidden, cfg.hidden)})
         self.biolord = nn.ModuleDict(parts)
-        for emb in (embeddings["word_embeddings"], embeddings["position_embeddings"], encoder["relative_attention_bias"]):
+        for emb in (
+            embeddings["word_embeddings"],
+            embeddings["position_embeddings"],
+            encoder["relative_attention_bias"],
+        ):
             nn.init.normal_(emb.weight, std=0.1)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ aliased keys).
 Axes: images are (B, 3, H, W, D), which are the (x, y, z) axes of an RAS
 volume; H, W and D are multiples of 32. Queries are (B, N, C) or (N, C).
 """
+
 from __future__ import annotations
 
 import math
@@ -41,12 +42,12 @@ class VisionConfig:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: dict) -> "VisionConfig":
+    def from_dict(cls, values: dict) -> VisionConfig:
         """Builds a configuration from what to_dict returned."""
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
     @classmethod
-    def from_state(cls, state: dict[str, Tensor], heads: int = 8) -> "VisionConfig":
+    def from_state(cls, state: dict[str, Tensor], heads: int = 8) -> VisionConfig:
         """Reads the sizes from a state dict (without `module.`); the heads cannot be read from it."""
 
         def count(pattern: str) -> int:
@@ -57,11 +58,15 @@ class VisionConfig:
 
         enc = "backbone.encoder.stages.{}.0.convs.%s.conv.weight"
         stages = range(STAGES)
-        mid = [state[f"mid_mask_embed_proj.{i}.0.weight"].shape[0] for i in range(count("mid_mask_embed_proj.{}.0.weight"))]
+        mid = [
+            state[f"mid_mask_embed_proj.{i}.0.weight"].shape[0] for i in range(count("mid_mask_embed_proj.{}.0.weight"))
+        ]
         return cls(
             features=tuple(state[(enc % 0).format(s)].shape[0] for s in stages),
             encoder_convs=tuple(count(f"backbone.encoder.stages.{s}.0.convs.{{}}.conv.weight") for s in stages),
-            decoder_convs=tuple(count(f"backbone.decoder.stages.{s}.convs.{{}}.conv.weight") for s in range(STAGES - 1)),
+            decoder_convs=tuple(
+                count(f"backbone.decoder.stages.{s}.convs.{{}}.conv.weight") for s in range(STAGES - 1)
+            ),
             query_dim=state["projection_layer.2.weight"].shape[0],
             projection_hidden=state["projection_layer.0.weight"].shape[0],
             mask_hidden=state["mask_embed_proj.0.weight"].shape[0],
@@ -89,7 +94,9 @@ class ConvStack(nn.Module):
 
     def __init__(self, cin: int, cout: int, count: int, stride: int = 1):
         super().__init__()
-        self.convs = nn.Sequential(*[ConvBlock(cin if i == 0 else cout, cout, stride if i == 0 else 1) for i in range(count)])
+        self.convs = nn.Sequential(
+            *[ConvBlock(cin if i == 0 else cout, cout, stride if i == 0 else 1) for i in range(count)]
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.convs(x)

@@ -1,4 +1,5 @@
 """Makes the package importable from its source folder."""
+
 import sys
 from pathlib import Path
 

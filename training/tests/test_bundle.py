@@ -1,4 +1,5 @@
 """The hand-written ONNX graphs against the PyTorch modules, and their determinism."""
+
 import numpy as np
 import onnxruntime
 import torch
@@ -16,7 +17,9 @@ def session(data: bytes) -> onnxruntime.InferenceSession:
 
 def halved(module: torch.nn.Module) -> torch.nn.Module:
     """Rounds the weights to what the bundle stores."""
-    module.load_state_dict({k: v.half().float() if v.is_floating_point() else v for k, v in module.state_dict().items()})
+    module.load_state_dict(
+        {k: v.half().float() if v.is_floating_point() else v for k, v in module.state_dict().items()}
+    )
     return module.eval()
 
 

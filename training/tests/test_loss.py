@@ -1,4 +1,5 @@
 """The written-out gradient of the loss against autograd."""
+
 import torch
 
 from satgraph_training.loss import mask_loss

@@ -1,4 +1,5 @@
 """Loads the official-format fixtures and reproduces their numbers."""
+
 import json
 import os
 from pathlib import Path
@@ -34,7 +35,7 @@ def test_vision(sat: Path, variant: str) -> None:
     files = sorted(folder.glob("queries_*.npy"))
     queries = torch.from_numpy(np.concatenate([np.load(f) for f in files]))
     with torch.no_grad():
-        outs, memory, key = model.features(image)
+        _, memory, key = model.features(image)
         logits = model(image, queries)
     np.testing.assert_allclose(memory.numpy(), np.load(folder / "memory.npy").transpose(1, 0, 2), atol=1e-5)
     np.testing.assert_allclose((key - memory)[:1].numpy(), np.load(folder / "pos.npy").transpose(1, 0, 2), atol=2e-6)
