@@ -32,7 +32,7 @@ test: ## install what the tests need, vet, and run all of them under the race de
 
 build: ## build bin/satgraph
 	@scripts/need.sh go cc
-	$(GO) build -trimpath -o bin/satgraph ./cmd/satgraph
+	$(GO) build -o bin/satgraph ./cmd/satgraph
 
 lint: ## read code and scripts with the pinned linters
 	@scripts/need.sh go cc

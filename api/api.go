@@ -32,7 +32,7 @@ type Jobs interface {
 	MaskPath(ctx context.Context, id, name string) (string, error)
 }
 
-// ErrUnknownModel: the service has no model of that name.
+// ErrUnknownModel means that the service has no model of that name.
 var ErrUnknownModel = errors.New("no such model")
 
 // Config is what a service is made of.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/http"
 	"syscall"
 
@@ -69,9 +70,7 @@ func (e *Error) Extensions() map[string]any {
 	if e.Hint != "" {
 		x["hint"] = e.Hint
 	}
-	for k, v := range e.Details {
-		x[k] = v
-	}
+	maps.Copy(x, e.Details)
 	return x
 }
 
@@ -145,16 +144,13 @@ func (c Code) status() int {
 // describe finds the error that a client is told. What it does not know is
 // INTERNAL without details, which only the log learns.
 func describe(err error) *Error {
-	var known *Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*Error](err); ok {
 		return known
 	}
-	var limit *guard.LimitError
-	if errors.As(err, &limit) {
+	if limit, ok := errors.AsType[*guard.LimitError](err); ok {
 		return &Error{Code: CodeLimit, Message: limit.Error(), Hint: "ask for less at once", Err: err}
 	}
-	var syntax *guard.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*guard.SyntaxError](err); ok {
 		return &Error{Code: CodeSyntax, Message: syntax.Message, Err: err}
 	}
 	for _, row := range errorTable {
@@ -165,8 +161,7 @@ func describe(err error) *Error {
 		if e.Message == "" {
 			e.Message = err.Error()
 		}
-		var unknown *inference.UnknownTermError
-		if errors.As(err, &unknown) {
+		if unknown, ok := errors.AsType[*inference.UnknownTermError](err); ok {
 			e.Message = "no term is called " + quote(unknown.Text)
 			if len(unknown.Suggestions) > 0 {
 				e.Details = map[string]any{"suggestions": candidates(unknown.Suggestions)}

@@ -176,8 +176,7 @@ func (s *Service) postedRequest(w http.ResponseWriter, r *http.Request) (*reques
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.limits.BodyBytes))
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, &Error{Code: CodeTooLarge, Message: fmt.Sprintf("the request is larger than %d KiB", s.limits.BodyBytes>>10), Hint: "ask for less at once"}
 		}
 		return nil, &Error{Code: CodeBadRequest, Message: "the request could not be read", Err: err}
@@ -315,8 +314,7 @@ func parse(text string) (*ast.Document, error) {
 		return document, nil
 	}
 	syntax := &guard.SyntaxError{Message: err.Error()}
-	var located *gqlerrors.Error
-	if errors.As(err, &located) {
+	if located, ok := errors.AsType[*gqlerrors.Error](err); ok {
 		// The message is "Syntax Error GraphQL (1:2) what\n\nthe lines around".
 		syntax.Message, _, _ = strings.Cut(located.Message, "\n")
 		if _, what, ok := strings.Cut(syntax.Message, ") "); ok {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/graphql-go/graphql"
 
@@ -46,9 +47,7 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 func merge(parts ...graphql.Fields) graphql.Fields {
 	all := graphql.Fields{}
 	for _, part := range parts {
-		for name, field := range part {
-			all[name] = field
-		}
+		maps.Copy(all, part)
 	}
 	return all
 }

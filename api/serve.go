@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ErrNotLoopback: the address can be reached from other machines, which the
+// ErrNotLoopback means that an address can be reached from other machines, which the
 // service refuses while it has no authentication.
 var ErrNotLoopback = errors.New("not a loopback address")
 

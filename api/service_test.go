@@ -95,7 +95,7 @@ func start(t testing.TB, model *jobtest.Model, change ...func(*api.Config)) *ser
 		Jobs:     runner,
 		DataDir:  dir,
 		Version:  "test",
-		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log:      slog.New(slog.DiscardHandler),
 	}
 	for _, f := range change {
 		f(&c)

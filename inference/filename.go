@@ -2,11 +2,14 @@ package inference
 
 import "strings"
 
-// longestName keeps file names within what every file system takes.
-const longestName = 80
+const (
+	// longestName keeps file names within what every file system takes.
+	longestName = 80
+	maskSuffix  = ".nii.gz"
+)
 
-// FileName is the name for the structure's mask, unique in a report as long as
-// its terms are: "left_ventricle_UBERON_0002084.nii.gz".
+// FileName is a name for the structure's mask that a person knows it by:
+// "heart_left_ventricle_UBERON_0002084.nii.gz".
 func (s *StructureResult) FileName() string {
 	name := slug(s.Term)
 	if len(name) > longestName {
@@ -15,7 +18,7 @@ func (s *StructureResult) FileName() string {
 	if id := slug(s.TermID); id != "" {
 		name += "_" + id
 	}
-	return name + ".nii.gz"
+	return name + maskSuffix
 }
 
 // slug keeps ASCII letters and digits and puts one underscore for any others.

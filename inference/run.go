@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ type StructureResult struct {
 	Voxels    int      `json:"voxels"`
 	Truncated bool     `json:"truncated"` // it touches the scan's edge, so the volume is a lower bound
 	Seconds   float64  `json:"seconds"`   // decoding and restoring, without what all structures share
-	File      string   `json:"file"`      // filled by the sink
+	File      string   `json:"file"`      // name for the mask, unique in the report; empty without mask or sink
 
 	// Mask is on the scan's own grid. It is set only while the sink runs.
 	Mask *volume.Mask `json:"-"`
@@ -66,7 +67,7 @@ type Options struct {
 	// MaxVoxels bounds the scan at the model's spacing; 0 means 512 Mi.
 	MaxVoxels int64
 	// Sink is given each finished structure that has a mask; an error stops the
-	// run. It may set File. Nil keeps only the figures.
+	// run. It writes the mask, usually under File. Nil keeps only the figures.
 	Sink func(*StructureResult) error
 	// Progress is called from the run's own goroutine.
 	Progress func(Progress)
@@ -172,6 +173,7 @@ type run struct {
 	waiting []*pending
 	report  *Report
 	scan    *prepared
+	files   map[string]bool // names given to masks
 }
 
 // pending is a term of which not all classes are done.
@@ -185,7 +187,7 @@ type pending struct {
 
 func newRun(model Model, plan *Plan, o Options) *run {
 	man := model.Manifest()
-	r := &run{model: model, man: man, o: o, calls: plan.Calls, report: &Report{
+	r := &run{model: model, man: man, o: o, calls: plan.Calls, files: map[string]bool{}, report: &Report{
 		Model: man.Name, Version: man.Version, Demo: man.Demo, Notice: man.Notice,
 		Query: plan.Query, Modality: plan.Modality,
 		Structures: make([]StructureResult, len(plan.Terms)), Warnings: []string{},
@@ -408,7 +410,18 @@ func (r *run) emit(w *pending) error {
 	if r.o.Sink == nil {
 		return nil
 	}
+	s.File = r.fileName(s)
 	return r.o.Sink(s)
+}
+
+// fileName is the structure's FileName, numbered where another has it already.
+func (r *run) fileName(s *StructureResult) string {
+	name := s.FileName()
+	for n := 2; r.files[name]; n++ {
+		name = strings.TrimSuffix(s.FileName(), maskSuffix) + "_" + strconv.Itoa(n) + maskSuffix
+	}
+	r.files[name] = true
+	return name
 }
 
 func join(a, b string) string {

@@ -4,14 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
-	"strings"
 
-	"satgraph/inference"
+	"satgraph/volume"
 )
 
 // A folder is where jobs are kept: one folder each, named by the job's id.
@@ -35,33 +34,14 @@ func (f folder) save(j *Job) error {
 	if err := os.MkdirAll(f.of(j.ID), 0o750); err != nil {
 		return fmt.Errorf("job %s: %w", j.ID, err)
 	}
-	if err := writeFile(f.record(j.ID), data); err != nil {
+	err = volume.WriteAtomic(f.record(j.ID), func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("job %s: %w", j.ID, err)
 	}
 	return nil
-}
-
-func writeFile(path string, data []byte) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = tmp.Close()
-			_ = os.Remove(tmp.Name())
-		}
-	}()
-	if _, err = tmp.Write(data); err != nil {
-		return err
-	}
-	if err = tmp.Sync(); err != nil {
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }
 
 // load reads a job back. The error is ErrNotFound where there is none.
@@ -97,32 +77,4 @@ func (f folder) ids() ([]string, error) {
 		}
 	}
 	return ids, nil
-}
-
-// maskName names a structure's mask so that a person knows it again,
-// "left-atrium_UBERON-0002079.nii.gz", and differently from those taken.
-func maskName(s *inference.StructureResult, taken map[string]bool) string {
-	const longest = 80
-	name := safeName(s.Term)
-	name = name[:min(len(name), longest)]
-	if s.TermID != "" {
-		name += "_" + safeName(s.TermID)
-	}
-	unique := name
-	for n := 2; taken[unique]; n++ {
-		unique = name + "_" + strconv.Itoa(n)
-	}
-	taken[unique] = true
-	return unique + ".nii.gz"
-}
-
-func safeName(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
-			return r
-		default:
-			return '-'
-		}
-	}, s)
 }

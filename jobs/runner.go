@@ -59,9 +59,9 @@ type Runner struct {
 	work sync.WaitGroup
 
 	mu     sync.Mutex
-	wake   *sync.Cond // signalled when queue or closed change
+	wake   *sync.Cond        // signalled when queue or closed change
 	active map[string]*entry // jobs that have not ended, or that the disk refused
-	queue  []*entry // waiting, the next one first
+	queue  []*entry          // waiting, the next one first
 	closed bool
 }
 
@@ -328,9 +328,7 @@ func (r *Runner) run(ctx context.Context, e *entry) (report *inference.Report, e
 		return nil, err
 	}
 	o := r.config.Run
-	taken := make(map[string]bool)
 	o.Sink = func(s *inference.StructureResult) error {
-		s.File = maskName(s, taken)
 		if err := volume.WriteMask(filepath.Join(r.dir.of(e.job.ID), s.File), s.Mask, im.Header); err != nil {
 			return err
 		}

@@ -31,31 +31,35 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     }
 
 
-def main() -> None:
-    """Writes vision.pth, text_encoder.pth, biolord/ and model.json."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--bundle", type=Path, required=True)
-    p.add_argument("--out", type=Path, required=True)
-    args = p.parse_args()
-
-    manifest = json.loads((args.bundle / "manifest.json").read_text())
-    vision = weights(args.bundle / "backbone.onnx") | weights(args.bundle / "decoder.onnx")
+def rebuild(bundle: Path, out: Path) -> int:
+    """Writes vision.pth, text_encoder.pth, biolord/ and model.json; returns the step."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    vision = weights(bundle / "backbone.onnx") | weights(bundle / "decoder.onnx")
     for key in [k for k in vision if k.endswith(".norm2.weight")]:
         vision[key.replace("norm2.weight", "norm1.weight")] = torch.ones_like(vision[key])
         vision[key.replace("norm2.weight", "norm1.bias")] = torch.zeros_like(vision[key])
-    words = weights(args.bundle / "text.onnx")
+    words = weights(bundle / "text.onnx")
     positions = words["text_tower.biolord.embeddings.position_embeddings.weight"].shape[0]
     words["text_tower.biolord.embeddings.position_ids"] = torch.arange(positions)[None]
     step = int(manifest["training"]["steps"])
-    checkpoint.save(args.out / "vision.pth", step, vision)
-    checkpoint.save(args.out / "text_encoder.pth", step, words)
-    write_tokenizer(args.out / "biolord", Tokenizer.load(args.bundle / "vocab.txt").vocab, TextConfig.from_state(words))
+    checkpoint.save(out / "vision.pth", step, vision)
+    checkpoint.save(out / "text_encoder.pth", step, words)
+    write_tokenizer(out / "biolord", Tokenizer.load(bundle / "vocab.txt").vocab, TextConfig.from_state(words))
     meta = {k: manifest[k] for k in ("spacing", "patch")} | {
         "heads": manifest["heads"], "step": step, "minutes": manifest["training"]["minutes"],
         "classes": [q["name"] for q in manifest["prompts"]],
     }  # fmt: skip
-    (args.out / "model.json").write_text(json.dumps(meta, indent=2) + "\n")
-    print(f"{args.out}: {len(vision)} + {len(words)} tensors, step {step}")
+    (out / "model.json").write_text(json.dumps(meta, indent=2) + "\n")
+    return step
+
+
+def main() -> None:
+    """Reads the command line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--bundle", type=Path, required=True)
+    p.add_argument("--out", type=Path, required=True)
+    args = p.parse_args()
+    print(f"{args.out}: step {rebuild(args.bundle, args.out)}")
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 func Position(src string, offset int) (line, column int) {
 	offset = max(0, min(offset, len(src)))
 	line, start := 1, 0
-	for i := 0; i < offset; i++ {
+	for i := range offset {
 		if src[i] == '\n' || src[i] == '\r' && (i+1 >= len(src) || src[i+1] != '\n') {
 			line, start = line+1, i+1
 		}

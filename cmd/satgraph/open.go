@@ -88,7 +88,7 @@ func newResolver(tree *graph.Tree) (*inference.Resolver, error) {
 	classes := make([]inference.Class, len(corpus))
 	for i, c := range corpus {
 		classes[i] = inference.Class{
-			Name: c.Name, Modality: inference.Modality(c.Modality), TermID: c.TermID, Predicate: string(c.Predicate),
+			Name: c.Name, Modality: inference.Modality(c.Modality), TermID: c.TermID, Predicate: string(c.Predicate), Note: c.Reason,
 		}
 	}
 	return inference.NewResolver(tree, classes), nil

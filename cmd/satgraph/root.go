@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
+const version = "0.1.0"
+
 // app holds what every command shares: where to print, and the flags that
 // stand before the command's name.
 type app struct {
@@ -43,6 +45,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.volumeCommand(),
 		a.phantomCommand(),
 	)
+	root.Version = version
 	root.SilenceUsage = true
 	root.SilenceErrors = true
 	root.PersistentPreRun = func(*cobra.Command, []string) {

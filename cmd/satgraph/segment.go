@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -111,6 +112,9 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, model.Close()) }()
+	if plan, err = plan.ForModel(model.Manifest()); err != nil {
+		return nil, err
+	}
 	canvas, err := picture.NewCanvas(scan, picture.Options{
 		Title: strings.ToUpper(plan.Query[:1]) + plan.Query[1:], Footer: model.Manifest().Notice,
 	})
@@ -118,14 +122,17 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 		return nil, err
 	}
 
+	shown := pictured(plan)
 	show := newProgress(a.err)
 	report, err := inference.Run(ctx, model, scan, plan, inference.Options{
 		Threads:  o.threads,
 		Progress: show.update,
 		Sink: func(s *inference.StructureResult) error {
-			s.File = s.FileName()
 			if err := volume.WriteMask(filepath.Join(o.out, s.File), s.Mask, scan.Header); err != nil {
 				return err
+			}
+			if !shown[s.TermID+s.Term] {
+				return nil
 			}
 			return canvas.Add(picture.Layer{Name: s.Term, Mask: s.Mask})
 		},
@@ -135,6 +142,24 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 		return report, err
 	}
 	return report, describeRun(report, canvas, o.out)
+}
+
+// pictured chooses the terms to draw: all, but for unions of classes that are
+// drawn one by one anyway and would only hide under them.
+func pictured(plan *inference.Plan) map[string]bool {
+	single := map[string]bool{}
+	for _, t := range plan.Terms {
+		if len(t.Classes) == 1 {
+			single[t.Classes[0]] = true
+		}
+	}
+	chosen := map[string]bool{}
+	for _, t := range plan.Terms {
+		if len(t.Classes) == 1 || slices.ContainsFunc(t.Classes, func(c string) bool { return !single[c] }) {
+			chosen[t.ID+t.Name] = true
+		}
+	}
+	return chosen
 }
 
 // completeness is errPartial where a structure that was asked for was not even

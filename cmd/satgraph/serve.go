@@ -73,6 +73,7 @@ func (a *app) serve(ctx context.Context, addr, modelDir, data string, threads in
 		Models:      func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
 		Jobs:        runner,
 		DataDir:     data,
+		Version:     version,
 		AllowRemote: remote,
 		Log:         a.log,
 	})
@@ -122,5 +123,12 @@ func (m *servedModel) Open(_ context.Context, name string) (inference.Model, err
 	if name != "" && name != m.manifest.Name {
 		return nil, fmt.Errorf("%w: %q", api.ErrUnknownModel, name)
 	}
-	return openModel(m.dir, m.threads)
+	model, err := openModel(m.dir, m.threads)
+	var library *onnx.LibraryError
+	if errors.As(err, &library) {
+		return nil, &api.Error{
+			Code: api.CodeServiceUnavailable, Message: "the service cannot run models", Hint: library.Error(), Err: err,
+		}
+	}
+	return model, err
 }

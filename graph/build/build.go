@@ -26,6 +26,7 @@ import (
 	"strings"
 
 	"satgraph/graph"
+	"satgraph/graph/treefile"
 )
 
 // Size is the number of terms of the project's tree.
@@ -60,14 +61,19 @@ type Report struct {
 	Lowest   int // the lowest evidence taken
 }
 
-// Build chooses exactly size terms. The snapshot has no revision yet. Errors:
+// Build chooses exactly size terms; the revision names their content. Errors:
 // ErrSize, ErrTable, or those of graph.NewTree when the result is no tree.
 func Build(src Source, anchors []Anchor, size int) (*graph.Snapshot, *Report, error) {
 	tables, err := loadTables()
 	if err != nil {
 		return nil, nil, err
 	}
-	return choose(src, tables, anchors, size)
+	s, report, err := choose(src, tables, anchors, size)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.Revision, err = treefile.Revision(s)
+	return s, report, err
 }
 
 // choose follows the rule with the given tables.

@@ -22,6 +22,8 @@ from .text import MAX_TOKENS, TextConfig, Tokenizer, relative_buckets
 from .vision import STAGES, STRIDE, VisionConfig, position_encoding
 
 OPSET = 17
+# Parts of checkpoints that inference never reads.
+_UNUSED = ("mid_mask_embed_proj.", ".norm1.", ".position_ids", ".pooler.")
 NOTICE = "Demonstration model trained on synthetic phantoms only. Never for clinical use."
 
 
@@ -227,10 +229,13 @@ def text(state: dict[str, Tensor], cfg: TextConfig, pair: str) -> bytes:
 
 
 def pair_id(vision: dict[str, Tensor], words: dict[str, Tensor]) -> str:
-    """Names the pair of vision network and text encoder; parts of another pair must be refused."""
+    """Names the pair of vision network and text encoder; parts of another pair must be refused.
+
+    Hashed are the names and float16 values of what the graphs hold, in order of name, vision first.
+    """
     digest = hashlib.sha256()
     for state in (vision, words):
-        for key in sorted(state):
+        for key in sorted(k for k in state if not any(part in k for part in _UNUSED)):
             digest.update(key.encode())
             digest.update(state[key].detach().cpu().float().numpy().astype(np.float16).tobytes())
     return digest.hexdigest()[:32]

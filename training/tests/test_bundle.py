@@ -1,10 +1,13 @@
 """The hand-written ONNX graphs against the PyTorch modules, and their determinism."""
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import torch
 
-from satgraph_training import bundle
+import checkpoint_from_bundle
+from satgraph_training import bundle, checkpoint
 from satgraph_training.text import TextConfig, TextEncoder, Tokenizer, build_vocab
 from satgraph_training.vision import Maskformer, VisionConfig
 
@@ -52,3 +55,26 @@ def test_text_parity() -> None:
             want = model(ids, mask, modality)
         (got,) = run.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy(), "modality": modality.numpy()})
         np.testing.assert_allclose(got, want.numpy(), atol=5e-5)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    """Checkpoint to bundle to checkpoint to bundle gives the same bytes."""
+    torch.manual_seed(0)
+    vision = Maskformer(VisionConfig((8, 8, 12, 16, 20, 24), query_dim=48, projection_hidden=40, mask_hidden=24))
+    vocab = build_vocab(["left kidney", "liver"])
+    words = TextEncoder(TextConfig(vocab=len(vocab), hidden=32, heads=4, intermediate=48, query_dim=48, pooler=False))
+    prompts = [{"name": n, "modalities": ["ct"]} for n in ("liver", "left kidney")]
+    extra = {"training": {"steps": 7, "minutes": 1.0}}
+
+    checkpoint.save(tmp_path / "a" / "vision.pth", 7, vision.state_dict())
+    _, state = checkpoint.load(tmp_path / "a" / "vision.pth")
+    args = (vocab, (8, 4), [6.0, 6.0, 6.0], PATCH, prompts, "1", extra)
+    bundle.write(tmp_path / "b", state, words.state_dict(), *args)
+
+    rebuilt = checkpoint_from_bundle.rebuild(tmp_path / "b", tmp_path / "c")
+    assert rebuilt == 7
+    _, state = checkpoint.load(tmp_path / "c" / "vision.pth")
+    _, text_state = checkpoint.load(tmp_path / "c" / "text_encoder.pth")
+    bundle.write(tmp_path / "d", state, text_state, *args)
+    for name in ("backbone.onnx", "decoder.onnx", "text.onnx", "vocab.txt", "manifest.json"):
+        assert (tmp_path / "b" / name).read_bytes() == (tmp_path / "d" / name).read_bytes(), name
