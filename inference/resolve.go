@@ -171,17 +171,25 @@ func (r *Resolver) answering(id string, m Modality) []Class {
 // The note says how a text was read that is neither name nor exact synonym.
 func (r *Resolver) find(text string) (ids []string, note string) {
 	matches := r.tree.Lookup(text)
-	if len(matches) > 0 && matches[0].How <= graph.ByName {
-		return matchIDs(graph.Best(matches)), ""
+	named := len(matches) > 0 && matches[0].How <= graph.ByName
+	if named {
+		best := matchIDs(graph.Best(matches))
+		if matches[0].How == graph.ByID || slices.ContainsFunc(best, func(id string) bool { return len(r.answering(id, "")) > 0 }) {
+			return best, ""
+		}
 	}
-	// The corpus's own names come before synonyms: they are what was trained.
+	// The corpus's own names come before synonyms, and before the name of a
+	// term that no class draws: they are what was trained ("hip" is a bone).
 	for _, c := range r.byName[key(text)] {
 		if c.fit() != loose && !slices.Contains(ids, c.TermID) {
 			ids = append(ids, c.TermID)
 		}
 	}
 	if len(ids) == 1 {
-		return ids, ""
+		if term, _ := r.tree.Term(ids[0]); named {
+			note = fmt.Sprintf("%q is read as the corpus class, which is %s", text, term.Name)
+		}
+		return ids, note
 	}
 	best := graph.Best(matches)
 	switch {

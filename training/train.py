@@ -17,10 +17,11 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TextIO
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from satgraph_training import checkpoint
@@ -29,6 +30,9 @@ from satgraph_training.loss import mask_loss
 from satgraph_training.sampler import Pool
 from satgraph_training.text import TextConfig, TextEncoder, Tokenizer, build_vocab, write_tokenizer
 from satgraph_training.vision import Maskformer, VisionConfig
+
+RANK_STRIDE = 1_000_003  # keeps the processes' random streams apart
+LOG_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,37 @@ class Average:
                     s[k].lerp_(v, 1 - d)
 
 
+class Group:
+    """The processes that train together; one process needs no group."""
+
+    def __init__(self, rank: int, size: int, folder: Path):
+        self.rank, self.size = rank, size
+        if size > 1:
+            place = f"file://{folder.resolve()}/.rendezvous"
+            dist.init_process_group("gloo", init_method=place, rank=rank, world_size=size)
+
+    def agree(self, modules: list[nn.Module]) -> None:
+        """Gives every process the first one's weights."""
+        if self.size > 1:
+            for m in modules:
+                for value in m.state_dict().values():
+                    dist.broadcast(value, 0)
+
+    def average(self, params: list[nn.Parameter], clock: float) -> float:
+        """Averages the gradients over the processes and returns the first process' clock."""
+        if self.size == 1:
+            return clock
+        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in params])
+        flat = torch.cat([flat, torch.tensor([clock * self.size if self.rank == 0 else 0.0])]) / self.size
+        dist.all_reduce(flat)
+        at = 0
+        for p in params:
+            if p.grad is not None:
+                p.grad.copy_(flat[at : at + p.numel()].view_as(p))
+            at += p.numel()
+        return float(flat[-1])
+
+
 def wordings(rng: torch.Generator) -> list[str]:
     """Returns one wording of every class: mostly the corpus' own."""
     out = []
@@ -98,6 +133,169 @@ def teach_text(text: TextEncoder, tokenizer: Tokenizer, seed: int, steps: int = 
     )
 
 
+def deep_loss(outputs: list[Tensor], target: Tensor, absent_weight: float) -> tuple[Tensor, Tensor]:
+    """Returns the loss over all scales of outputs (1, N, ...) against target (N, H, W, D), and that of the finest alone."""
+    finest = loss = mask_loss(outputs[0][0], target, absent_weight=absent_weight)
+    coarse = target[None]
+    for level, logits in enumerate(outputs[1:]):
+        coarse = F.avg_pool3d(coarse, 2)
+        loss = loss + 0.4 / 2**level * mask_loss(logits[0], coarse[0], absent_weight=absent_weight)
+    return loss, finest.detach()
+
+
+@torch.no_grad()
+def mean_dice(logits: Tensor, target: Tensor) -> Tensor | None:
+    """Returns the mean Dice of the masks of the classes in view, None when there is none."""
+    drawn, wanted = logits.flatten(1) > 0, target.flatten(1) > 0.5
+    here = wanted.sum(1) > 50
+    if not bool(here.any()):
+        return None
+    return (2 * (drawn & wanted).sum(1)[here] / (drawn.sum(1) + wanted.sum(1))[here]).mean()
+
+
+class Trainer:
+    """One process' share of a run: the model, its optimizer and its clock."""
+
+    def __init__(self, args: argparse.Namespace, rank: int):
+        torch.set_num_threads(args.threads)
+        torch.manual_seed(args.seed)
+        self.args, self.rank = args, rank
+        self.group = Group(rank, args.processes, args.out)
+        self.device = torch.device(args.device)
+        features, down, up = (
+            tuple(int(n) for n in s.split(",")) for s in (args.features, args.encoder_convs, args.decoder_convs)
+        )
+        self.config = VisionConfig(features, down, up)
+        self.tokenizer = Tokenizer(build_vocab(vocabulary_texts()))
+        self.text_config = TextConfig(vocab=len(self.tokenizer.vocab), query_dim=self.config.query_dim, pooler=False)
+        vision, text = Maskformer(self.config), TextEncoder(self.text_config)
+        self.state_file = args.out / "state.pt"
+        fresh = not (args.resume and self.state_file.exists())
+        if fresh:
+            teach_text(text, self.tokenizer, args.seed)
+        self.vision, self.text = vision.to(self.device), text.to(self.device)
+        self.group.agree([self.vision, self.text])
+        self.average = Average([self.vision, self.text], args.ema)
+        self.params = [*self.vision.parameters(), *self.text.parameters()]
+        shares = [(self.vision, 1.0), (self.text, args.text_lr)]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": list(m.parameters()), "scale": share} for m, share in shares],
+            lr=args.lr, weight_decay=1e-4, fused=True,
+        )  # fmt: skip
+        self.amp = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(args.amp)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=args.amp == "fp16")
+        self.stages = [Stage.parse(s) for s in args.plan.split()]
+        self.total = 60 * sum(s.minutes for s in self.stages)
+        self.step, self.elapsed = 0, 0.0  # seconds of training so far, of which the last step counts up to mark
+        self.mark = time.monotonic()
+        if not fresh:
+            self.load()
+        self.rng = torch.Generator().manual_seed(args.seed + self.step + RANK_STRIDE * rank)
+
+    def load(self) -> None:
+        """Goes back to the last saved state."""
+        s = torch.load(self.state_file, map_location=self.device, weights_only=False)  # our own file
+        self.vision.load_state_dict(s["vision"])
+        self.text.load_state_dict(s["text"])
+        self.optimizer.load_state_dict(s["optimizer"])
+        self.average.states, self.average.count = s["ema"], s["ema_count"]
+        self.step, self.elapsed = s["step"], s["elapsed"]
+
+    def save(self, stage: Stage) -> None:
+        """Writes the state to resume from, and the averaged weights as checkpoints; the first process' task."""
+        if self.rank != 0:
+            return
+        out = self.args.out
+        state = {
+            "vision": self.vision.state_dict(), "text": self.text.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "ema": self.average.states, "ema_count": self.average.count, "step": self.step, "elapsed": self.elapsed,
+        }  # fmt: skip
+        checkpoint.save_atomic(self.state_file, state)
+        checkpoint.save(out / "vision.pth", self.step, self.average.states[0], self.optimizer.state_dict())
+        checkpoint.save(out / "text_encoder.pth", self.step, self.average.states[1])
+        write_tokenizer(out / "biolord", self.tokenizer.vocab, self.text_config)
+        meta = {
+            "spacing": list(stage.spacing), "patch": list(stage.patch), "heads": self.config.heads, "step": self.step,
+            "minutes": round(self.elapsed / 60, 1), "classes": list(CLASSES),
+        }  # fmt: skip
+        (out / "model.json").write_text(json.dumps(meta, indent=2) + "\n")
+
+    def learning_rate(self) -> float:
+        """Warm-up by steps, then a cosine over the planned time."""
+        cosine = (1 + math.cos(math.pi * min(1.0, self.elapsed / self.total))) / 2
+        return self.args.lr * min(1.0, (self.step + 1) / self.args.warmup) * (0.01 + 0.99 * cosine)
+
+    def learn(self, image: Tensor, codes: Tensor, member: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Takes one step; returns the loss and the mean Dice of this process' sample."""
+        rate = self.learning_rate()
+        for settings in self.optimizer.param_groups:
+            settings["lr"] = rate * settings["scale"]
+        image, codes, member = (t.to(self.device) for t in (image, codes, member))
+        target = member[:, codes.flatten().long()].view(-1, *codes.shape)
+        ids, mask = (t.to(self.device) for t in self.tokenizer.batch(wordings(self.rng)))
+        with torch.autocast(self.device.type, self.amp) if self.amp else contextlib.nullcontext():
+            queries = self.text(ids, mask, torch.zeros(len(ids), dtype=torch.long, device=self.device))
+            outputs = self.vision(image[None, None].expand(1, 3, -1, -1, -1).contiguous(), queries, deep=True)
+        absent = 0.05 + 0.45 * min(1.0, self.elapsed / self.total)  # first learn to draw, then not to draw
+        loss, finest = deep_loss(outputs, target, absent)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        now = time.monotonic()
+        self.elapsed, self.mark = self.group.average(self.params, self.elapsed + now - self.mark), now
+        if torch.isfinite(nn.utils.clip_grad_norm_(self.params, 1.0)):
+            self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.rank == 0:
+            self.average.update()
+        self.step += 1
+        return finest, mean_dice(outputs[0][0], target)
+
+    def run(self) -> None:
+        """Walks the plan from where it stands; the first process keeps the log."""
+        with (self.args.out / "log.csv").open("a", newline="") as file:
+            log = csv.writer(file)
+            if self.step == 0:
+                log.writerow(["step", "minutes", "spacing", "lr", "loss", "dice"])
+            done = 0.0
+            for stage in self.stages:
+                done += 60 * stage.minutes
+                if self.elapsed < done:
+                    self.leg(stage, done, log, file)
+        if self.rank == 0:
+            print(f"done: {self.step} steps, {self.elapsed / 60:.1f} min", flush=True)
+
+    def leg(self, stage: Stage, done: float, log: Any, file: TextIO) -> None:
+        """Trains one stage until done seconds have gone, all stages counted."""
+        pool = Pool(self.args.pool, stage.spacing, stage.patch, self.args.seed + RANK_STRIDE * self.rank, self.step)
+        loader = torch.utils.data.DataLoader(pool, batch_size=None, num_workers=self.args.workers, prefetch_factor=3)
+        self.mark = time.monotonic()
+        saved, loss, dice = self.elapsed, 3.0, 0.0  # loss and dice: running means
+        for image, codes, member in loader:
+            value, score = self.learn(image, codes, member)
+            loss += 0.02 * (float(value) - loss)
+            dice += 0.02 * (float(score) - dice) if score is not None else 0.0
+            if self.step % LOG_STEPS == 0 and self.rank == 0:
+                minutes, rate = self.elapsed / 60, self.learning_rate()
+                log.writerow(
+                    [self.step, f"{minutes:.2f}", stage.spacing[0], f"{rate:.6f}", f"{loss:.4f}", f"{dice:.4f}"]
+                )
+                file.flush()
+                print(f"step {self.step} min {minutes:.1f}/{self.total / 60:.0f} {stage.spacing[0]:g} mm "
+                      f"lr {rate:.5f} loss {loss:.4f} dice {dice:.4f}", flush=True)  # fmt: skip
+            if self.elapsed - saved > 60 * self.args.save_minutes:
+                self.save(stage)
+                saved = self.elapsed
+            if self.elapsed >= done:
+                break
+        self.save(stage)
+
+
+def train(rank: int, args: argparse.Namespace) -> None:
+    """Trains, as one of args.processes processes."""
+    Trainer(args, rank).run()
+
+
 def arguments() -> argparse.Namespace:
     """Reads the command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -106,191 +304,22 @@ def arguments() -> argparse.Namespace:
     p.add_argument(
         "--plan", default="8:64,32,64:20 6:64,64,64:60", help="legs SPACING:H,W,D:MINUTES, SPACING one length or three"
     )
-    p.add_argument("--features", default="16,32,64,96,128,160")
-    p.add_argument("--encoder-convs", default="1,1,1,1,1,1")
-    p.add_argument("--decoder-convs", default="1,1,1,1,1")
+    p.add_argument("--features", default="16,32,64,96,128,128")
+    p.add_argument("--encoder-convs", default="1,1,2,2,2,1")
+    p.add_argument("--decoder-convs", default="1,2,2,1,1")
     p.add_argument("--lr", type=float, default=2e-3)
     p.add_argument("--text-lr", type=float, default=0.05, help="learning rate of the text encoder, as a share of --lr")
     p.add_argument("--warmup", type=int, default=100, help="steps")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=2, help="of each process")
-    p.add_argument(
-        "--processes", type=int, default=1, help="each works on its own sample; the gradients are averaged (CPU)"
-    )
-    p.add_argument("--workers", type=int, default=1)
+    p.add_argument("--processes", type=int, default=1, help="each has its own sample; gradients are averaged (CPU)")
+    p.add_argument("--workers", type=int, default=1, help="processes that draw samples, for each training process")
     p.add_argument("--device", default="cpu")
-    p.add_argument("--amp", choices=["none", "bf16", "fp16"], default="none")
+    p.add_argument("--amp", choices=["none", "bf16", "fp16"], default="none", help="fp16 needs a GPU")
     p.add_argument("--save-minutes", type=float, default=3)
     p.add_argument("--ema", type=float, default=0.998)
     p.add_argument("--resume", action="store_true")
     return p.parse_args()
-
-
-class Group:
-    """The processes that train together; one process needs no group."""
-
-    def __init__(self, rank: int, size: int, folder: Path):
-        self.rank, self.size = rank, size
-        if size > 1:
-            dist.init_process_group(
-                "gloo", init_method=f"file://{folder.resolve()}/.rendezvous", rank=rank, world_size=size
-            )
-
-    def agree(self, modules: list[nn.Module]) -> None:
-        """Gives every process the first one's weights."""
-        if self.size > 1:
-            for m in modules:
-                for value in m.state_dict().values():
-                    dist.broadcast(value, 0)
-
-    def average(self, params: list[nn.Parameter], clock: float) -> float:
-        """Averages the gradients over the processes and returns the first process' clock."""
-        if self.size == 1:
-            return clock
-        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in params])
-        flat = torch.cat([flat, torch.tensor([clock * self.size if self.rank == 0 else 0.0])]) / self.size
-        dist.all_reduce(flat)
-        at = 0
-        for p in params:
-            if p.grad is not None:
-                p.grad.copy_(flat[at : at + p.numel()].view_as(p))
-            at += p.numel()
-        return float(flat[-1])
-
-
-def train(rank: int, args: argparse.Namespace) -> None:
-    """Trains, as one of args.processes processes; the first one keeps the log and the checkpoints."""
-    group = Group(rank, args.processes, args.out)
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
-    device = torch.device(args.device)
-    ints = lambda s: tuple(int(n) for n in s.split(","))
-    config = VisionConfig(ints(args.features), ints(args.encoder_convs), ints(args.decoder_convs))
-    vocab = build_vocab(vocabulary_texts())
-    tokenizer = Tokenizer(vocab)
-    text_config = TextConfig(vocab=len(vocab), query_dim=config.query_dim, pooler=False)
-    vision, text = Maskformer(config), TextEncoder(text_config)
-    state_file = args.out / "state.pt"
-    fresh = not (args.resume and state_file.exists())
-    if fresh:
-        teach_text(text, tokenizer, args.seed)
-    vision, text = vision.to(device), text.to(device)
-    group.agree([vision, text])
-    average = Average([vision, text], args.ema)
-    params = [p for m in (vision, text) for p in m.parameters()]
-    optimizer = torch.optim.AdamW(
-        [{"params": list(vision.parameters()), "scale": 1.0}, {"params": list(text.parameters()), "scale": args.text_lr}],
-        lr=args.lr, weight_decay=1e-4, fused=True,
-    )  # fmt: skip
-    scaler = torch.amp.GradScaler(device.type, enabled=args.amp == "fp16")
-    amp = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(args.amp)
-
-    stages = [Stage.parse(s) for s in args.plan.split()]
-    total = 60 * sum(s.minutes for s in stages)
-    step, elapsed = 0, 0.0
-    if not fresh:
-        s = torch.load(state_file, map_location=device, weights_only=False)  # our own file
-        vision.load_state_dict(s["vision"])
-        text.load_state_dict(s["text"])
-        optimizer.load_state_dict(s["optimizer"])
-        average.states, average.count = s["ema"], s["ema_count"]
-        step, elapsed = s["step"], s["elapsed"]
-    rng = torch.Generator().manual_seed(args.seed + step + 1_000_003 * rank)
-
-    log_file = (args.out / "log.csv").open("a", newline="")
-    log = csv.writer(log_file)
-    if step == 0:
-        log.writerow(["step", "minutes", "spacing", "lr", "loss", "dice", "step_seconds"])
-
-    def save(stage: Stage) -> None:
-        checkpoint.save_atomic(
-            state_file,
-            {
-                "vision": vision.state_dict(), "text": text.state_dict(), "optimizer": optimizer.state_dict(),
-                "ema": average.states, "ema_count": average.count, "step": step, "elapsed": elapsed,
-            },
-        )  # fmt: skip
-        checkpoint.save(args.out / "vision.pth", step, average.states[0])
-        checkpoint.save(args.out / "text_encoder.pth", step, average.states[1])
-        write_tokenizer(args.out / "biolord", vocab, text_config)
-        meta = {"spacing": list(stage.spacing), "patch": list(stage.patch), "heads": config.heads, "step": step,
-                "minutes": round(elapsed / 60, 1), "classes": list(CLASSES)}  # fmt: skip
-        (args.out / "model.json").write_text(json.dumps(meta, indent=2) + "\n")
-
-    done = 0.0
-    for stage in stages:
-        done += 60 * stage.minutes
-        if elapsed >= done:
-            continue
-        pool = Pool(args.pool, stage.spacing, stage.patch, args.seed + 1_000_003 * rank, step)
-        loader = iter(torch.utils.data.DataLoader(pool, batch_size=None, num_workers=args.workers, prefetch_factor=3))
-        last, saved, running = time.monotonic(), elapsed, torch.tensor([3.0, 0.0])
-        for image, codes, member in loader:
-            lr = (
-                args.lr
-                * min(1.0, (step + 1) / args.warmup)
-                * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, elapsed / total))) / 2)
-            )
-            for settings in optimizer.param_groups:
-                settings["lr"] = lr * settings["scale"]
-            image, codes, member = image.to(device), codes.to(device), member.to(device)
-            target = member[:, codes.flatten().long()].view(-1, *codes.shape)
-            ids, mask = tokenizer.batch(wordings(rng))
-            context = torch.autocast(device.type, amp) if amp else contextlib.nullcontext()
-            with context:
-                queries = text(ids.to(device), mask.to(device), torch.zeros(len(ids), dtype=torch.long, device=device))
-                outputs = vision(image[None, None].expand(1, 3, -1, -1, -1).contiguous(), queries, deep=True)
-            ghost = 0.05 + 0.45 * min(1.0, elapsed / total)  # first learn to draw, then not to draw
-            loss = mask_loss(outputs[0][0], target, absent_weight=ghost)
-            with torch.no_grad():
-                drawn = outputs[0][0].flatten(1) > 0
-                wanted = target.flatten(1) > 0.5
-                here = wanted.sum(1) > 50
-                both = 2 * (drawn & wanted).sum(1)[here] / (drawn.sum(1) + wanted.sum(1))[here]
-                report = torch.stack([loss.detach(), both.mean() if bool(here.any()) else running[1]])
-            coarse = target[None]
-            for level, logits in enumerate(outputs[1:]):
-                coarse = F.avg_pool3d(coarse, 2)
-                loss = loss + 0.4 / 2**level * mask_loss(logits[0], coarse[0], absent_weight=ghost)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
-            scaler.unscale_(optimizer)
-            now = time.monotonic()
-            elapsed, last, seconds = group.average(params, elapsed + now - last), now, now - last
-            norm = nn.utils.clip_grad_norm_(params, 1.0)
-            if torch.isfinite(norm):
-                scaler.step(optimizer)
-            scaler.update()
-            if rank == 0:
-                average.update()
-            step += 1
-            running = 0.98 * running + 0.02 * report.cpu()
-            if step % 50 == 0 and rank == 0:
-                log.writerow(
-                    [
-                        step,
-                        f"{elapsed / 60:.2f}",
-                        stage.spacing[0],
-                        f"{lr:.6f}",
-                        f"{running[0]:.4f}",
-                        f"{running[1]:.4f}",
-                        f"{seconds:.3f}",
-                    ]
-                )
-                log_file.flush()
-                print(f"step {step} min {elapsed / 60:.1f}/{total / 60:.0f} {stage.spacing[0]:g} mm lr {lr:.5f} "
-                      f"loss {running[0]:.4f} dice {running[1]:.4f} {seconds:.2f} s/step", flush=True)  # fmt: skip
-            if elapsed - saved > 60 * args.save_minutes:
-                if rank == 0:
-                    save(stage)
-                saved = elapsed
-            if elapsed >= done:
-                break
-        del loader
-        if rank == 0:
-            save(stage)
-    if rank == 0:
-        print(f"done: {step} steps, {elapsed / 60:.1f} min", flush=True)
 
 
 def main() -> None:

@@ -185,3 +185,11 @@ func TestRefusalStillPrintsItsDocument(t *testing.T) {
 		t.Errorf("the document is %s", out)
 	}
 }
+
+// "hip" is a region in anatomy and a bone in the corpus; the class decides.
+func TestResolveTakesTheCorpusName(t *testing.T) {
+	code, out, _ := satgraph(t, "resolve", "hip", "--modality", "ct", "--json")
+	if code != exitDone || !strings.Contains(out, "UBERON:0001272") {
+		t.Errorf("exit code %d, and the document is %s", code, out)
+	}
+}

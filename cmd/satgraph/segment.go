@@ -139,6 +139,12 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 	})
 	show.done()
 	if err != nil {
+		for _, bad := range badInput {
+			if errors.Is(err, bad) {
+				err = fmt.Errorf("%s: %w", image, err)
+				break
+			}
+		}
 		return report, err
 	}
 	return report, describeRun(report, canvas, o.out)

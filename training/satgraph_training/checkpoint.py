@@ -9,6 +9,7 @@ and every convolution and norm of the U-Net is stored a second time as
 from __future__ import annotations
 
 import os
+import pickle
 import re
 from collections import OrderedDict
 from pathlib import Path
@@ -20,22 +21,17 @@ _BLOCK = re.compile(r"^(backbone\..*\.convs\.\d+\.)(conv|norm)\.(weight|bias)$")
 _UNUSED = ("atlas_tower", "temperature")
 
 
-def to_official(state: dict[str, Tensor], half: bool = False) -> OrderedDict[str, Tensor]:
-    """Adds the `module.` prefix and the aliased keys; half stores floating tensors as float16."""
-    plain: OrderedDict[str, Tensor] = OrderedDict()
-    for key, value in state.items():
-        value = value.detach().cpu()
-        if half and value.is_floating_point():
-            value = value.half()
-        plain[key] = value
+def to_official(state: dict[str, Tensor]) -> OrderedDict[str, Tensor]:
+    """Adds the `module.` prefix and the aliased keys."""
     out: OrderedDict[str, Tensor] = OrderedDict()
     pending: list[tuple[str, Tensor]] = []
     block = ""
-    for key, value in plain.items():
+    for key, value in state.items():
         m = _BLOCK.match(key)
         if (m.group(1) if m else "") != block:
             out.update(pending)
             pending, block = [], m.group(1) if m else ""
+        value = value.detach().cpu()
         out["module." + key] = value
         if m:
             index = 0 if m.group(2) == "conv" else 1
@@ -55,9 +51,9 @@ def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def save(path: Path, step: int, state: dict[str, Tensor], optimizer: dict | None = None, half: bool = False) -> None:
+def save(path: Path, step: int, state: dict[str, Tensor], optimizer: dict | None = None) -> None:
     """Writes a checkpoint whole or not at all."""
-    data = {"step": step, "model_state_dict": to_official(state, half)}
+    data = {"step": step, "model_state_dict": to_official(state)}
     if optimizer is not None:
         data["optimizer_state_dict"] = optimizer
     save_atomic(path, data)
@@ -72,7 +68,32 @@ def save_atomic(path: Path, data: object) -> None:
     os.replace(tmp, path)
 
 
+_ALLOWED = {
+    ("collections", "OrderedDict"),
+    ("torch._utils", "_rebuild_tensor_v2"),
+    ("torch", "FloatStorage"),
+    ("torch", "HalfStorage"),
+    ("torch", "LongStorage"),
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Takes tensors and plain containers. torch's own weights_only does so too, but refuses numbers before 2.0."""
+
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"a checkpoint may not hold {module}.{name}")
+        return super().find_class(module, name)
+
+
+class _Restricted:
+    """The pickle module that torch.load is given."""
+
+    Unpickler = _Unpickler
+    load = staticmethod(lambda file, **options: _Unpickler(file, **options).load())
+
+
 def load(path: Path) -> tuple[int, dict[str, Tensor]]:
     """Returns the step and the plain state dict of a checkpoint; only tensors and plain containers are unpickled."""
-    data = torch.load(path, map_location="cpu", weights_only=True)
+    data = torch.load(path, map_location="cpu", pickle_module=_Restricted)
     return int(data["step"]), from_official(data["model_state_dict"])

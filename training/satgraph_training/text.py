@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -107,10 +107,6 @@ class TextConfig:
     positions: int = 514
     query_dim: int = 96
     pooler: bool = True
-
-    def to_dict(self) -> dict:
-        """Returns the sizes as plain values for JSON."""
-        return asdict(self)
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor], heads: int | None = None) -> TextConfig:

@@ -12,7 +12,7 @@ volume; H, W and D are multiples of 32. Queries are (B, N, C) or (N, C).
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -26,9 +26,9 @@ STRIDE = 2 ** (STAGES - 1)
 class VisionConfig:
     """Sizes of the vision network. The defaults are those of the demo model."""
 
-    features: tuple[int, ...] = (16, 32, 64, 96, 128, 160)
-    encoder_convs: tuple[int, ...] = (1, 1, 1, 1, 1, 1)
-    decoder_convs: tuple[int, ...] = (1, 1, 1, 1, 1)
+    features: tuple[int, ...] = (16, 32, 64, 96, 128, 128)
+    encoder_convs: tuple[int, ...] = (1, 1, 2, 2, 2, 1)
+    decoder_convs: tuple[int, ...] = (1, 2, 2, 1, 1)
     query_dim: int = 96
     projection_hidden: int = 96
     mask_hidden: int = 48
@@ -36,15 +36,6 @@ class VisionConfig:
     layers: int = 6
     heads: int = 8
     ffn: int = 384
-
-    def to_dict(self) -> dict:
-        """Returns the sizes as plain values for JSON."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, values: dict) -> VisionConfig:
-        """Builds a configuration from what to_dict returned."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor], heads: int = 8) -> VisionConfig:
@@ -223,7 +214,7 @@ def position_encoding(h: int, w: int, d: int, dim: int) -> Tensor:
 class Maskformer(nn.Module):
     """Text-prompted segmentation network of SAT's shape."""
 
-    def __init__(self, cfg: VisionConfig = VisionConfig()):
+    def __init__(self, cfg: VisionConfig):
         super().__init__()
         self.cfg = cfg
         f = cfg.features
