@@ -320,7 +320,7 @@ func TestMasksOfLikeNamesDiffer(t *testing.T) {
 		files = append(files, s.File)
 	}
 	slices.Sort(files)
-	if want := []string{"a-b.nii.gz", "a-b_2.nii.gz"}; !slices.Equal(files, want) {
+	if want := []string{"a_b.nii.gz", "a_b_2.nii.gz"}; !slices.Equal(files, want) {
 		t.Errorf("got %v, want %v", files, want)
 	}
 }

@@ -255,7 +255,7 @@ class Trainer:
         """Walks the plan from where it stands; the first process keeps the log."""
         with (self.args.out / "log.csv").open("a", newline="") as file:
             log = csv.writer(file)
-            if self.step == 0:
+            if self.step == 0 and self.rank == 0:
                 log.writerow(["step", "minutes", "spacing", "lr", "loss", "dice"])
             done = 0.0
             for stage in self.stages:

@@ -87,7 +87,7 @@ func TestSegmentWithoutHeart(t *testing.T) {
 
 func readReport(t *testing.T, dir string) inference.Report {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, "report.json")) //nolint:gosec // a test's own folder
+	text, err := os.ReadFile(filepath.Join(dir, "report.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestBadScans(t *testing.T) {
 	nan := write("nan.nii.gz", float32(math.NaN()))
 	constant := write("constant.nii.gz", 40)
 	good := write("good.nii", 40)
-	whole, err := os.ReadFile(good) //nolint:gosec // a test's own file
+	whole, err := os.ReadFile(good)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,6 +208,7 @@ func TestBadBundle(t *testing.T) {
 		t.Fatal(err)
 	}
 	bundle := func(t *testing.T) string {
+		t.Helper()
 		dir := t.TempDir()
 		if err := os.CopyFS(dir, os.DirFS("../../models/demo")); err != nil {
 			t.Fatal(err)
@@ -231,7 +232,7 @@ func TestBadBundle(t *testing.T) {
 	t.Run("altered", func(t *testing.T) {
 		dir := bundle(t)
 		path := filepath.Join(dir, "text.onnx")
-		data, err := os.ReadFile(path) //nolint:gosec // a test's own file
+		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}

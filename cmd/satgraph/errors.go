@@ -63,8 +63,7 @@ func exitCode(err error) int {
 		errors.Is(err, inference.ErrNothingSegmentable):
 		return exitRefused
 	}
-	var library *onnx.LibraryError
-	if errors.As(err, &library) {
+	if _, ok := errors.AsType[*onnx.LibraryError](err); ok {
 		return exitFailed
 	}
 	for _, bad := range badInput {

@@ -124,8 +124,7 @@ func (m *servedModel) Open(_ context.Context, name string) (inference.Model, err
 		return nil, fmt.Errorf("%w: %q", api.ErrUnknownModel, name)
 	}
 	model, err := openModel(m.dir, m.threads)
-	var library *onnx.LibraryError
-	if errors.As(err, &library) {
+	if library, ok := errors.AsType[*onnx.LibraryError](err); ok {
 		return nil, &api.Error{
 			Code: api.CodeServiceUnavailable, Message: "the service cannot run models", Hint: library.Error(), Err: err,
 		}
