@@ -212,7 +212,7 @@ func (s *Service) jobNotice(j *jobs.Job) string {
 		return notice(j.Model.Demo, j.Model.Notice)
 	}
 	if m, err := s.model(j.Request.Model); err == nil {
-		return notice(m.Demo, m.Notice)
+		return notice(m.Demo, m.Warning())
 	}
 	return ""
 }

@@ -37,7 +37,7 @@ func (s *Service) modelType(t *types) *graphql.Object {
 			},
 			"notice": {
 				Type: required(graphql.String), Description: "What whoever uses its results must know.",
-				Resolve: get(s, func(m *inference.Manifest) any { return notice(m.Demo, m.Notice) }),
+				Resolve: get(s, func(m *inference.Manifest) any { return notice(m.Demo, m.Warning()) }),
 			},
 			"modalities": {
 				Type: listOf(t.modality), Description: "The kinds of scan it takes.",

@@ -26,10 +26,13 @@ const (
 
 // Manifest is a bundle's manifest.json. Unknown fields are tolerated.
 type Manifest struct {
-	Name           string     `json:"name"`
-	Version        string     `json:"version"`
-	Demo           bool       `json:"demo"`
-	Notice         string     `json:"notice"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Demo    bool   `json:"demo"`
+	Notice  string `json:"notice"`
+	// Limitations says what the model is known to do badly; it stands beside
+	// every result.
+	Limitations    string     `json:"limitations,omitempty"`
 	Spacing        [3]float64 `json:"spacing"` // mm, axes R, A, S
 	Patch          [3]int     `json:"patch"`   // voxels, axes R, A, S; multiples of 32
 	Modalities     []Modality `json:"modalities"`
@@ -53,6 +56,12 @@ type Prompt struct {
 	// KeepLargest drops all but the largest face-connected component. Off in
 	// SAT.
 	KeepLargest bool `json:"keep_largest_component,omitempty"`
+}
+
+// Warning is what a reader of the model's results must know: notice and
+// limitations.
+func (m *Manifest) Warning() string {
+	return strings.TrimSpace(m.Notice + " " + m.Limitations)
 }
 
 // Prompt returns what the manifest says of a class, if the model was trained on

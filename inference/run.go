@@ -188,7 +188,7 @@ type pending struct {
 func newRun(model Model, plan *Plan, o Options) *run {
 	man := model.Manifest()
 	r := &run{model: model, man: man, o: o, calls: plan.Calls, files: map[string]bool{}, report: &Report{
-		Model: man.Name, Version: man.Version, Demo: man.Demo, Notice: man.Notice,
+		Model: man.Name, Version: man.Version, Demo: man.Demo, Notice: man.Warning(),
 		Query: plan.Query, Modality: plan.Modality,
 		Structures: make([]StructureResult, len(plan.Terms)), Warnings: []string{},
 	}}

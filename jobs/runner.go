@@ -321,7 +321,7 @@ func (r *Runner) run(ctx context.Context, e *entry) (report *inference.Report, e
 	defer func() { err = errors.Join(err, model.Close()) }()
 	m := model.Manifest()
 	r.update(e, func(j *Job) {
-		j.Model = ModelInfo{Name: m.Name, Version: m.Version, Demo: m.Demo, Notice: m.Notice}
+		j.Model = ModelInfo{Name: m.Name, Version: m.Version, Demo: m.Demo, Notice: m.Warning()}
 	})
 	im, err := volume.ReadImage(request.ImagePath, volume.ReadOptions{MaxBytes: r.config.MaxImageBytes})
 	if err != nil {

@@ -33,8 +33,8 @@ func (a *app) modelInfoCommand() *cobra.Command {
 				return a.printJSON(m)
 			}
 			a.printf("%s %s\n", m.Name, m.Version)
-			if m.Notice != "" {
-				a.printf("%s\n", m.Notice)
+			if m.Warning() != "" {
+				a.printf("%s\n", m.Warning())
 			}
 			a.printf("spacing   %g × %g × %g mm\npatch     %d × %d × %d voxels\n",
 				m.Spacing[0], m.Spacing[1], m.Spacing[2], m.Patch[0], m.Patch[1], m.Patch[2])

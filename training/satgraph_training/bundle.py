@@ -25,6 +25,10 @@ OPSET = 17
 # Parts of checkpoints that inference never reads.
 _UNUSED = ("mid_mask_embed_proj.", ".norm1.", ".position_ids", ".pooler.")
 NOTICE = "Demonstration model trained on synthetic phantoms only. Never for clinical use."
+LIMITATIONS = (
+    "It does badly: thin structures (myocardium, ribs), spleen and stomach, lung lobes that are cut off, "
+    "and scans of a few slices, where it may draw structures that are not in view."
+)
 
 
 class Graph:
@@ -296,6 +300,7 @@ def write(
         "version": version,
         "demo": True,
         "notice": NOTICE,
+        "limitations": LIMITATIONS,
         "spacing": spacing,
         "patch": list(patch),
         "modalities": ["ct"],
