@@ -41,7 +41,7 @@ lint: ## read code and scripts with the pinned linters
 bench: build ## measure the figures of bench/
 	@scripts/need.sh pip
 	scripts/test-services.sh $(GO) test -run '^$$' -bench . ./bench/...
-	bench/nifti-read/run.sh -n 5
+	bench/nifti-read/run.sh -n 7
 
 training-test: ## run the tests of training/ (PyTorch)
 	@scripts/training-tests.sh

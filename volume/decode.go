@@ -29,6 +29,7 @@ func (f *file) readVoxels(total int64, convert func(b []byte) error) error {
 	if err := s.skip(f.header.VoxOffset - s.offset); err != nil {
 		return s.short(err, 0, total)
 	}
+	s.readAhead()
 	type block struct {
 		b   []byte
 		err error

@@ -181,6 +181,24 @@ type stream struct {
 	size   int64 // of the file on disk
 	offset int64 // bytes delivered
 	cut    bool  // the compressed data ended too early
+	packed source
+}
+
+// source is where a decompressor reads from; it can be changed under it.
+type source struct {
+	r     io.Reader
+	ahead *ahead // r, once it reads ahead
+}
+
+func (s *source) Read(p []byte) (int, error) { return s.r.Read(p) }
+
+// readAhead has compressed data read ahead from now on, which is worth it for
+// voxels and not for a header.
+func (s *stream) readAhead() {
+	if s.gz && s.packed.ahead == nil {
+		s.packed.ahead = readAhead(s.packed.r)
+		s.packed.r = s.packed.ahead
+	}
 }
 
 func openStream(path string) (*stream, error) {
@@ -214,11 +232,17 @@ func (s *stream) start() error {
 	if magic, err := br.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
 		return nil //nolint:nilerr // too short to be gzip: the header check says so
 	}
-	s.r, s.gz = gunzip.NewReader(br), true
+	s.packed.r = br
+	s.r, s.gz = gunzip.NewReader(&s.packed), true
 	return nil
 }
 
-func (s *stream) close() { _ = s.f.Close() } // opened for reading: nothing can be lost
+func (s *stream) close() {
+	if s.packed.ahead != nil {
+		s.packed.ahead.close()
+	}
+	_ = s.f.Close() // opened for reading: nothing can be lost
+}
 
 // Read reads decompressed bytes.
 func (s *stream) Read(p []byte) (int, error) {
