@@ -32,8 +32,9 @@ type TermPlan struct {
 	ID         string      `json:"id"`
 	Name       string      `json:"name"` // for an unknown or ambiguous term, the asked text
 	Status     string      `json:"status"`
-	Classes    []string    `json:"classes"` // names of the classes whose union is the term's mask
-	Missing    []string    `json:"missing"` // names of the parts that no class covers
+	Classes    []string    `json:"classes"`            // names of the classes whose union is the term's mask
+	Subtract   []string    `json:"subtract,omitempty"` // names of the classes whose masks are taken out of it ("heart without its ventricles")
+	Missing    []string    `json:"missing"`            // names of the parts that no class covers
 	Reason     string      `json:"reason"`
 	Candidates []Candidate `json:"candidates,omitempty"` // of an ambiguous or unknown term
 }
@@ -127,7 +128,11 @@ func (p *Plan) ForModel(man *Manifest) (*Plan, error) {
 	}
 	for i := range out.Terms {
 		if t := &out.Terms[i]; t.ID == "" && len(t.Classes) == 1 {
-			out.Calls = append(out.Calls, Call{Class: t.Classes[0], Prompt: t.Classes[0], Modality: m})
+			for _, class := range slices.Concat(t.Classes, t.Subtract) {
+				if call := (Call{Class: class, Prompt: class, Modality: m}); !slices.Contains(out.Calls, call) {
+					out.Calls = append(out.Calls, call)
+				}
+			}
 		}
 	}
 	return out, out.verdict()
@@ -136,10 +141,12 @@ func (p *Plan) ForModel(man *Manifest) (*Plan, error) {
 // promptFor keeps a term that is asked by its class prompt.
 func promptFor(old *TermPlan, man *Manifest, m Modality) TermPlan {
 	t := *old
-	if len(t.Classes) == 1 && man.Knows(t.Classes[0], m) {
+	lost := slices.ContainsFunc(slices.Concat(t.Classes, t.Subtract), func(class string) bool { return !man.Knows(class, m) })
+	if len(t.Classes) == 1 && !lost {
 		return t
 	}
-	t.Status, t.Reason, t.Classes = NotSegmentable, notTrained(man, old.Classes, m), []string{}
+	t.Status, t.Reason = NotSegmentable, notTrained(man, old.Classes, m)
+	t.Classes, t.Subtract = []string{}, nil
 	return t
 }
 

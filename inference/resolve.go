@@ -133,7 +133,7 @@ func (r *Resolver) fillCalls(p *Plan) {
 	p.Calls = []Call{}
 	seen := map[Call]bool{}
 	for i := range p.Terms {
-		for _, name := range p.Terms[i].Classes {
+		for _, name := range slices.Concat(p.Terms[i].Classes, p.Terms[i].Subtract) {
 			for _, c := range r.byName[key(name)] {
 				call := Call{Class: c.Name, Prompt: c.prompt(), Modality: c.Modality}
 				if (p.Modality == "" || p.Modality == c.Modality) && !seen[call] {

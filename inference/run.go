@@ -24,8 +24,9 @@ const (
 type StructureResult struct {
 	TermID    string   `json:"id"`
 	Term      string   `json:"name"`
-	Class     string   `json:"class"`   // the classes, joined by " + "
-	Classes   []string `json:"classes"` // whose union the mask is
+	Class     string   `json:"class"`              // the classes, joined by " + "
+	Classes   []string `json:"classes"`            // whose union the mask is
+	Subtract  []string `json:"subtract,omitempty"` // classes taken out of it
 	Prompt    string   `json:"prompt"`
 	Status    string   `json:"status"`
 	Reason    string   `json:"reason"`
@@ -181,6 +182,7 @@ type pending struct {
 	result *StructureResult
 	left   map[string]bool // classes still to come
 	union  *volume.Mask    // of those that came, for terms of several classes
+	minus  *volume.Mask    // of those that came and are to be taken out
 	found  []string
 	absent []string // why a class was not found
 }
@@ -197,7 +199,10 @@ func newRun(model Model, plan *Plan, o Options) *run {
 		s := &r.report.Structures[i]
 		*s = StructureResult{
 			TermID: t.ID, Term: t.Name, Status: t.Status, Reason: t.Reason, Missing: t.Missing,
-			Class: strings.Join(t.Classes, " + "), Classes: t.Classes,
+			Class: strings.Join(t.Classes, " + "), Classes: t.Classes, Subtract: t.Subtract,
+		}
+		if len(t.Subtract) > 0 {
+			s.Class += " - " + strings.Join(t.Subtract, " - ")
 		}
 		if len(t.Classes) == 0 {
 			continue
@@ -205,6 +210,9 @@ func newRun(model Model, plan *Plan, o Options) *run {
 		w := &pending{result: s, left: map[string]bool{}}
 		var prompts []string
 		for _, c := range plan.Calls {
+			if slices.Contains(t.Subtract, c.Class) {
+				w.left[c.Class] = true
+			}
 			if slices.Contains(t.Classes, c.Class) {
 				w.left[c.Class] = true
 				prompts = append(prompts, c.Prompt)
@@ -352,7 +360,11 @@ func (r *run) finish(call Call, prob []float32) error {
 		}
 		w.result.Seconds += seconds
 		delete(w.left, call.Class)
-		if why != "" {
+		if slices.Contains(w.result.Subtract, call.Class) {
+			if mask != nil {
+				w.minus = unite(w.minus, mask)
+			}
+		} else if why != "" {
 			w.absent = append(w.absent, why)
 		} else {
 			w.take(mask, call.Class)
@@ -370,16 +382,37 @@ func (r *run) finish(call Call, prob []float32) error {
 // and must not be written to.
 func (w *pending) take(mask *volume.Mask, class string) {
 	w.found = append(w.found, class)
-	switch {
-	case w.union == nil && len(w.result.Classes) == 1:
+	if len(w.result.Classes) == 1 && len(w.result.Subtract) == 0 {
 		w.union = mask
-	case w.union == nil:
-		w.union = &volume.Mask{Grid: mask.Grid, Data: slices.Clone(mask.Data)}
-	default:
-		for i, v := range mask.Data {
-			w.union.Data[i] |= v
-		}
+		return
 	}
+	w.union = unite(w.union, mask)
+}
+
+// unite adds a mask to a union, which it makes where there is none yet.
+func unite(union, mask *volume.Mask) *volume.Mask {
+	if union == nil {
+		return &volume.Mask{Grid: mask.Grid, Data: slices.Clone(mask.Data)}
+	}
+	for i, v := range mask.Data {
+		union.Data[i] |= v
+	}
+	return union
+}
+
+// cutOut takes what is to be subtracted out of the union. False means that
+// nothing is left.
+func (w *pending) cutOut() bool {
+	if w.minus == nil {
+		return true
+	}
+	left := uint8(0)
+	for i, v := range w.minus.Data {
+		w.union.Data[i] &^= v
+		left |= w.union.Data[i]
+	}
+	w.minus = nil
+	return left != 0
 }
 
 // emit completes a term's result and gives it to the sink.
@@ -387,6 +420,11 @@ func (r *run) emit(w *pending) error {
 	s := w.result
 	if w.union == nil {
 		s.Status, s.Reason = Absent, w.absent[0]
+		return nil
+	}
+	if !w.cutOut() {
+		w.union = nil
+		s.Status, s.Reason = Absent, "nothing is left of it once "+strings.Join(s.Subtract, " and ")+" is taken out"
 		return nil
 	}
 	s.Status = Segmented

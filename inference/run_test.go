@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -21,6 +22,9 @@ type fakeModel struct {
 	after  func()
 	nan    bool
 }
+
+// both is the level of the prompt that finds what the first two find.
+const both = 100
 
 type fakeFeatures []float32
 
@@ -53,7 +57,7 @@ func (f *fakeModel) Decode(_ context.Context, seen Features, queries [][]float32
 		want := f.levels[int(q[0])]
 		for _, v := range seen.(fakeFeatures) {
 			l := float32(-10)
-			if math.Abs(float64(v-want)) < 0.3 {
+			if math.Abs(float64(v-want)) < 0.3 || want == both && (math.Abs(float64(v-f.levels[0])) < 0.3 || math.Abs(float64(v-f.levels[1])) < 0.3) {
 				l = 10
 			}
 			if f.nan {
@@ -108,9 +112,9 @@ func sceneModel() *fakeModel {
 	return &fakeModel{
 		man: &Manifest{
 			Name: "fake", Spacing: [3]float64{2, 2, 2}, Patch: [3]int{32, 32, 32}, EmbeddingWidth: 1, Modalities: ct,
-			Prompts: []Prompt{{Name: "low", Modalities: ct}, {Name: "high", Modalities: ct}, {Name: "nothing", Modalities: ct}},
+			Prompts: []Prompt{{Name: "low", Modalities: ct}, {Name: "high", Modalities: ct}, {Name: "nothing", Modalities: ct}, {Name: "both", Modalities: ct}},
 		},
-		levels: []float32{level(300), level(700), 50},
+		levels: []float32{level(300), level(700), 50, both},
 	}
 }
 
@@ -385,5 +389,32 @@ func TestRestoreAgreesWithLookingEverywhere(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestRunSubtracts(t *testing.T) {
+	term := func(class string, subtract ...string) TermPlan {
+		return TermPlan{Name: class, Status: Segmentable, Classes: []string{class}, Subtract: subtract}
+	}
+	masks := map[string]int{}
+	rep, err := Run(context.Background(), sceneModel(), scene(), &Plan{Query: "q", Modality: CT, Terms: []TermPlan{
+		term("both", "low"), term("high", "low"), term("low", "both"), term("low", "nothing"), term("high", "unheard of"),
+	}}, Options{Sink: func(s *StructureResult) error {
+		masks[s.Class] = s.Mask.Count()
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The blocks hold 720 ("low") and 800 voxels ("high").
+	want := map[string]int{"both - low": 800, "high - low": 800, "low - nothing": 720}
+	if !maps.Equal(masks, want) {
+		t.Errorf("masks of %v voxels, want %v", masks, want)
+	}
+	if s := rep.Structures[2]; s.Status != Absent || s.Reason != "nothing is left of it once both is taken out" {
+		t.Errorf("a structure taken out whole: %s, %q", s.Status, s.Reason)
+	}
+	if s := rep.Structures[4]; s.Status != NotSegmentable {
+		t.Errorf("what cannot be taken out: %s", s.Status)
 	}
 }
