@@ -45,8 +45,8 @@ const (
 
 // Synonym is another name of a term.
 type Synonym struct {
-	Text  string
-	Scope Scope
+	Text  string `json:"text"`
+	Scope Scope  `json:"scope"`
 }
 
 // RelationType is the kind of a child-to-parent relation.
@@ -80,17 +80,18 @@ func (r RelationType) code() int {
 // Term is one concept of the tree. Terms handed out by a Tree are shared and
 // must not be modified.
 type Term struct {
-	ID         string // a CURIE: "UBERON:0000948", "SATG:0000001"
-	Name       string
-	Kind       Kind
-	Laterality Laterality
-	Synonyms   []Synonym
-	Xrefs      []string // CURIEs in other vocabularies: "FMA:7088"
-	Definition string
+	ID         string     `json:"id"` // a CURIE: "UBERON:0000948", "SATG:0000001"
+	Name       string     `json:"name"`
+	Kind       Kind       `json:"kind"`
+	Laterality Laterality `json:"laterality,omitempty"`
+	Synonyms   []Synonym  `json:"synonyms,omitempty"`
+	Xrefs      []string   `json:"xrefs,omitempty"` // CURIEs in other vocabularies: "FMA:7088"
+	Definition string     `json:"definition,omitempty"`
 }
 
 // Relation points from a child to its parent: heart part_of thorax.
 type Relation struct {
-	Child, Parent string
-	Type          RelationType
+	Child  string       `json:"child"`
+	Parent string       `json:"parent"`
+	Type   RelationType `json:"type"`
 }
