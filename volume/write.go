@@ -94,21 +94,32 @@ func WriteLabelMap(path string, m *LabelMap) error {
 //
 // Errors are as for WriteImage.
 func WriteMask(path string, m *Mask, like *Header) error {
-	if like != nil {
-		g, err := like.grid()
-		if err != nil {
-			return fileError("write", path, err)
-		}
-		if !g.Equal(m.Grid, gridSlack) {
-			return fileError("write", path, fmt.Errorf("%w: the mask's grid is %v at %v, the scan's %v at %v",
-				ErrShape, m.Shape, m.Affine, g.Shape, g.Affine))
-		}
-		m = &Mask{Grid: g, Data: m.Data}
+	g, err := maskGrid(m.Grid, like)
+	if err != nil {
+		return fileError("write", path, err)
 	}
+	m = &Mask{Grid: g, Data: m.Data}
 	return fileError("write", path, write(path, m.Grid, like, Uint8, m.Data, func(b []byte, v uint8) error {
 		b[0] = min(v, 1)
 		return nil
 	}))
+}
+
+// maskGrid is the grid that a mask is written on: that of like, which must be
+// the mask's own but for rounding, else the mask's.
+func maskGrid(own Grid, like *Header) (Grid, error) {
+	if like == nil {
+		return own, nil
+	}
+	g, err := like.grid()
+	if err != nil {
+		return Grid{}, err
+	}
+	if !g.Equal(own, gridSlack) {
+		return Grid{}, fmt.Errorf("%w: the mask's grid is %v at %v, the scan's %v at %v",
+			ErrShape, own.Shape, own.Affine, g.Shape, g.Affine)
+	}
+	return g, nil
 }
 
 // write writes header and voxels. Voxels are put little-endian and turned
