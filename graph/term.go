@@ -89,6 +89,17 @@ type Term struct {
 	Definition string     `json:"definition,omitempty"`
 }
 
+// names returns the name and the exact synonyms.
+func (t *Term) names() []string {
+	out := []string{t.Name}
+	for _, s := range t.Synonyms {
+		if s.Scope == ScopeExact {
+			out = append(out, s.Text)
+		}
+	}
+	return out
+}
+
 // Relation points from a child to its parent: heart part_of thorax.
 type Relation struct {
 	Child  string       `json:"child"`
