@@ -72,6 +72,9 @@ func Build(src Source, anchors []Anchor, size int) (*graph.Snapshot, *Report, er
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := check(s, anchors, tables, size); err != nil {
+		return nil, nil, err
+	}
 	s.Revision, err = treefile.Revision(s)
 	return s, report, err
 }
@@ -103,7 +106,7 @@ func choose(src Source, tables *tables, anchors []Anchor, size int) (*graph.Snap
 	if err != nil {
 		return nil, nil, err
 	}
-	s.Relations = tree.Relations()
+	s.Relations = reduce(tree.Relations(), tables.reviewed())
 	return s, report, nil
 }
 
@@ -143,6 +146,11 @@ func lay(src Source, tables *tables) (*draft, error) {
 		}
 		d.terms[t.ID] = t
 	}
+	for _, n := range tables.named {
+		if t, ok := d.terms[n[0]]; ok && t.Name != n[1] {
+			return nil, fmt.Errorf("%w: %s is called %q, not %q", ErrTable, n[0], t.Name, n[1])
+		}
+	}
 	for _, r := range tables.added {
 		relations[r] = true
 	}
@@ -155,6 +163,7 @@ func lay(src Source, tables *tables) (*draft, error) {
 	if err := d.rename(tables); err != nil {
 		return nil, err
 	}
+	d.settle(relations)
 	for r := range relations {
 		d.relations = append(d.relations, r)
 		for _, end := range []string{r.Child, r.Parent} {

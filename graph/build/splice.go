@@ -111,3 +111,44 @@ func compare(a, b graph.Relation) int {
 	}
 	return strings.Compare(string(a.Type), string(b.Type))
 }
+
+// reduce drops what relations of the same type imply: is_a that a chain of is_a
+// gives, part_of that a chain of part_of gives, unless a reviewed row states it.
+// What lies under what by each type stays as it was.
+func reduce(relations []graph.Relation, reviewed map[graph.Relation]bool) []graph.Relation {
+	up := map[graph.RelationType]map[string][]string{graph.IsA: {}, graph.PartOf: {}}
+	for _, r := range relations {
+		if parents, ok := up[r.Type]; ok {
+			parents[r.Child] = append(parents[r.Child], r.Parent)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(relations), func(r graph.Relation) bool {
+		parents, ok := up[r.Type]
+		return ok && (r.Type == graph.IsA || !reviewed[r]) && indirect(parents, r.Child, r.Parent)
+	})
+}
+
+// indirect says whether a chain of two or more steps leads from id to above.
+func indirect(parents map[string][]string, id, above string) bool {
+	seen := map[string]bool{}
+	var stack []string
+	for _, p := range parents[id] {
+		if p != above {
+			stack = append(stack, p)
+		}
+	}
+	for len(stack) > 0 {
+		at := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if at == above {
+			return true
+		}
+		for _, p := range parents[at] {
+			if !seen[p] {
+				seen[p] = true
+				stack = append(stack, p)
+			}
+		}
+	}
+	return false
+}

@@ -23,6 +23,12 @@ var synonymsTSV string
 //go:embed tables/barred.tsv
 var barredTSV string
 
+//go:embed tables/pairs.tsv
+var pairsTSV string
+
+//go:embed tables/unpaired.tsv
+var unpairedTSV string
+
 // tables is the reviewed knowledge of this package.
 type tables struct {
 	terms          []graph.Term // project terms
@@ -30,19 +36,23 @@ type tables struct {
 	synonyms       map[string][]graph.Synonym
 	unnamed        map[string][]graph.Synonym // synonyms taken away
 	barred         map[string]bool
+	named          [][2]string     // ids with the names that the tables give for the reader
+	unpaired       map[string]bool // "mirror ID" or "base ID": sided, but without it
 }
 
 func loadTables() (*tables, error) {
-	t := &tables{synonyms: map[string][]graph.Synonym{}, unnamed: map[string][]graph.Synonym{}, barred: map[string]bool{}}
+	t := &tables{synonyms: map[string][]graph.Synonym{}, unnamed: map[string][]graph.Synonym{}, barred: map[string]bool{}, unpaired: map[string]bool{}}
 	for _, load := range []struct {
 		name, text string
 		columns    int
 		row        func(f []string) error
 	}{
 		{"terms.tsv", termsTSV, 7, t.addTerm},
-		{"relations.tsv", relationsTSV, 5, t.addRelation},
-		{"synonyms.tsv", synonymsTSV, 5, t.addSynonym},
-		{"barred.tsv", barredTSV, 2, t.addBarred},
+		{"relations.tsv", relationsTSV, 7, t.addRelation},
+		{"synonyms.tsv", synonymsTSV, 6, t.addSynonym},
+		{"barred.tsv", barredTSV, 3, t.addBarred},
+		{"pairs.tsv", pairsTSV, 5, t.addPair},
+		{"unpaired.tsv", unpairedTSV, 4, t.addUnpaired},
 	} {
 		for n, line := range strings.Split(strings.TrimSuffix(load.text, "\n"), "\n") {
 			if n == 0 {
@@ -83,9 +93,11 @@ func (t *tables) addTerm(f []string) error {
 	return nil
 }
 
-// addRelation takes add or remove, child, type, parent, reason.
+// addRelation takes add or remove, child, its name, type, parent, its name,
+// reason.
 func (t *tables) addRelation(f []string) error {
-	r := graph.Relation{Child: f[1], Parent: f[3], Type: graph.RelationType(f[2])}
+	r := graph.Relation{Child: f[1], Parent: f[4], Type: graph.RelationType(f[3])}
+	t.named = append(t.named, [2]string{f[1], f[2]}, [2]string{f[4], f[5]})
 	switch f[0] {
 	case "add":
 		t.added = append(t.added, r)
@@ -97,9 +109,10 @@ func (t *tables) addRelation(f []string) error {
 	return nil
 }
 
-// addSynonym takes add or remove, id, scope, text, reason.
+// addSynonym takes add or remove, id, its name, scope, text, reason.
 func (t *tables) addSynonym(f []string) error {
-	s := graph.Synonym{Text: f[3], Scope: graph.Scope(f[2])}
+	s := graph.Synonym{Text: f[4], Scope: graph.Scope(f[3])}
+	t.named = append(t.named, [2]string{f[1], f[2]})
 	switch f[0] {
 	case "add":
 		t.synonyms[f[1]] = append(t.synonyms[f[1]], s)
@@ -111,8 +124,18 @@ func (t *tables) addSynonym(f []string) error {
 	return nil
 }
 
-// addBarred takes id, reason.
+// addBarred takes id, name, reason.
 func (t *tables) addBarred(f []string) error {
+	t.named = append(t.named, [2]string{f[0], f[1]})
 	t.barred[f[0]] = true
 	return nil
+}
+
+// reviewed is the set of the relations that the tables add.
+func (t *tables) reviewed() map[graph.Relation]bool {
+	set := make(map[graph.Relation]bool, len(t.added))
+	for _, r := range t.added {
+		set[r] = true
+	}
+	return set
 }

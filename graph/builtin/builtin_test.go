@@ -63,8 +63,9 @@ func TestChildrenOfHeart(t *testing.T) {
 		"aortic valve", "apex of heart", "basal zone of heart", "cardiac atrium", "cardiac chamber", "cardiac septum",
 		"cardiac skeleton", "cardiac vein", "cardiac ventricle", "cardial valve", "conducting system of heart",
 		"coronary artery", "endocardium", "epicardium", "heart left ventricle", "heart right ventricle", "heart tissue",
-		"heart vasculature", "interatrial septum", "interventricular septum", "left cardiac atrium", "mitral valve",
-		"myocardium", "pulmonary valve", "right cardiac atrium", "tricuspid valve",
+		"heart vasculature", "interatrial septum", "interventricular septum", "left cardiac atrium", "left cardiac chamber",
+		"left coronary artery", "mitral valve", "myocardium", "pulmonary valve", "right cardiac atrium", "right cardiac chamber",
+		"right coronary artery", "tricuspid valve",
 	}
 	if got := names(t, tree, tree.Children(heart)); !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
