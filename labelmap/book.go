@@ -1,0 +1,261 @@
+package labelmap
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Book is where curators decide: it writes events to a ledger and folds them to
+// the present state. It keeps nothing of its own, so several books, in several
+// processes, may share a ledger.
+type Book struct {
+	ledger Ledger
+	tool   string
+	now    func() time.Time
+}
+
+// NewBook returns a book over a ledger. tool names program and version in every
+// event.
+func NewBook(ledger Ledger, tool string) *Book {
+	return &Book{ledger: ledger, tool: tool, now: func() time.Time { return time.Now().UTC() }}
+}
+
+// PolicyActor is the actor's name of a policy that decides by a rule: "policy:"
+// and the rule's own name.
+func PolicyActor(name string) string { return "policy:" + name }
+
+// IsPolicy says whether an actor is a policy and no person.
+func IsPolicy(actor string) bool { return strings.HasPrefix(actor, "policy:") }
+
+// Reviewers returns how many reviewers a dataset needs: 1 unless a policy event
+// says otherwise.
+func (b *Book) Reviewers(ctx context.Context, dataset string) (int, error) {
+	s := Subject{Kind: SubjectDataset, Dataset: dataset}
+	events, err := b.ledger.Subject(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	return max(Fold(s, events, 1).Reviewers, 1), nil
+}
+
+// State returns where a subject stands; an unknown subject is open, of version 0.
+func (b *Book) State(ctx context.Context, s Subject) (State, error) {
+	n, err := b.Reviewers(ctx, s.Dataset)
+	if err != nil {
+		return State{}, err
+	}
+	events, err := b.ledger.Subject(ctx, s)
+	if err != nil {
+		return State{}, err
+	}
+	return Fold(s, events, n), nil
+}
+
+// History returns all events of a subject, oldest first.
+func (b *Book) History(ctx context.Context, s Subject) ([]Event, error) {
+	return b.ledger.Subject(ctx, s)
+}
+
+// Entry is one thing to write. Version is that of the state the actor saw.
+type Entry struct {
+	Subject    Subject
+	Version    int64
+	Action     Action
+	Verdict    *Verdict
+	Suggestion *Offer
+	Label      *RawLabel
+	Reviewers  int
+	Ref        string
+	Comment    string
+}
+
+// Write appends the entries as one batch by one actor: all of them or none. A
+// policy may decide but never adjudicate, and the adjudicator must be someone
+// who has not voted on the subject. Errors: those of Ledger.Append,
+// ErrNotAllowed, ErrUnknownSubject (undo, reject or adjudication of what was
+// never imported or decided).
+func (b *Book) Write(ctx context.Context, actor string, entries ...Entry) ([]Event, error) {
+	batch := rand.Text()
+	now := b.now()
+	events := make([]Event, len(entries))
+	for i, e := range entries {
+		events[i] = Event{
+			ID: rand.Text(), Batch: batch, Time: now, Actor: actor, Tool: b.tool,
+			Subject: e.Subject, Version: e.Version, Action: e.Action, Verdict: e.Verdict,
+			Suggestion: e.Suggestion, Label: e.Label, Reviewers: e.Reviewers, Ref: e.Ref, Comment: e.Comment,
+		}
+		if err := b.allow(ctx, &events[i]); err != nil {
+			return nil, err
+		}
+	}
+	return b.ledger.Append(ctx, events)
+}
+
+// allow checks what depends on the subject's state. A race with another writer
+// is the ledger's to notice, by the version.
+func (b *Book) allow(ctx context.Context, e *Event) error {
+	refuse := func(why string) error { return fmt.Errorf("%w: %s of %s: %s", ErrNotAllowed, e.Action, e.Subject, why) }
+	switch e.Action {
+	case ActAdjudicate:
+		if IsPolicy(e.Actor) {
+			return refuse("only a person settles a dispute")
+		}
+		st, err := b.State(ctx, e.Subject)
+		if err != nil {
+			return err
+		}
+		if len(st.Votes) == 0 {
+			return fmt.Errorf("%w: %s", ErrUnknownSubject, e.Subject)
+		}
+		if slices.ContainsFunc(st.Votes, func(v Vote) bool { return v.Actor == e.Actor }) {
+			return refuse(e.Actor + " has voted on it; a third person must settle it")
+		}
+	case ActUndo:
+		events, err := b.ledger.Subject(ctx, e.Subject)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(events, func(x Event) bool { return x.ID == e.Ref }) {
+			return fmt.Errorf("%w: %s has no event %s to undo", ErrUnknownSubject, e.Subject, e.Ref)
+		}
+	}
+	return nil
+}
+
+// Undo takes back one event.
+func (b *Book) Undo(ctx context.Context, actor string, s Subject, event, comment string) ([]Event, error) {
+	events, err := b.ledger.Subject(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return b.Write(ctx, actor, Entry{Subject: s, Version: int64(len(events)), Action: ActUndo, Ref: event, Comment: comment})
+}
+
+// ErrUnknownBatch says that no event of the ledger belongs to the batch.
+var ErrUnknownBatch = errors.New("no such batch")
+
+// UndoBatch takes back all events of a batch, in one batch of its own. Events
+// that the batch's subjects got later are kept and fold on without it.
+func (b *Book) UndoBatch(ctx context.Context, actor, batch, comment string) ([]Event, error) {
+	var entries []Entry
+	versions := map[Subject]int64{}
+	err := b.Each(ctx, 0, func(e *Event) error {
+		versions[e.Subject]++
+		if e.Batch == batch {
+			entries = append(entries, Entry{Subject: e.Subject, Action: ActUndo, Ref: e.ID, Comment: comment})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("%w: %q", ErrUnknownBatch, batch)
+	}
+	for i := range entries {
+		s := entries[i].Subject
+		entries[i].Version = versions[s]
+		versions[s]++
+	}
+	return b.Write(ctx, actor, entries...)
+}
+
+// eventPage is how many events are asked of a ledger at a time.
+const eventPage = 10_000
+
+// Each calls f for every event with Seq > after, in order. An error of f ends
+// it and is returned.
+func (b *Book) Each(ctx context.Context, after int64, f func(*Event) error) error {
+	for {
+		page, err := b.ledger.Events(ctx, after, eventPage)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			if err := f(&page[i]); err != nil {
+				return err
+			}
+			after = page[i].Seq
+		}
+		if len(page) < eventPage {
+			return nil
+		}
+	}
+}
+
+// States returns the states of all subjects of a dataset and kind, by key.
+func (b *Book) States(ctx context.Context, dataset string, kind SubjectKind) ([]State, error) {
+	n, err := b.Reviewers(ctx, dataset)
+	if err != nil {
+		return nil, err
+	}
+	var out []State
+	after := Subject{}
+	for {
+		page, err := b.ledger.Subjects(ctx, dataset, kind, after, eventPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range page {
+			events, err := b.ledger.Subject(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, Fold(s, events, n))
+		}
+		if len(page) < eventPage {
+			return out, nil
+		}
+		after = page[len(page)-1]
+	}
+}
+
+// Preview says what the entries would change, and writes nothing. Errors are
+// those of Write.
+func (b *Book) Preview(ctx context.Context, actor string, entries ...Entry) ([]Change, error) {
+	trial := NewMemory()
+	var subjects []Subject
+	for _, e := range entries {
+		for _, s := range []Subject{e.Subject, {Kind: SubjectDataset, Dataset: e.Subject.Dataset}} {
+			if len(trial.subjects[s]) > 0 || slices.Contains(subjects, s) {
+				continue
+			}
+			events, err := b.ledger.Subject(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			for _, known := range events {
+				trial.add(known)
+			}
+			if s == e.Subject {
+				subjects = append(subjects, s)
+			}
+		}
+	}
+	book := &Book{ledger: trial, tool: b.tool, now: b.now}
+	changes := make([]Change, len(subjects))
+	for pass := range 2 {
+		for i, s := range subjects {
+			st, err := book.State(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			if pass == 0 {
+				changes[i].Before = st
+			} else {
+				changes[i].After = st
+			}
+		}
+		if pass == 0 {
+			if _, err := book.Write(ctx, actor, entries...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return changes, nil
+}

@@ -1,0 +1,114 @@
+package labelmap
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// Memory is a ledger in memory: for previews, where decisions are tried and
+// thrown away, and for programs that keep none. It holds events as given.
+type Memory struct {
+	mu       sync.RWMutex
+	events   []Event
+	ids      map[string]bool
+	subjects map[Subject][]int // positions in events
+}
+
+var _ Ledger = (*Memory)(nil)
+
+// NewMemory returns a ledger that holds the events, which must be in order and
+// valid; it is how a preview starts from what another ledger holds.
+func NewMemory(events ...Event) *Memory {
+	m := &Memory{ids: map[string]bool{}, subjects: map[Subject][]int{}}
+	for i := range events {
+		m.add(events[i])
+	}
+	return m
+}
+
+func (m *Memory) add(e Event) Event {
+	e.Seq = int64(len(m.events)) + 1
+	m.subjects[e.Subject] = append(m.subjects[e.Subject], len(m.events))
+	m.ids[e.ID] = true
+	m.events = append(m.events, e)
+	return e
+}
+
+// Append implements Ledger.
+func (m *Memory) Append(ctx context.Context, batch []Event) ([]Event, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	more := map[Subject]int64{}
+	fresh := map[string]bool{}
+	for i := range batch {
+		e := &batch[i]
+		if err := e.Validate(); err != nil {
+			return nil, err
+		}
+		if m.ids[e.ID] || fresh[e.ID] {
+			return nil, fmt.Errorf("%w: %s", ErrDuplicateEvent, e.ID)
+		}
+		fresh[e.ID] = true
+		if have := int64(len(m.subjects[e.Subject])); e.Version != have+more[e.Subject] {
+			return nil, &ConflictError{Yours: *e, Theirs: m.since(e.Subject, e.Version)}
+		}
+		more[e.Subject]++
+	}
+	out := make([]Event, len(batch))
+	for i := range batch {
+		out[i] = m.add(batch[i])
+	}
+	return out, nil
+}
+
+// since returns the events of a subject after its first n.
+func (m *Memory) since(s Subject, n int64) []Event {
+	var out []Event
+	for i, at := range m.subjects[s] {
+		if int64(i) >= n {
+			out = append(out, m.events[at])
+		}
+	}
+	return out
+}
+
+// Subject implements Ledger.
+func (m *Memory) Subject(ctx context.Context, s Subject) ([]Event, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.since(s, 0), ctx.Err()
+}
+
+// Events implements Ledger.
+func (m *Memory) Events(ctx context.Context, after int64, limit int) ([]Event, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	from := min(max(after, 0), int64(len(m.events)))
+	to := min(from+int64(max(limit, 0)), int64(len(m.events)))
+	return slices.Clone(m.events[from:to]), ctx.Err()
+}
+
+// Subjects implements Ledger.
+func (m *Memory) Subjects(ctx context.Context, dataset string, kind SubjectKind, after Subject, limit int) ([]Subject, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []Subject
+	for s := range m.subjects {
+		if (dataset == "" || s.Dataset == dataset) && (kind == "" || s.Kind == kind) && CompareSubjects(s, after) > 0 {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, CompareSubjects)
+	return out[:min(len(out), max(limit, 0))], ctx.Err()
+}
+
+// CompareSubjects orders subjects by dataset, kind and key, byte by byte.
+func CompareSubjects(a, b Subject) int {
+	return cmp.Or(cmp.Compare(a.Dataset, b.Dataset), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key, b.Key))
+}
