@@ -1,46 +1,49 @@
-// Package ingest reads anatomies in outside formats into the records of package
-// graph, one format a file. Every input is taken as hostile: each reader caps
-// bytes, line length and number of records before it parses, and refuses with
-// ErrTooLarge or ErrFormat, naming file and line.
+// Package ingest reads outside formats into the records of packages graph and
+// labelmap, one format a file: anatomies (OBO, tab-separated tables, the
+// knowledge files of SAT-Pretrain) with ReadAnatomy, tables of raw labels with
+// ReadLabels. Every input is taken as hostile: each reader caps bytes, the
+// length of a line or record, and the number of records before it parses, and
+// refuses the file as a whole with a *FileError that names file, line and
+// reason. What a file says and the records cannot hold is never dropped
+// silently: it is counted in Notes, or flagged on the label.
 //
-// It decides nothing: which terms make the tree, and how gaps are mended, is
-// for package graph/build.
+// The package decides nothing: which terms make the tree, and how gaps are
+// mended, is for package graph/build; what a label means, for labelmap.
 package ingest
 
 import (
 	"errors"
 	"fmt"
-
-	"satgraph/graph"
 )
 
 // Errors that every reader wraps.
 var (
 	ErrFormat   = errors.New("not in the expected format")
 	ErrTooLarge = errors.New("larger than allowed")
+	// ErrEncoding is an ErrFormat: the bytes are no UTF-8 text.
+	ErrEncoding = fmt.Errorf("%w: not UTF-8 text", ErrFormat)
+	// ErrDuplicate: two records have one id.
+	ErrDuplicate = errors.New("duplicate id")
+	// ErrCycle: relations lead from a term back to itself.
+	ErrCycle = errors.New("the relations form a cycle")
+	// ErrDangling: a relation leads to a term that its source should define.
+	ErrDangling = errors.New("relation to an undefined term")
 )
-
-// Anatomy is what a source says: terms and relations as they stand there,
-// unchecked for cycles and missing parents.
-type Anatomy struct {
-	Terms     []graph.Term
-	Relations []graph.Relation
-}
 
 // Limits cap what a reader takes in; zero fields mean the default.
 type Limits struct {
-	CompressedBytes int64 // of the file itself; default 64 MiB
+	CompressedBytes int64 // of the file itself; default 64 MiB, where it is not compressed 512 MiB
 	Bytes           int64 // after decompression; default 512 MiB
-	LineBytes       int   // of one line; default 1 MiB
-	Terms           int   // default 1,000,000
+	LineBytes       int   // of one line, CSV record or JSON value; default 1 MiB
+	Terms           int   // or labels; default 1,000,000
 }
 
 func (l Limits) withDefaults() Limits {
-	if l.CompressedBytes <= 0 {
-		l.CompressedBytes = 64 << 20
-	}
 	if l.Bytes <= 0 {
 		l.Bytes = 512 << 20
+	}
+	if l.CompressedBytes <= 0 {
+		l.CompressedBytes = 64 << 20
 	}
 	if l.LineBytes <= 0 {
 		l.LineBytes = 1 << 20
