@@ -18,7 +18,7 @@ import (
 // The knowledge files of SAT-Pretrain are textual knowledge of concepts:
 //
 //	umls_def.csv or MRDEF_name.csv    UMLS concept id, name, definition
-//	umls_kg.csv                       name, name, relation: "first relation second"
+//	umls_kg.csv                       two names, relation: "first relation second"
 //	…_lab2def_….json                  {name: {"cleaned_definition", "relations": [[relation, name], …], "synonyms"}}
 //
 // Verified on the published sources: the names of the files, which column is
@@ -136,8 +136,7 @@ func (k *knowledge) readCSV(r io.Reader, row func(f []string, line int) error) (
 			return line, nil
 		}
 		if err != nil {
-			var at *csv.ParseError
-			if errors.As(err, &at) {
+			if at, ok := errors.AsType[*csv.ParseError](err); ok {
 				return at.StartLine, fmt.Errorf("%w: %w", ErrFormat, at.Err)
 			}
 			if errors.Is(err, ErrTooLarge) {
@@ -227,7 +226,7 @@ func (k *knowledge) named(name string, line int) (string, error) {
 
 // nameID makes an id of a name: SATK:left_atrium.
 func nameID(name string) string {
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r >= 0x80) })
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r < 0x80 })
 	id := strings.Join(words, "_")
 	if len(id) > 200 {
 		id = strings.ToValidUTF8(id[:200], "")

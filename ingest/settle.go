@@ -16,8 +16,11 @@ func (a *Anatomy) settle(o Options) error {
 	}
 	a.carryRetired()
 	for i := range a.Terms {
-		a.Terms[i].Xrefs = distinct(a.Terms[i].Xrefs)
-		a.Terms[i].Synonyms = distinct(a.Terms[i].Synonyms)
+		t := &a.Terms[i]
+		t.Xrefs, t.Synonyms = distinct(t.Xrefs), distinct(t.Synonyms)
+		if err := graph.CheckTerm(t); err != nil {
+			return a.errorAt(a.defined[t.ID], fmt.Errorf("%w: %w", ErrFormat, err))
+		}
 	}
 	if err := a.settleEnds(o); err != nil {
 		return err
@@ -127,7 +130,7 @@ func (a *Anatomy) settleCycles(o Options) error {
 	n := len(a.Terms)
 	at := make(map[string]int32, n)
 	for i := range a.Terms {
-		at[a.Terms[i].ID] = int32(i) //nolint:gosec // at most Limits.Terms
+		at[a.Terms[i].ID] = int32(i)
 	}
 	start := make([]int32, n+1) // relations by child, in order
 	for _, r := range a.Relations {
@@ -140,7 +143,7 @@ func (a *Anatomy) settleCycles(o Options) error {
 	next := append([]int32(nil), start[:n]...)
 	for i, r := range a.Relations {
 		c := at[r.Child]
-		byChild[next[c]] = int32(i) //nolint:gosec // at most Limits.Bytes
+		byChild[next[c]] = int32(i)
 		next[c]++
 	}
 	copy(next, start)
@@ -151,7 +154,7 @@ func (a *Anatomy) settleCycles(o Options) error {
 		if done[i] {
 			continue
 		}
-		stack = append(stack[:0], int32(i)) //nolint:gosec // at most Limits.Terms
+		stack = append(stack[:0], int32(i))
 		open[i] = true
 		for len(stack) > 0 {
 			here := stack[len(stack)-1]
@@ -178,7 +181,7 @@ func (a *Anatomy) settleCycles(o Options) error {
 	}
 	kept := 0
 	for i, r := range a.Relations {
-		if closing[int32(i)] { //nolint:gosec // at most Limits.Bytes
+		if closing[int32(i)] {
 			a.Notes.Cyclic = append(a.Notes.Cyclic, Cyclic{r.Child, r.Type, r.Parent, a.places[i].line()})
 			continue
 		}
@@ -193,9 +196,9 @@ func (a *Anatomy) settleCycles(o Options) error {
 // it; the middle of a long one is left out.
 func (a *Anatomy) path(stack []int32, to int32) string {
 	var ids []string
-	for i := len(stack) - 1; i >= 0; i-- {
-		ids = append(ids, a.Terms[stack[i]].ID)
-		if stack[i] == to {
+	for _, i := range slices.Backward(stack) {
+		ids = append(ids, a.Terms[i].ID)
+		if i == to {
 			break
 		}
 	}
