@@ -166,7 +166,7 @@ func TestRebuild(t *testing.T) {
 	for _, c := range classes(t) {
 		anchors = append(anchors, build.Anchor{Name: c.Name, TermID: c.TermID, Exact: c.Predicate == catalog.Exact})
 	}
-	s, report, err := build.Build(build.Source(*source), anchors, build.Size)
+	s, report, err := build.Build(build.Source{Terms: source.Terms, Relations: source.Relations}, anchors, build.Size)
 	if err != nil {
 		t.Fatal(err)
 	}
