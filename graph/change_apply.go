@@ -132,6 +132,27 @@ func compareRelations(a, b Relation) int {
 	return cmp.Or(strings.Compare(a.Child, b.Child), strings.Compare(a.Parent, b.Parent), strings.Compare(string(a.Type), string(b.Type)))
 }
 
+// Sort brings terms and relations into their order, in place, and leaves each
+// relation once.
+func (s *Snapshot) Sort() {
+	if !slices.IsSortedFunc(s.Terms, compareTerms) {
+		slices.SortFunc(s.Terms, compareTerms)
+	}
+	if !isSortedSet(s.Relations) {
+		slices.SortFunc(s.Relations, compareRelations)
+		s.Relations = slices.Compact(s.Relations)
+	}
+}
+
+func isSortedSet(relations []Relation) bool {
+	for i := 1; i < len(relations); i++ {
+		if compareRelations(relations[i-1], relations[i]) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // sortedTerms returns the terms by id; a copy only if they are not yet.
 func sortedTerms(terms []Term) []Term {
 	if slices.IsSortedFunc(terms, compareTerms) {
@@ -145,11 +166,7 @@ func sortedTerms(terms []Term) []Term {
 // sortedRelations returns the relations by child, parent and type, each once;
 // a copy only if they are not so yet.
 func sortedRelations(relations []Relation) []Relation {
-	sorted := true
-	for i := 1; i < len(relations) && sorted; i++ {
-		sorted = compareRelations(relations[i-1], relations[i]) < 0
-	}
-	if sorted {
+	if isSortedSet(relations) {
 		return relations
 	}
 	relations = slices.Clone(relations)
@@ -161,7 +178,7 @@ func sortedRelations(relations []Relation) []Relation {
 // key; nil where a list has none.
 func merge[T any](a, b []T, compare func(T, T) int, each func(a, b *T)) {
 	for i, j := 0, 0; i < len(a) || j < len(b); {
-		order := 0
+		var order int
 		switch {
 		case i == len(a):
 			order = 1

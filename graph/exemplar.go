@@ -21,7 +21,7 @@ type Exemplar struct {
 	Slice    int    `json:"slice"`    // voxel index along that axis, from 0
 }
 
-// ErrInvalidExemplar: an exemplar lacks something or holds what no store keeps.
+// ErrInvalidExemplar means that an exemplar lacks something or holds what no store keeps.
 var ErrInvalidExemplar = errors.New("invalid exemplar")
 
 // Check refuses, with ErrInvalidExemplar, an exemplar without term, dataset,

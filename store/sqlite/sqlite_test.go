@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"sync"
 	"testing"
+	"time"
 
 	"satgraph/graph"
 	"satgraph/graph/builtin"
@@ -20,12 +21,27 @@ import (
 
 type database string
 
-func (d database) Open(ctx context.Context) (graph.Store, error) {
-	return sqlite.Open(ctx, string(d), sqlite.Options{})
+func (d database) Open(ctx context.Context) (storetest.Store, error) { return open(ctx, string(d)) }
+
+func (d database) Name() string { return string(d) }
+
+func open(ctx context.Context, path string) (storetest.Store, error) {
+	return sqlite.Open(ctx, path, sqlite.Options{})
 }
 
+func TestMain(m *testing.M) { storetest.Main(m, open) }
+
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Database {
+	var version string
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // a test
+	if err := db.QueryRowContext(t.Context(), `SELECT sqlite_version()`).Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, "SQLite "+version, func(t *testing.T) storetest.Database {
 		t.Helper()
 		return database(filepath.Join(t.TempDir(), "new folder", "tree #1 50%?.db"))
 	})
@@ -127,10 +143,10 @@ func TestEditedByHand(t *testing.T) {
 		`UPDATE relations SET type = 'is_a' WHERE type = 'located_in'`,
 		`DELETE FROM synonyms WHERE text = 'cor'`,
 		`DELETE FROM xrefs`,
-		`UPDATE terms SET n = 77 WHERE id = 'X:LONG'`,
+		`UPDATE terms SET n = -1 WHERE id = 'X:LONG'`,
 		`INSERT INTO relations VALUES (99, 1, 'is_a')`,
-		`UPDATE meta SET value = '00' WHERE key = 'sha256'`,
-		`DELETE FROM meta WHERE key = 'sha256'`,
+		`UPDATE meta SET value = '00' WHERE key = 'digest'`,
+		`DELETE FROM meta WHERE key = 'digest'`,
 	} {
 		t.Run(statement, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "tree.db")
@@ -147,6 +163,58 @@ func TestEditedByHand(t *testing.T) {
 				t.Errorf("got %v, want %v", err, graph.ErrCorrupt)
 			}
 		})
+	}
+}
+
+// TestOlderSchema opens a file that the program of schema 1 wrote.
+func TestOlderSchema(t *testing.T) {
+	script, err := os.ReadFile("testdata/schema1.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "old.db")
+	edit(t, path, string(script))
+	want := storetest.Snapshot()
+	s := openSeeded(t, path)
+	got, err := s.Load(t.Context())
+	if err != nil || !reflect.DeepEqual(*got, want) {
+		t.Errorf("the tree of schema 1 came over as %v, %v", got, err)
+	}
+	cs := graph.Diff(&want, &graph.Snapshot{})
+	if _, err := s.Apply(t.Context(), cs); err != nil {
+		t.Errorf("a change after the migration: %v", err)
+	}
+	damaged := filepath.Join(t.TempDir(), "damaged.db")
+	edit(t, damaged, string(script)+"UPDATE terms SET name = 'brain' WHERE id = 'T:2';")
+	for range 2 { // a failed migration leaves the file as it is
+		if _, err := sqlite.Open(t.Context(), damaged, sqlite.Options{}); !errors.Is(err, graph.ErrCorrupt) {
+			t.Errorf("got %v, want %v", err, graph.ErrCorrupt)
+		}
+	}
+}
+
+func TestBusyForTooLong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tree.db")
+	s, err := sqlite.Open(t.Context(), path, sqlite.Options{Seed: builtin.Snapshot, Wait: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // a test
+	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // a test
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // a test
+	if err := s.Replace(t.Context(), storetest.Snapshot()); !errors.Is(err, graph.ErrUnavailable) {
+		t.Errorf("got %v, want %v", err, graph.ErrUnavailable)
+	}
+	if _, err := s.Load(t.Context()); err != nil {
+		t.Errorf("a reader was blocked: %v", err)
 	}
 }
 

@@ -1,5 +1,7 @@
-// Package storetest is the one suite that every graph.Store must pass. An
-// engine's tests call Run with a function that opens its database.
+// Package storetest is the one suite that every store must pass: graph.Store,
+// graph.Changer and graph.Exemplars. An engine's tests call Run with a function
+// that makes databases, and Main so that the suite can start, and kill, other
+// processes on them. Nothing is left out for any engine.
 package storetest
 
 import (
@@ -13,16 +15,27 @@ import (
 	"satgraph/graph"
 )
 
+// Store is all that an engine has to be.
+type Store interface {
+	graph.Store
+	graph.Changer
+	graph.Exemplars
+}
+
 // Database is one fresh, empty database of the engine under test. Open opens
 // it, again or once more at the same time; the suite closes what it opens.
 type Database interface {
-	Open(ctx context.Context) (graph.Store, error)
+	Open(ctx context.Context) (Store, error)
+	// Name is what the function given to Main opens in another process.
+	Name() string
 }
 
-// Run runs the suite. fresh makes a database that holds no tree and cleans it
+// Run runs the suite. engine names what it runs against, with its version, and
+// stands in the output; fresh makes a database that holds no tree and cleans it
 // up with the test.
-func Run(t *testing.T, fresh func(t *testing.T) Database) {
+func Run(t *testing.T, engine string, fresh func(t *testing.T) Database) {
 	t.Helper()
+	t.Logf("the suite runs against %s", engine)
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, db Database)
@@ -36,8 +49,21 @@ func Run(t *testing.T, fresh func(t *testing.T) Database) {
 		{"readers see whole revisions while others write", isolation},
 		{"a cancelled context ends a call", cancelled},
 		{"a closed store says so", closed},
+		{"change sets lead from tree to tree, and back", walk},
+		{"a change set that does not fit changes nothing", misfits},
+		{"a change set is applied once", once},
+		{"one of two writers wins, the other can try again", conflict},
+		{"no update is lost among goroutines", goroutines},
+		{"what was undone can be redone", undoRedo},
+		{"the history can be paged", pages},
+		{"names are only names", hostile},
+		{"many diamonds are no many paths", diamonds},
+		{"exemplars show terms", exemplars},
+		{"no update is lost among processes", processes},
+		{"another process sees a change", seen},
+		{"a killed process leaves all or nothing", killed},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(t, fresh(t)) })
+		t.Run(engine+"/"+test.name, func(t *testing.T) { test.run(t, fresh(t)) })
 	}
 }
 
@@ -98,7 +124,7 @@ func chain(revision string, n int) graph.Snapshot {
 	return s
 }
 
-func open(t *testing.T, db Database) graph.Store {
+func open(t *testing.T, db Database) Store {
 	t.Helper()
 	s, err := db.Open(context.Background())
 	if err != nil {
@@ -277,6 +303,9 @@ func cancelled(t *testing.T, db Database) {
 	if err := s.Replace(ctx, chain("late", 3)); !errors.Is(err, context.Canceled) {
 		t.Errorf("Replace: got %v, want %v", err, context.Canceled)
 	}
+	if _, err := s.Apply(ctx, renamed("T:1", "body", "trunk")); !errors.Is(err, context.Canceled) {
+		t.Errorf("Apply: got %v, want %v", err, context.Canceled)
+	}
 	holds(t, s, Snapshot())
 }
 
@@ -297,5 +326,11 @@ func closed(t *testing.T, db Database) {
 	}
 	if err := s.Replace(context.Background(), Snapshot()); !errors.Is(err, graph.ErrClosed) {
 		t.Errorf("Replace: got %v, want %v", err, graph.ErrClosed)
+	}
+	if _, err := s.Apply(context.Background(), renamed("T:1", "body", "trunk")); !errors.Is(err, graph.ErrClosed) {
+		t.Errorf("Apply: got %v, want %v", err, graph.ErrClosed)
+	}
+	if _, err := s.History(context.Background(), 0, 0); !errors.Is(err, graph.ErrClosed) {
+		t.Errorf("History: got %v, want %v", err, graph.ErrClosed)
 	}
 }
