@@ -6,7 +6,8 @@
 //     relations added and taken away, and terms barred from a tree of human
 //     adult anatomy. Every row has its reason.
 //  2. Taken for certain: every term that a corpus class stands for, every
-//     project term, and all their ancestors, unless barred.
+//     project term, a few source terms by table, and all their ancestors,
+//     unless barred. A sided term takes its place on its side: see settle.
 //  3. Then the terms with the strongest evidence of being human anatomy, until
 //     the tree has the wanted number: see evidence; ties go by id. Embryonic
 //     and taxon-specific terms are barred, by name pattern and by table.
@@ -227,6 +228,12 @@ func (d *draft) required(anchors []Anchor, tables *tables) (map[string]bool, err
 	}
 	for _, t := range tables.terms {
 		up(t.ID)
+	}
+	for _, id := range tables.kept {
+		if _, ok := d.terms[id]; !ok || d.barred[id] {
+			return nil, fmt.Errorf("%w: %s, to be kept, is absent or barred", ErrTable, id)
+		}
+		up(id)
 	}
 	return required, nil
 }

@@ -2,7 +2,6 @@ package build
 
 import (
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,9 +16,9 @@ func TestTablesAreSound(t *testing.T) {
 		t.Fatal(err)
 	}
 	ids := map[string]bool{}
-	for i, term := range tables.terms {
-		if want := fmt.Sprintf("SATG:%07d", i+1); term.ID != want {
-			t.Errorf("term %q has the id %s, want %s: ids are given once and never reused", term.Name, term.ID, want)
+	for _, term := range tables.terms {
+		if ids[term.ID] || len(term.ID) != len("SATG:0000000") || !strings.HasPrefix(term.ID, "SATG:") {
+			t.Errorf("term %q has the id %s: an id is given once and never reused", term.Name, term.ID)
 		}
 		if term.Laterality != graph.SideOf(term.Name) {
 			t.Errorf("%q is of side %q", term.Name, term.Laterality)

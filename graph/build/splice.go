@@ -31,6 +31,9 @@ func splice(relations []graph.Relation, taken map[string]bool) []graph.Relation 
 				}
 				switch {
 				case seen[joined] || r.Parent == child:
+				case !first && kind == graph.PartOf && r.Type == graph.IsA && len(up[child]) > 1:
+					// Part of something left out, a kind of something abstract: true,
+					// and of no use beside other relations.
 				case taken[r.Parent]:
 					seen[joined] = true
 					if first {

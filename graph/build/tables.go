@@ -23,6 +23,9 @@ var synonymsTSV string
 //go:embed tables/barred.tsv
 var barredTSV string
 
+//go:embed tables/kept.tsv
+var keptTSV string
+
 //go:embed tables/pairs.tsv
 var pairsTSV string
 
@@ -36,6 +39,7 @@ type tables struct {
 	synonyms       map[string][]graph.Synonym
 	unnamed        map[string][]graph.Synonym // synonyms taken away
 	barred         map[string]bool
+	kept           []string        // source terms taken whatever their evidence
 	named          [][2]string     // ids with the names that the tables give for the reader
 	unpaired       map[string]bool // "mirror ID" or "base ID": sided, but without it
 }
@@ -51,6 +55,7 @@ func loadTables() (*tables, error) {
 		{"relations.tsv", relationsTSV, 7, t.addRelation},
 		{"synonyms.tsv", synonymsTSV, 6, t.addSynonym},
 		{"barred.tsv", barredTSV, 3, t.addBarred},
+		{"kept.tsv", keptTSV, 3, t.addKept},
 		{"pairs.tsv", pairsTSV, 5, t.addPair},
 		{"unpaired.tsv", unpairedTSV, 4, t.addUnpaired},
 	} {
@@ -128,6 +133,13 @@ func (t *tables) addSynonym(f []string) error {
 func (t *tables) addBarred(f []string) error {
 	t.named = append(t.named, [2]string{f[0], f[1]})
 	t.barred[f[0]] = true
+	return nil
+}
+
+// addKept takes id, name, reason.
+func (t *tables) addKept(f []string) error {
+	t.named = append(t.named, [2]string{f[0], f[1]})
+	t.kept = append(t.kept, f[0])
 	return nil
 }
 
