@@ -13,7 +13,7 @@ func TestTreeReadingCommands(t *testing.T) {
 		code int
 		want []string // in the output, in this order
 	}{
-		{"path over the common ancestor", []string{"tree", "path", "left kidney", "right kidney"}, exitDone, []string{"left kidney", "▸ is_a", "kidney", "◂ is_a", "right kidney"}},
+		{"path over the common ancestor", []string{"tree", "path", "left kidney", "right kidney", "--relation", "is_a"}, exitDone, []string{"left kidney", "▸ is_a", "kidney", "◂ is_a", "right kidney"}},
 		{"path by ids, as JSON", []string{"tree", "path", "UBERON:0004538", "kidney", "--json"}, exitDone, []string{`"joined": true`, `"up": true`}},
 		{"no path by this relation", []string{"tree", "path", "left kidney", "brain", "--relation", "part_of", "--json"}, exitRefused, []string{`"joined": false`}},
 		{"common", []string{"tree", "common", "left kidney", "right kidney"}, exitDone, []string{"kidney"}},
