@@ -34,9 +34,11 @@ type State struct {
 	// SettledBy names who settled it: one or two reviewers, or the adjudicator.
 	SettledBy []string
 	Votes     []Vote // standing verdicts, oldest first
-	Rejected  []string
-	Flags     []Vote // Comment says why; Verdict is empty
-	Label     *RawLabel
+	// Adjudication is the third person's verdict, while it stands.
+	Adjudication *Vote
+	Rejected     []string
+	Flags        []Vote // Comment says why; Verdict is empty
+	Label        *RawLabel
 	// Version is the number of events; the next event must name it.
 	Version int64
 	// Last is the time of the latest event.
@@ -112,6 +114,7 @@ func settle(st *State, adjudicated *Vote, reviewers int) {
 	n := len(st.Votes)
 	switch {
 	case adjudicated != nil:
+		st.Adjudication = adjudicated
 		st.Status, st.Verdict, st.SettledBy = Settled, &adjudicated.Verdict, []string{adjudicated.Actor}
 	case n == 0:
 	case reviewers <= 1:
