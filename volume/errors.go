@@ -19,15 +19,23 @@ var (
 	ErrCorrupt = errors.New("compressed data is damaged")
 	// ErrTooLarge says: the header asks for more memory than allowed.
 	ErrTooLarge = errors.New("volume is too large")
-	// ErrUnsupported says: a NIfTI file of a kind that is refused on purpose, such
+	// ErrUnsupported says: a file of a kind that is refused on purpose, such
 	// as colour or complex voxels.
-	ErrUnsupported = errors.New("unsupported kind of NIfTI file")
+	ErrUnsupported = errors.New("unsupported kind of file")
 	// ErrBadHeader says: a header field has a value that no valid file can have.
-	ErrBadHeader = errors.New("malformed NIfTI header")
+	ErrBadHeader = errors.New("malformed header")
 	// ErrBadAffine says: the header gives no usable voxel-to-world transform.
 	ErrBadAffine = errors.New("unusable affine")
 	// ErrNotVolume says: a valid file that does not hold exactly one 3-D volume.
 	ErrNotVolume = errors.New("not a single 3-D volume")
+	// ErrNotImage says: a DICOM object that is no image, such as a segmentation, a
+	// structure set or a report.
+	ErrNotImage = errors.New("not an image")
+	// ErrSeries says: DICOM slices that do not form exactly one volume: several
+	// series, slices that are missing, doubled or unlike each other.
+	ErrSeries = errors.New("DICOM slices do not form one volume")
+	// ErrSyntax says: DICOM pixels compressed in a way that is not decoded.
+	ErrSyntax = errors.New("DICOM transfer syntax that is not decoded")
 	// ErrNotLabels says: voxels asked for as labels are not whole numbers from 0 to
 	// 65535.
 	ErrNotLabels = errors.New("not a label map")
@@ -104,12 +112,14 @@ func hint(op string, err error) string {
 		{fs.ErrPermission, "check the permissions"},
 		{syscall.ENOSPC, "free some space or choose another folder"},
 		{syscall.EROFS, "choose a folder that can be written to"},
-		{ErrNotNIfTI, "give a .nii, .nii.gz or .hdr/.img file; DICOM must be converted first"},
+		{ErrNotNIfTI, "give a NIfTI, NRRD or MetaImage file or a folder of DICOM slices"},
+		{ErrSyntax, "decompress it first, for instance with gdcmconv --raw or dcmdjpeg"},
 		{ErrTruncated, "copy or download the file again"},
 		{ErrCorrupt, "copy or download the file again"},
 		{ErrTooLarge, "raise the size limit if the file is genuine"},
 		{ErrBadHeader, "write the file again with the tool that made it"},
-		{ErrBadAffine, "repair the sform or qform, for instance with nibabel"},
+		{ErrBadAffine, "repair it at its source; for NIfTI, the sform or qform, for instance with nibabel"},
+		{ErrSeries, "leave in the folder, or choose with --series, the slices of one volume"},
 		{ErrNotVolume, "give one 3-D volume; split a series first"},
 		{ErrNotLabels, "give a file of whole numbers from 0 to 65535"},
 		{ErrRange, "choose a wider data type"},

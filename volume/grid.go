@@ -66,8 +66,18 @@ type Image struct {
 	Grid
 	// Data holds the voxels, the first axis fastest.
 	Data []float32
-	// Header is what the file said; nil for an image that comes from no file.
+	// Header is what a NIfTI file said; nil for an image that comes from no file,
+	// or from one of another format.
 	Header *Header
+	// Format is that of the file it comes from; empty where it comes from none.
+	Format Format
+	// Modality is "ct", "mri" or "pet" where the file says so, else empty.
+	Modality string
+	// Series is the DICOM series it comes from, nil for other formats.
+	Series *Series
+	// Warnings names what was odd in a file that is not NIfTI; Header has those of
+	// NIfTI.
+	Warnings []string
 }
 
 // LabelMap is a 3-D volume in which each voxel carries one label, 0 being

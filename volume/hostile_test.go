@@ -114,7 +114,7 @@ func noise(order binary.ByteOrder, n int16) []byte {
 func TestReadRefusesWhatIsNoFile(t *testing.T) {
 	for name, want := range map[string]error{
 		filepath.Join(t.TempDir(), "absent.nii"): fs.ErrNotExist,
-		t.TempDir():                              ErrNotNIfTI,
+		t.TempDir():                              ErrSeries,
 	} {
 		if _, err := ReadInfo(name); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", name, err, want)

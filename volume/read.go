@@ -15,6 +15,9 @@ type ReadOptions struct {
 	// with a qform_code of 0. It is for reproducing what a model trained with
 	// MONAI saw; Header.Warnings says where it made a difference.
 	Rectify bool
+	// Series chooses one of the DICOM series in a folder by its
+	// SeriesInstanceUID, or BlankSeries for one without.
+	Series string
 }
 
 func (o ReadOptions) maxBytes() int64 {
@@ -34,21 +37,38 @@ type Info struct {
 	// Orientation is the direction the first three axes increase towards.
 	Orientation string `json:"orientation"`
 	// DType is the type of the stored voxels, in NumPy's words.
-	DType string `json:"dtype"`
+	DType  string `json:"dtype"`
+	Format Format `json:"format"`
+	// Modality is "ct", "mri" or "pet" where the file says so, else empty.
+	Modality string `json:"modality,omitempty"`
+	// Series describes a DICOM series.
+	Series *SeriesInfo `json:"series,omitempty"`
 	// Warnings names what was odd but could be read.
 	Warnings []string `json:"warnings,omitempty"`
 	Header   *Header  `json:"-"`
 }
 
-// ReadInfo reads the header of a .nii, .nii.gz, .hdr or .img file, and no
-// voxels; it does make sure that the file that holds them is there and, where
-// it is not compressed, long enough. It describes files that ReadImage refuses,
-// such as colour images.
+// ReadInfo reads the header of a file, or of the slices of a DICOM folder, and
+// no voxels; it does make sure that the file that holds them is there and, where
+// it is not compressed, long enough. Of NIfTI it describes files that ReadImage
+// refuses, such as colour images.
 //
 // The *FileError wraps fs.ErrNotExist, ErrNotNIfTI, ErrTruncated, ErrCorrupt,
-// ErrBadHeader, ErrBadAffine or ErrTooLarge.
-func ReadInfo(path string) (*Info, error) {
-	f, err := open(path, ReadOptions{})
+// ErrBadHeader, ErrBadAffine or ErrTooLarge; for DICOM also ErrNotImage,
+// ErrSeries (a *SeriesError where a folder holds several) or ErrUnsupported.
+func ReadInfo(path string) (*Info, error) { return ReadInfoWith(path, ReadOptions{}) }
+
+// ReadInfoWith is ReadInfo with options.
+func ReadInfoWith(path string, o ReadOptions) (*Info, error) {
+	format, err := sniff(path)
+	if err != nil {
+		return nil, err
+	}
+	if read := readers[format].info; read != nil {
+		info, err := read(path, o)
+		return info, fileError("read", path, err)
+	}
+	f, err := open(path, o)
 	if err != nil {
 		return nil, fileError("read", path, err)
 	}
@@ -63,18 +83,28 @@ func ReadInfo(path string) (*Info, error) {
 		Affine:      a,
 		Orientation: a.Orientation(),
 		DType:       f.header.DType.String(),
+		Format:      NIfTI,
 		Warnings:    f.header.Warnings,
 		Header:      f.header,
 	}, nil
 }
 
-// ReadImage reads one 3-D volume of intensities, scaled, as float32. Axes
-// beyond the third may be there if their length is 1.
+// ReadImage reads one 3-D volume of intensities, scaled, as float32: a NIfTI,
+// NRRD or MetaImage file, a folder of DICOM slices or a multi-frame DICOM file,
+// told apart by content. Axes beyond the third may be there if their length is 1.
 //
 // The *FileError wraps, beside those of ReadInfo, ErrNotVolume (2-D, or several
-// volumes), ErrUnsupported (colour, complex, 128-bit or one-bit voxels) and
-// ErrTooLarge.
+// volumes), ErrUnsupported (colour, complex, 128-bit or one-bit voxels),
+// ErrSyntax (DICOM compressed in a way that is not decoded) and ErrTooLarge.
 func ReadImage(path string, o ReadOptions) (*Image, error) {
+	format, err := sniff(path)
+	if err != nil {
+		return nil, err
+	}
+	if read := readers[format].image; read != nil {
+		im, err := read(path, o)
+		return im, fileError("read", path, err)
+	}
 	f, err := open(path, o)
 	if err != nil {
 		return nil, fileError("read", path, err)
@@ -88,7 +118,7 @@ func ReadImage(path string, o ReadOptions) (*Image, error) {
 	if err != nil {
 		return nil, fileError("read", path, err)
 	}
-	return &Image{Grid: g, Data: data, Header: f.header}, nil
+	return &Image{Grid: g, Data: data, Header: f.header, Format: NIfTI}, nil
 }
 
 // Array is the content of a NIfTI file of any number of axes.
@@ -126,6 +156,18 @@ func ReadAny(path string, o ReadOptions) (*Array, error) {
 //
 // Errors are those of ReadImage and ErrNotLabels.
 func ReadLabelMap(path string, o ReadOptions) (*LabelMap, error) {
+	format, err := sniff(path)
+	if err != nil {
+		return nil, err
+	}
+	if read := readers[format].image; read != nil {
+		im, err := read(path, o)
+		if err != nil {
+			return nil, fileError("read", path, err)
+		}
+		m, err := im.labels()
+		return m, fileError("read", path, err)
+	}
 	f, err := open(path, o)
 	if err != nil {
 		return nil, fileError("read", path, err)

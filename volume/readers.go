@@ -1,0 +1,57 @@
+package volume
+
+import (
+	"fmt"
+	"math"
+)
+
+// readers are the formats beside NIfTI, whose own reader converts voxels as it
+// decompresses them.
+var readers = map[Format]struct {
+	info  func(path string, o ReadOptions) (*Info, error)
+	image func(path string, o ReadOptions) (*Image, error)
+}{
+	DICOM: {dicomInfo, dicomImage},
+}
+
+func dicomInfo(path string, o ReadOptions) (*Info, error) {
+	s, err := openSeries(path, o)
+	if err != nil {
+		return nil, err
+	}
+	g := s.grid
+	return &Info{
+		Shape: g.Shape[:], Spacing: g.Spacing(), Affine: g.Affine, Orientation: g.Orientation(),
+		DType: s.dtype.String(), Format: DICOM, Modality: modalities[s.Modality], Warnings: s.warnings,
+		Series: &SeriesInfo{
+			UID: s.UID, Number: s.Number, Modality: s.Modality, Description: s.Description, Images: len(s.frames),
+		},
+	}, nil
+}
+
+func dicomImage(path string, o ReadOptions) (*Image, error) {
+	s, err := openSeries(path, o)
+	if err != nil {
+		return nil, err
+	}
+	data, err := s.voxels(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Image{
+		Grid: s.grid, Data: data, Format: DICOM, Modality: modalities[s.Modality], Series: &s.Series, Warnings: s.warnings,
+	}, nil
+}
+
+// labels takes an image's values as labels. float32 holds every label exactly.
+func (im *Image) labels() (*LabelMap, error) {
+	out := &LabelMap{Grid: im.Grid, Data: make([]uint16, len(im.Data)), Header: im.Header}
+	for i, v := range im.Data {
+		r := math.Round(float64(v))
+		if !(math.Abs(float64(v)-r) <= labelSlack) || r < 0 || r > math.MaxUint16 {
+			return nil, fmt.Errorf("%w: voxel %d is %g", ErrNotLabels, i, v)
+		}
+		out.Data[i] = uint16(r)
+	}
+	return out, nil
+}
