@@ -78,8 +78,10 @@ func readInstance(path string, maxBytes int64) (*instance, error) {
 // dicomError turns the errors of package dcm into this package's.
 func dicomError(err error) error {
 	for _, m := range [...]struct{ from, to error }{
-		{dcm.ErrCorrupt, ErrBadHeader}, {dcm.ErrTruncated, ErrTruncated},
-		{dcm.ErrTooLarge, ErrTooLarge}, {dcm.ErrValue, ErrBadHeader},
+		{dcm.ErrCorrupt, ErrBadHeader},
+		{dcm.ErrTruncated, ErrTruncated},
+		{dcm.ErrTooLarge, ErrTooLarge},
+		{dcm.ErrValue, ErrBadHeader},
 	} {
 		if errors.Is(err, m.from) {
 			return fmt.Errorf("%w: %w", m.to, err)

@@ -45,8 +45,8 @@ func Uint(t Tag, values ...int) Element {
 func Tags(t Tag, values ...Tag) Element {
 	e := Element{Tag: t, VR: representations[t]}
 	for _, v := range values {
-		e.Value = binary.LittleEndian.AppendUint16(e.Value, uint16(v>>16))    //nolint:gosec // the group
-		e.Value = binary.LittleEndian.AppendUint16(e.Value, uint16(v&0xffff)) //nolint:gosec // the element
+		e.Value = binary.LittleEndian.AppendUint16(e.Value, uint16(v>>16))
+		e.Value = binary.LittleEndian.AppendUint16(e.Value, uint16(v&0xffff))
 	}
 	return e
 }
@@ -113,8 +113,8 @@ func (e Element) append(b []byte) []byte {
 
 // AppendHead appends tag, VR and length.
 func AppendHead(b []byte, t Tag, vr string, length uint32) []byte {
-	b = binary.LittleEndian.AppendUint16(b, uint16(t>>16))    //nolint:gosec // the group
-	b = binary.LittleEndian.AppendUint16(b, uint16(t&0xffff)) //nolint:gosec // the element
+	b = binary.LittleEndian.AppendUint16(b, uint16(t>>16))
+	b = binary.LittleEndian.AppendUint16(b, uint16(t&0xffff))
 	b = append(b, vr...)
 	if strings.Contains(longVRs, vr) {
 		return binary.LittleEndian.AppendUint32(append(b, 0, 0), length)

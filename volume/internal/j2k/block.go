@@ -40,6 +40,8 @@ var (
 )
 
 // significanceTable is Table D.1, by kind of band and the flags of neighbours.
+//
+//nolint:gosec // contexts are at most 8
 func significanceTable() (t [4][256]uint8) {
 	count := func(f int, bits ...int) (n int) {
 		for _, b := range bits {

@@ -3,6 +3,7 @@ package j2k
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // codeBlock is what the packets say of one code-block.
@@ -185,7 +186,7 @@ func (t *tileDecoder) packet(p *precinct, layer int) error {
 		piece := t.data[t.at : t.at+a.size]
 		t.at += a.size
 		if a.fresh {
-			b.segments = append(b.segments, segment{data: piece[:len(piece):len(piece)], passes: a.passes})
+			b.segments = append(b.segments, segment{data: slices.Clip(piece), passes: a.passes})
 			continue
 		}
 		s := &b.segments[len(b.segments)-1]

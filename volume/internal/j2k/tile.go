@@ -259,7 +259,7 @@ func (t *tileDecoder) reconstruct(d *decoder) error {
 	shift, low, high := int32(0), int32(-1)<<(d.precision-1), int32(1)<<(d.precision-1)-1
 	if !d.signed {
 		shift = int32(1) << (d.precision - 1)
-		low, high = 0, int32(uint32(1)<<d.precision-1)
+		low, high = 0, int32(uint32(1)<<d.precision-1) //nolint:gosec // at most 31 bits
 	}
 	if t.cod.reversible {
 		data := make([]int32, w*h)
