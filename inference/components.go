@@ -1,47 +1,106 @@
 package inference
 
-// keepLargest sets every voxel above the threshold that is not in the largest
-// face-connected component to 0. data is in C order. Ties go to the component
-// that comes first. It returns the number of components that were there.
-func keepLargest(data []float32, shape [3]int, threshold float32) int {
-	label := make([]int32, len(data))
-	step := [3]int{shape[1] * shape[2], shape[2], 1}
-	var stack []int
-	var count, best, most int
-	for start, v := range data {
-		if v <= threshold || label[start] != 0 {
-			continue
+import "satgraph/volume"
+
+// span is a run of a mask with its component's number, or that of another run
+// of its component.
+type span struct{ from, to, parent int32 }
+
+// components are a mask's face-connected components, found by joining runs of
+// neighbouring rows.
+type components struct {
+	runs  []span
+	rows  []int32 // where each row's runs begin, and the end
+	shape [3]int
+}
+
+func findComponents(b *volume.Bits) *components {
+	c := &components{shape: b.Shape, rows: make([]int32, b.Shape[1]*b.Shape[2]+1)}
+	row := 0
+	//nolint:gosec // no axis of a scan has 2^31 voxels, and no mask as many runs
+	b.Runs(func(r volume.Run) bool {
+		for at := r.J + b.Shape[1]*r.K; row <= at; row++ {
+			c.rows[row] = int32(len(c.runs)) //nolint:gosec // as above
 		}
-		count++
-		size := 0
-		stack = append(stack[:0], start)
-		label[start] = int32(count)
-		for len(stack) > 0 {
-			at := stack[len(stack)-1]
-			stack = stack[:len(stack)-1]
-			size++
-			pos := [3]int{at / step[0], at / step[1] % shape[1], at % shape[2]}
-			for a := range pos {
-				for _, d := range [2]int{-1, 1} {
-					next := at + d*step[a]
-					if pos[a]+d < 0 || pos[a]+d >= shape[a] || label[next] != 0 || data[next] <= threshold {
-						continue
-					}
-					label[next] = label[start]
-					stack = append(stack, next)
-				}
+		c.runs = append(c.runs, span{int32(r.From), int32(r.To), int32(len(c.runs))})
+		return true
+	})
+	for ; row < len(c.rows); row++ {
+		c.rows[row] = int32(len(c.runs)) //nolint:gosec // as above
+	}
+	for k := range c.shape[2] {
+		for j := range c.shape[1] {
+			row := j + c.shape[1]*k
+			if c.rows[row] == c.rows[row+1] {
+				continue
+			}
+			if j > 0 {
+				c.join(row, row-1)
+			}
+			if k > 0 {
+				c.join(row, row-c.shape[1])
 			}
 		}
-		if size > most {
-			best, most = count, size
+	}
+	return c
+}
+
+// join unites the runs of two rows that touch.
+func (c *components) join(a, b int) {
+	i, j := c.rows[a], c.rows[b]
+	for i < c.rows[a+1] && j < c.rows[b+1] {
+		x, y := c.runs[i], c.runs[j]
+		if x.from < y.to && y.from < x.to {
+			p, q := c.root(i), c.root(j)
+			// The first run of a component stands for it.
+			c.runs[max(p, q)].parent = min(p, q)
+		}
+		if x.to < y.to {
+			i++
+		} else {
+			j++
 		}
 	}
-	if count > 1 {
-		for i, l := range label {
-			if l != 0 && int(l) != best {
-				data[i] = 0
+}
+
+func (c *components) root(i int32) int32 {
+	for c.runs[i].parent != i {
+		c.runs[i].parent = c.runs[c.runs[i].parent].parent
+		i = c.runs[i].parent
+	}
+	return i
+}
+
+// count is the number of components.
+func (c *components) count() int {
+	n := 0
+	for i := range c.runs {
+		if int(c.runs[i].parent) == i {
+			n++
+		}
+	}
+	return n
+}
+
+// largest copies the largest component; among equals, the first.
+func (c *components) largest(g volume.Grid) *volume.Bits {
+	sizes := make([]int64, len(c.runs))
+	for i, r := range c.runs {
+		sizes[c.root(int32(i))] += int64(r.to - r.from)
+	}
+	best := int32(0)
+	for i, n := range sizes {
+		if n > sizes[best] {
+			best = int32(i)
+		}
+	}
+	out := volume.NewBits(g)
+	for row := range len(c.rows) - 1 {
+		for i := c.rows[row]; i < c.rows[row+1]; i++ {
+			if c.root(i) == best {
+				out.SetRun(int(c.runs[i].from), int(c.runs[i].to), row%c.shape[1], row/c.shape[1])
 			}
 		}
 	}
-	return count
+	return out
 }

@@ -19,9 +19,8 @@ var (
 	// segmented: a refusal, whose plan says the reason of each. The error is a
 	// *RefusalError.
 	ErrNothingSegmentable = errors.New("nothing that was asked can be segmented")
-	// ErrEmptyImage: the scan has no voxel above zero, so there is nothing to
-	// look at.
-	ErrEmptyImage = errors.New("the image has no voxel above 0")
+	// ErrEmptyImage: every voxel of the scan is 0.
+	ErrEmptyImage = errors.New("the image is empty")
 	// ErrConstantImage: every voxel that the model would see has one value.
 	ErrConstantImage = errors.New("the image is constant")
 	// ErrNotFinite: the image has no finite voxel (all NaN or infinite).
@@ -34,6 +33,10 @@ var (
 	// ErrModelOutput: the model answered with a shape or with values that it
 	// should not have.
 	ErrModelOutput = errors.New("unexpected model output")
+	// ErrOutOfMemory: the model could not get the memory that a call needs.
+	ErrOutOfMemory = errors.New("the model ran out of memory")
+	// ErrMemory: the run would not fit the memory there is.
+	ErrMemory = errors.New("not enough memory")
 	// ErrGridTooLarge: the scan at the model's spacing would not fit the
 	// limits of Options.
 	ErrGridTooLarge = errors.New("the scan is too large at the model's spacing")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 
 	"satgraph/volume"
 )
@@ -19,63 +20,96 @@ const (
 type prepared struct {
 	grid     volume.Grid // RAS, at the model's spacing, cropped to the foreground
 	data     []float32   // normalised, C order: the third axis fastest
+	floor    float32     // what the lower end of the clipped range became
 	source   volume.Grid // of the scan
 	toModel  volume.Affine
 	warnings []string
 }
+
+// empty says that SAT's own code would see nothing of the scan: only with
+// Options.SATExact.
+func (p *prepared) empty() bool { return len(p.data) == 0 || !isFinite(p.data[0]) }
 
 // prepare turns a scan into what SAT's loader makes of it: RAS, trilinear at
 // the model's spacing, cropped to the box of voxels above 0, clipped (CT to
 // -500..1000 HU, others to their 0.5 and 99.5 percentiles) and brought to mean
 // 0 and standard deviation 1 (population).
 //
-// It differs from SAT's code, which answers with empty masks, where a scan
-// cannot be normalised: no voxel above 0 is ErrEmptyImage, one value only is
-// ErrConstantImage, no finite voxel is ErrNotFinite. Where only some voxels are
-// not finite they are taken as the lowest finite value, with a warning. A CT
-// that is all at or below 0 HU (a scan of lung bases cut tight) is refused for
-// the same reason.
-func prepare(ctx context.Context, im *volume.Image, m Modality, man *Manifest, maxVoxels int64, threads int) (*prepared, error) {
+// It differs from SAT's code where that ends in empty masks without a word, and
+// says so in a warning: where no voxel is above 0, as in a CT of lung cut
+// tight, nothing is cropped; voxels that are not finite are taken as the lowest
+// finite value. What cannot be normalised is refused: no voxel but 0 is
+// ErrEmptyImage, one value only is ErrConstantImage, no finite voxel is
+// ErrNotFinite. Options.SATExact does as SAT does.
+func prepare(ctx context.Context, im *volume.Image, m Modality, man *Manifest, o Options) (*prepared, error) {
 	p := &prepared{source: im.Grid}
-	im, warn, err := finite(im)
-	if err != nil {
-		return nil, err
+	if im.Header != nil {
+		p.warnings = append(p.warnings, im.Header.Warnings...)
+		if warn := twoSpacings(im); warn != "" && !o.SATExact {
+			p.warnings = append(p.warnings, warn)
+		}
 	}
-	if warn != "" {
-		p.warnings = append(p.warnings, warn)
+	if !o.SATExact {
+		mended, warn, err := finite(im)
+		if err != nil {
+			return nil, err
+		}
+		if im = mended; warn != "" {
+			p.warnings = append(p.warnings, warn)
+		}
 	}
 	grid, err := im.Respaced(man.Spacing)
 	if err != nil {
 		return nil, err
 	}
-	if n := int64(grid.Shape[0]) * int64(grid.Shape[1]) * int64(grid.Shape[2]); n > maxVoxels {
-		return nil, fmt.Errorf("%w: %v voxels at %v mm, at most %d are taken", ErrGridTooLarge, grid.Shape, man.Spacing, maxVoxels)
+	if n := int64(grid.Shape[0]) * int64(grid.Shape[1]) * int64(grid.Shape[2]); n > o.MaxVoxels {
+		return nil, fmt.Errorf("%w: %v voxels at %v mm, at most %d are taken", ErrGridTooLarge, grid.Shape, man.Spacing, o.MaxVoxels)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	spaced, err := im.Resample(grid, threads)
+	spaced, box, err := resample(im, grid, o.Threads)
 	if err != nil {
 		return nil, err
 	}
-	box, ok := foreground(spaced)
-	if !ok {
-		return nil, fmt.Errorf("%w: it is empty, or its intensities are not what %v expects", ErrEmptyImage, m)
+	if box.Max[0] == 0 && !o.SATExact {
+		if isFlat(spaced) && spaced[0] == 0 {
+			return nil, fmt.Errorf("%w: every voxel is 0", ErrEmptyImage)
+		}
+		box = volume.Box{Max: grid.Shape}
+		p.warnings = append(p.warnings,
+			"no voxel is above 0, so the scan was not cropped to its foreground as SAT does, whose masks would all be empty")
 	}
-	if p.grid, err = spaced.Grid.Crop(box); err != nil {
+	if box.Max[0] == 0 {
+		return p, nil
+	}
+	if p.grid, err = grid.Crop(box); err != nil {
 		return nil, err
 	}
-	p.data = takeBox(spaced, box)
-	if err := normalise(p.data, m); err != nil {
+	p.data = cropInPlace(spaced, grid.Shape, box)
+	if err := p.normalise(m, o); err != nil {
 		return nil, err
 	}
-	if p.toModel, err = p.source.ToGrid(spaced.Grid); err != nil {
+	if p.toModel, err = p.source.ToGrid(grid); err != nil {
 		return nil, err
 	}
 	for a := range 3 {
 		p.toModel[a][3] -= float64(box.Min[a])
 	}
 	return p, nil
+}
+
+// twoSpacings warns of a header whose spacing is not that of its affine.
+func twoSpacings(im *volume.Image) string {
+	own := im.Spacing()
+	for a, s := range own {
+		// NumPy's allclose, by which MONAI decides.
+		if step := math.Abs(im.Header.PixDim[a+1]); math.Abs(s-step) > 1e-8+1e-5*step {
+			return fmt.Sprintf("the header says pixdim %.6g %.6g %.6g mm and its affine %.6g %.6g %.6g mm: the affine counts; SAT may silently take another one",
+				im.Header.PixDim[1], im.Header.PixDim[2], im.Header.PixDim[3], own[0], own[1], own[2])
+		}
+	}
+	return ""
 }
 
 // finite returns the image, or a copy of it without NaN and infinities.
@@ -102,82 +136,117 @@ func finite(im *volume.Image) (*volume.Image, string, error) {
 		}
 		out.Data[i] = v
 	}
-	return out, fmt.Sprintf("%d of %d voxels are NaN or infinite and were taken as %g", bad, len(im.Data), least), nil
+	return out, fmt.Sprintf("%d of %d voxels are NaN or infinite and were taken as %g, the lowest value", bad, len(im.Data), least), nil
 }
 
 func isFinite(v float32) bool { return v-v == 0 }
 
-// foreground is the box of voxels above 0.
-func foreground(im *volume.Image) (volume.Box, bool) {
-	b := volume.Box{Min: im.Shape}
-	n := 0
-	for k := range im.Shape[2] {
-		for j := range im.Shape[1] {
-			row := im.Data[n : n+im.Shape[0]]
-			n += im.Shape[0]
-			first := -1
-			last := 0
-			for i, v := range row {
-				if v > 0 {
-					if first < 0 {
-						first = i
+// resample gives the image at another grid in C order, and the box of its
+// voxels above 0, which is empty where there are none.
+func resample(im *volume.Image, grid volume.Grid, threads int) ([]float32, volume.Box, error) {
+	n := grid.Shape
+	out := make([]float32, grid.Voxels())
+	box := volume.Box{Min: n}
+	var mu sync.Mutex
+	err := im.ResampleEach(grid, threads, func(k int, planes []float32) {
+		size := n[0] * n[1]
+		count := len(planes) / size
+		b := volume.Box{Min: n}
+		for j := range n[1] {
+			for i := range n[0] {
+				to := out[(i*n[1]+j)*n[2]+k:][:count]
+				from := planes[j*n[0]+i:]
+				for z := range to {
+					v := from[z*size]
+					to[z] = v
+					if v > 0 {
+						b.Min[0], b.Max[0] = min(b.Min[0], i), max(b.Max[0], i+1)
+						b.Min[1], b.Max[1] = min(b.Min[1], j), max(b.Max[1], j+1)
+						b.Min[2], b.Max[2] = min(b.Min[2], k+z), max(b.Max[2], k+z+1)
 					}
-					last = i
 				}
 			}
-			if first < 0 {
-				continue
-			}
-			b.Min[0], b.Max[0] = min(b.Min[0], first), max(b.Max[0], last+1)
-			b.Min[1], b.Max[1] = min(b.Min[1], j), max(b.Max[1], j+1)
-			b.Min[2], b.Max[2] = min(b.Min[2], k), max(b.Max[2], k+1)
 		}
-	}
-	return b, b.Max[0] > 0
+		mu.Lock()
+		defer mu.Unlock()
+		for a := range 3 {
+			box.Min[a], box.Max[a] = min(box.Min[a], b.Min[a]), max(box.Max[a], b.Max[a])
+		}
+	})
+	return out, box, err
 }
 
-// takeBox copies a box of an image into C order.
-func takeBox(im *volume.Image, b volume.Box) []float32 {
+// cropInPlace moves a box of a C-order volume to its front.
+func cropInPlace(data []float32, shape [3]int, b volume.Box) []float32 {
 	s := b.Shape()
-	out := make([]float32, s[0]*s[1]*s[2])
-	for k := range s[2] {
-		for j := range s[1] {
-			from := im.Index(b.Min[0], b.Min[1]+j, b.Min[2]+k)
-			for i, v := range im.Data[from : from+s[0]] {
-				out[(i*s[1]+j)*s[2]+k] = v
-			}
+	to := 0
+	for x := b.Min[0]; x < b.Max[0]; x++ {
+		for y := b.Min[1]; y < b.Max[1]; y++ {
+			from := (x*shape[1]+y)*shape[2] + b.Min[2]
+			copy(data[to:to+s[2]], data[from:from+s[2]])
+			to += s[2]
 		}
 	}
-	return out
+	return data[:to]
 }
 
 // normalise clips and standardises in place.
-func normalise(data []float32, m Modality) error {
+func (p *prepared) normalise(m Modality, o Options) error {
+	data := p.data
 	lo, hi := float32(ctLow), float32(ctHigh)
 	if m != CT {
 		lo, hi = percentile(data, pctLow), percentile(data, pctHigh)
 	}
-	sum := 0.0
-	for i, v := range data {
-		v = min(max(v, lo), hi)
-		data[i] = v
-		sum += float64(v)
+	parts := chunks(len(data))
+	sums := make([]float64, len(parts))
+	total := func(f func(part []float32) float64) float64 {
+		parallel(len(parts), o.Threads, func(i int) { sums[i] = f(data[parts[i][0]:parts[i][1]]) })
+		sum := 0.0
+		for _, s := range sums {
+			sum += s
+		}
+		return sum
 	}
-	mean := sum / float64(len(data))
-	sum = 0
-	for _, v := range data {
-		d := float64(v) - mean
-		sum += d * d
-	}
-	std := math.Sqrt(sum / float64(len(data)))
+	mean := total(func(part []float32) float64 {
+		sum := 0.0
+		for i, v := range part {
+			v = min(max(v, lo), hi)
+			part[i] = v
+			sum += float64(v)
+		}
+		return sum
+	}) / float64(len(data))
+	std := math.Sqrt(total(func(part []float32) float64 {
+		sum := 0.0
+		for _, v := range part {
+			d := float64(v) - mean
+			sum += d * d
+		}
+		return sum
+	}) / float64(len(data)))
 	// A constant image leaves at most the rounding of its mean.
-	if !(std > 1e-9*math.Abs(mean)) {
+	if !(std > 1e-9*math.Abs(mean)) && !o.SATExact {
 		return fmt.Errorf("%w: every voxel of its foreground is %g after clipping", ErrConstantImage, mean)
 	}
-	for i, v := range data {
-		data[i] = float32((float64(v) - mean) / std)
-	}
+	total(func(part []float32) float64 {
+		for i, v := range part {
+			part[i] = float32((float64(v) - mean) / std)
+		}
+		return 0
+	})
+	p.floor = float32((float64(lo) - mean) / std)
 	return nil
+}
+
+// chunks cuts 0..n into parts of a fixed size, so that sums over them do not
+// depend on the number of threads.
+func chunks(n int) [][2]int {
+	const size = 1 << 20
+	var out [][2]int
+	for from := 0; from < n; from += size {
+		out = append(out, [2]int{from, min(from+size, n)})
+	}
+	return out
 }
 
 // percentile is NumPy's, with linear interpolation. It selects by two passes of

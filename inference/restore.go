@@ -12,127 +12,284 @@ import (
 // structure.
 const threshold = 0.5
 
-// restore puts a structure back on the scan's own grid. prob holds
-// probabilities on the model's grid, C order; each voxel centre of the scan is
-// looked up in it by trilinear interpolation and belongs to the structure where
-// that is above the threshold. Positions up to half a voxel outside the model's
-// grid take its border's value; beyond lies nothing.
+// restorer puts structures back on the scan's own grid: each voxel centre of
+// the scan is looked up among the probabilities on the model's grid, by
+// trilinear interpolation (or at the nearest voxel), and belongs to the
+// structure where that is above the threshold. Positions up to half a voxel
+// outside the model's grid take its border's value; beyond lies nothing.
 //
-// Only the part of the scan where the structure can be is looked at, so the
-// cost goes with the structure's size. The result does not depend on threads.
-func (p *prepared) restore(prob []float32, threads int) (*volume.Mask, error) {
-	mask := volume.NewMask(p.source)
-	lo, hi, ok := above(prob, p.grid.Shape)
-	if !ok {
-		return mask, nil
-	}
-	box, err := p.reach(lo, hi)
-	if err != nil {
+// It works block by block of the model's grid and looks only where a
+// probability is above the threshold, so the cost goes with the structure.
+type restorer struct {
+	source  volume.Grid
+	shape   [3]int // of the model's grid
+	toModel volume.Affine
+	back    volume.Affine
+	nearest bool
+
+	// aligned: each axis of the scan runs along one of the model's grid, so that
+	// places are known axis by axis.
+	aligned bool
+	axis    [3]int      // the model's axis along which a scan's axis runs
+	spots   [3][]spot   // by the scan's axis and index
+	spans   [3][][2]int // by the scan's axis and the model's block: indices within
+}
+
+// spot is a place on one axis of the model's grid: a voxel and the weight of
+// the next one.
+type spot struct {
+	cell int
+	w    float32
+	ok   bool // it is on the grid
+}
+
+func newRestorer(p *prepared, nearest bool) (*restorer, error) {
+	r := &restorer{source: p.source, shape: p.grid.Shape, toModel: p.toModel, nearest: nearest}
+	var err error
+	if r.back, err = p.toModel.Inverse(); err != nil {
 		return nil, err
 	}
-	parallel(box.Max[2]-box.Min[2], threads, func(n int) {
-		k := box.Min[2] + n
+	r.align()
+	return r, nil
+}
+
+func (r *restorer) empty() *volume.Bits { return volume.NewBits(r.source) }
+
+// place finds a position on a model's axis.
+func (r *restorer) place(axis int, at float64) spot {
+	i, w, ok := place(at, r.shape[axis])
+	if r.nearest && w > 0 {
+		if w >= 0.5 {
+			i++
+		}
+		w = 0
+	}
+	return spot{i, w, ok}
+}
+
+// align finds whether the grids' axes run along each other, and then where
+// every index lies.
+func (r *restorer) align() {
+	const none = 1e-9 // voxels, over the whole scan
+	var taken [3]bool
+	for c := range 3 { // the scan's axes
+		found := -1
+		for a := range 3 {
+			if math.Abs(r.toModel[a][c])*float64(r.source.Shape[c]) > none {
+				if found >= 0 {
+					return
+				}
+				found = a
+			}
+		}
+		if found < 0 || taken[found] {
+			return
+		}
+		taken[found] = true
+		r.axis[c] = found
+	}
+	r.aligned = true
+	for c, a := range r.axis {
+		r.spots[c] = make([]spot, r.source.Shape[c])
+		r.spans[c] = make([][2]int, (r.shape[a]+brickSide-1)/brickSide)
+		for i := range r.spots[c] {
+			s := r.place(a, float64(i)*r.toModel[a][c]+r.toModel[a][3])
+			r.spots[c][i] = s
+			if !s.ok {
+				continue
+			}
+			span := &r.spans[c][s.cell/brickSide]
+			if span[0] == span[1] {
+				span[0] = i
+			}
+			span[1] = i + 1
+		}
+	}
+}
+
+// Strides of a block.
+var blockStride = [3]int{blockSide * blockSide, blockSide, 1}
+
+// cells classify the places between a block's voxels, by which trilinear
+// interpolation need not be done for most of them: between voxels that are all
+// above the threshold, or all not, it stays there.
+type cells [brickVoxels]uint8
+
+const (
+	outside = iota
+	inside
+	mixed
+)
+
+func (b *block) classify(to *cells) {
+	var above [blockSide * blockSide]uint16 // a bit for each voxel along the third axis
+	for n := range above {
+		for i, v := range b[n*blockSide:][:blockSide] {
+			if v > threshold {
+				above[n] |= 1 << i
+			}
+		}
+	}
+	for x := range brickSide {
+		for y := range brickSide {
+			n := x*blockSide + y
+			all := above[n] & above[n+1] & above[n+blockSide] & above[n+blockSide+1]
+			some := above[n] | above[n+1] | above[n+blockSide] | above[n+blockSide+1]
+			all &= all >> 1
+			some |= some >> 1
+			row := to[(x*brickSide+y)*brickSide:][:brickSide]
+			for z := range row {
+				switch {
+				case all>>z&1 == 1:
+					row[z] = inside
+				case some>>z&1 == 1:
+					row[z] = mixed
+				default:
+					row[z] = outside
+				}
+			}
+		}
+	}
+}
+
+// at interpolates between a cell's voxels.
+func (b *block) at(cell [3]int, w [3]float32) float32 {
+	o := cell[0]*blockStride[0] + cell[1]*blockStride[1] + cell[2]
+	line := func(o int) float32 { return b[o] + w[2]*(b[o+1]-b[o]) }
+	p, q := line(o), line(o+blockStride[0])
+	if w[1] > 0 {
+		p += w[1] * (line(o+blockStride[1]) - p)
+		q += w[1] * (line(o+blockStride[0]+blockStride[1]) - q)
+	}
+	return p + w[0]*(q-p)
+}
+
+// add puts the part of the scan that lies in block number n into a mask.
+func (r *restorer) add(to *volume.Bits, n [3]int, b *block) {
+	var state cells
+	b.classify(&state)
+	if r.aligned {
+		r.addAligned(to, n, b, &state)
+		return
+	}
+	box := r.reach(n)
+	for k := box.Min[2]; k < box.Max[2]; k++ {
 		for j := box.Min[1]; j < box.Max[1]; j++ {
-			row := mask.Data[p.source.Index(0, j, k):]
-			at := p.toModel.Apply([3]float64{0, float64(j), float64(k)})
+			row := r.toModel.Apply([3]float64{0, float64(j), float64(k)})
+			open := -1
 			for i := box.Min[0]; i < box.Max[0]; i++ {
-				x := float64(i)
-				v := lookup(prob, p.grid.Shape,
-					at[0]+x*p.toModel[0][0], at[1]+x*p.toModel[1][0], at[2]+x*p.toModel[2][0])
-				if v > threshold {
-					row[i] = 1
-				}
-			}
-		}
-	})
-	return mask, nil
-}
-
-// above is the box [lo, hi] of voxels above the threshold.
-func above(prob []float32, shape [3]int) (lo, hi [3]int, ok bool) {
-	lo = shape
-	n := 0
-	for x := range shape[0] {
-		for y := range shape[1] {
-			for z, v := range prob[n : n+shape[2]] {
-				if v > threshold {
-					ok = true
-					for a, c := range [3]int{x, y, z} {
-						lo[a], hi[a] = min(lo[a], c), max(hi[a], c)
+				if r.within(row, float64(i), n, b, &state) {
+					if open < 0 {
+						open = i
 					}
+				} else if open >= 0 {
+					to.SetRun(open, i, j, k)
+					open = -1
 				}
 			}
-			n += shape[2]
+			if open >= 0 {
+				to.SetRun(open, box.Max[0], j, k)
+			}
 		}
 	}
-	return lo, hi, ok
 }
 
-// reach is the box of the scan's voxels that lie within one model voxel of the
-// model's box [lo, hi]: interpolation exceeds the threshold nowhere else.
-func (p *prepared) reach(lo, hi [3]int) (volume.Box, error) {
-	back, err := p.toModel.Inverse()
-	if err != nil {
-		return volume.Box{}, err
+// within says whether the voxel at step i of a row of the scan lies in block
+// number n and belongs to the structure.
+func (r *restorer) within(row [3]float64, i float64, n [3]int, b *block, state *cells) bool {
+	var cell [3]int
+	var w [3]float32
+	for a := range 3 {
+		s := r.place(a, row[a]+i*r.toModel[a][0])
+		cell[a], w[a] = s.cell-n[a]*brickSide, s.w
+		if !s.ok || cell[a] < 0 || cell[a] >= brickSide {
+			return false
+		}
 	}
+	switch state[(cell[0]*brickSide+cell[1])*brickSide+cell[2]] {
+	case outside:
+		return false
+	case inside:
+		return true
+	}
+	return b.at(cell, w) > threshold
+}
+
+func (r *restorer) addAligned(to *volume.Bits, n [3]int, b *block, state *cells) {
+	var box volume.Box
+	for c, a := range r.axis {
+		span := r.spans[c][n[a]]
+		box.Min[c], box.Max[c] = span[0], span[1]
+	}
+	var cell [3]int
+	var w [3]float32
+	put := func(c, i int) {
+		a := r.axis[c]
+		cell[a], w[a] = r.spots[c][i].cell-n[a]*brickSide, r.spots[c][i].w
+	}
+	first := r.axis[0]
+	step := [3]int{brickSide * brickSide, brickSide, 1}[first]
+	spots := r.spots[0]
+	for k := box.Min[2]; k < box.Max[2]; k++ {
+		put(2, k)
+		for j := box.Min[1]; j < box.Max[1]; j++ {
+			put(1, j)
+			cell[first] = 0
+			base := (cell[0]*brickSide+cell[1])*brickSide + cell[2]
+			open := -1
+			for i := box.Min[0]; i < box.Max[0]; i++ {
+				at := spots[i].cell - n[first]*brickSide
+				in := false
+				switch state[base+at*step] {
+				case inside:
+					in = true
+				case mixed:
+					cell[first], w[first] = at, spots[i].w
+					in = b.at(cell, w) > threshold
+				}
+				if in == (open >= 0) {
+					continue
+				}
+				if in {
+					open = i
+				} else {
+					to.SetRun(open, i, j, k)
+					open = -1
+				}
+			}
+			if open >= 0 {
+				to.SetRun(open, box.Max[0], j, k)
+			}
+		}
+	}
+}
+
+// reach is a box of the scan around block number n of the model's grid, border
+// included.
+func (r *restorer) reach(n [3]int) volume.Box {
 	var from, to [3]float64
 	for a := range 3 {
 		from[a], to[a] = math.Inf(1), math.Inf(-1)
 	}
-	for n := range 8 {
+	for corner := range 8 {
 		var c [3]float64
 		for a := range 3 {
-			c[a] = float64(lo[a] - 1)
-			if n>>a&1 == 1 {
-				c[a] = float64(hi[a] + 1)
+			c[a] = float64(n[a]*brickSide) - 0.6
+			if corner>>a&1 == 1 {
+				c[a] = float64((n[a]+1)*brickSide) + 0.6
 			}
 		}
-		for a, v := range back.Apply(c) {
+		for a, v := range r.back.Apply(c) {
 			from[a], to[a] = math.Min(from[a], v), math.Max(to[a], v)
 		}
 	}
 	var b volume.Box
 	for a := range 3 {
-		limit := float64(p.source.Shape[a])
+		limit := float64(r.source.Shape[a])
 		b.Min[a] = int(math.Min(math.Max(math.Floor(from[a]), 0), limit))
 		b.Max[a] = int(math.Min(math.Max(math.Ceil(to[a])+1, 0), limit))
 	}
-	return b, nil
-}
-
-// lookup interpolates a C-order volume at a voxel position.
-func lookup(data []float32, shape [3]int, x, y, z float64) float32 {
-	i, u, ok := place(x, shape[0])
-	if !ok {
-		return 0
-	}
-	j, v, ok := place(y, shape[1])
-	if !ok {
-		return 0
-	}
-	k, w, ok := place(z, shape[2])
-	if !ok {
-		return 0
-	}
-	// A weight of 0 means that the second neighbour may not exist.
-	var di, dj, dk int
-	if u > 0 {
-		di = shape[1] * shape[2]
-	}
-	if v > 0 {
-		dj = shape[2]
-	}
-	if w > 0 {
-		dk = 1
-	}
-	o := (i*shape[1]+j)*shape[2] + k
-	line := func(o int) float32 { return data[o] + w*(data[o+dk]-data[o]) }
-	a, b := line(o), line(o+di)
-	if v > 0 {
-		a += v * (line(o+dj) - a)
-		b += v * (line(o+di+dj) - b)
-	}
-	return a + u*(b-a)
+	return b
 }
 
 // place cuts a position on an axis of n voxels into a voxel and a fraction.

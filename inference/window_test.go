@@ -125,20 +125,3 @@ func TestCutPadsAtTheFarEnd(t *testing.T) {
 		t.Errorf("got %v, want %v", out, want)
 	}
 }
-
-func TestKeepLargest(t *testing.T) {
-	// Two pairs that touch by an edge only, and one more voxel on the second.
-	data := []float32{
-		0.9, 0.9, 0.4,
-		0.1, 0.1, 0.8,
-		0.1, 0.1, 0.8,
-		0.1, 0.1, 0.8,
-	}
-	if n := keepLargest(data, [3]int{4, 3, 1}, 0.5); n != 2 {
-		t.Errorf("%d components, want 2", n)
-	}
-	want := []float32{0, 0, 0.4, 0.1, 0.1, 0.8, 0.1, 0.1, 0.8, 0.1, 0.1, 0.8}
-	if !slices.Equal(data, want) {
-		t.Errorf("got %v, want %v", data, want)
-	}
-}

@@ -329,7 +329,7 @@ func (r *Runner) run(ctx context.Context, e *entry) (report *inference.Report, e
 	}
 	o := r.config.Run
 	o.Sink = func(s *inference.StructureResult) error {
-		if err := volume.WriteMask(filepath.Join(r.dir.of(e.job.ID), s.File), s.Mask, im.Header); err != nil {
+		if err := volume.WriteBits(filepath.Join(r.dir.of(e.job.ID), s.File), s.Mask, im.Header); err != nil {
 			return err
 		}
 		found := *s

@@ -185,7 +185,7 @@ func (d *runWriter) bits(v uint64, n uint) {
 	d.acc |= v << d.n
 	d.n += n
 	for d.n >= 8 {
-		d.buf = append(d.buf, byte(d.acc))
+		d.buf = append(d.buf, byte(d.acc)) //nolint:gosec // the lowest eight bits are meant
 		d.acc >>= 8
 		d.n -= 8
 	}
@@ -229,7 +229,7 @@ func (d *runWriter) begin() {
 		used[s] = 3
 	}
 	used[1], used[6], used[18] = 2, 2, 2 // three of a quarter and two of an eighth: complete
-	d.bits(uint64(len(order)-4), 4)
+	d.bits(15, 4)                        // all 19 lengths
 	for _, s := range order {
 		d.bits(uint64(used[s]), 3)
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // keepSpacing is how far (mm) an axis may be from the spacing asked for and
@@ -195,15 +196,37 @@ func (g Grid) ToGrid(o Grid) (Affine, error) {
 //
 // The result has no header. The error wraps ErrBadAffine or ErrShape.
 func (im *Image) Resample(to Grid, threads int) (*Image, error) {
-	if err := im.check(len(im.Data)); err != nil {
+	out := &Image{Grid: to}
+	if err := to.check(to.Voxels()); err != nil {
 		return nil, err
 	}
-	ras, turn, err := im.turned()
+	out.Data = make([]float32, to.Voxels())
+	size := to.Shape[0] * to.Shape[1]
+	err := im.ResampleEach(to, threads, func(k int, planes []float32) { copy(out.Data[k*size:], planes) })
 	if err != nil {
 		return nil, err
 	}
+	return out, nil
+}
+
+// planesAtOnce is how many planes of the third axis ResampleEach makes at a
+// time: a cache line of floats, for those who turn them.
+const planesAtOnce = 16
+
+// ResampleEach is Resample for those who keep the voxels in another way: put is
+// given some planes of the third axis, beginning with number k, the first axis
+// fastest. It is called from several goroutines at a time, each time for other
+// planes, which it must not keep.
+func (im *Image) ResampleEach(to Grid, threads int, put func(k int, planes []float32)) error {
+	if err := im.check(len(im.Data)); err != nil {
+		return err
+	}
+	ras, turn, err := im.turned()
+	if err != nil {
+		return err
+	}
 	if err := to.check(to.Voxels()); err != nil {
-		return nil, err
+		return err
 	}
 	s := sampler{data: im.Data, shape: ras.Shape}
 	strides := [3]int{1, im.Shape[0], im.Shape[0] * im.Shape[1]}
@@ -215,15 +238,26 @@ func (im *Image) Resample(to Grid, threads int) (*Image, error) {
 		}
 	}
 	if s.place, err = placement(ras.Affine, to.Affine); err != nil {
-		return nil, err
+		return err
 	}
-	out := &Image{Grid: to, Data: make([]float32, to.Voxels())}
+	plane := s.general(to)
 	if s.diagonal() {
-		s.separable(out, threads)
-	} else {
-		s.general(out, threads)
+		plane = s.separable(to)
 	}
-	return out, nil
+	size := to.Shape[0] * to.Shape[1]
+	slabs((to.Shape[2]+planesAtOnce-1)/planesAtOnce, threads, func(take func() (int, bool)) {
+		planes := make([]float32, min(planesAtOnce, to.Shape[2])*size)
+		one := plane()
+		for n, ok := take(); ok; n, ok = take() {
+			first := n * planesAtOnce
+			last := min(first+planesAtOnce, to.Shape[2])
+			for k := first; k < last; k++ {
+				one(k, planes[(k-first)*size:][:size])
+			}
+			put(first, planes[:(last-first)*size])
+		}
+	})
+	return nil
 }
 
 // placement is inv(in)·out: voxels of out in voxel coordinates of in.
@@ -307,51 +341,106 @@ func (s *sampler) diagonal() bool {
 	return true
 }
 
-func (s *sampler) separable(out *Image, threads int) {
+// separable gives what makes planes of a grid whose axes run along the image's:
+// the image's rows are interpolated along the first axis once, and what is
+// between them from that.
+func (s *sampler) separable(to Grid) func() func(k int, out []float32) {
 	var taps [3][]tap
 	for a := range taps {
-		taps[a] = make([]tap, out.Shape[a])
+		taps[a] = make([]tap, to.Shape[a])
 		for i := range taps[a] {
 			taps[a][i] = s.tap(a, s.place[a][a]*float64(i)+s.place[a][3])
 		}
 	}
-	slabs(out.Shape[2], threads, func(k int) {
-		n := out.Index(0, 0, k)
-		for _, y := range taps[1] {
-			for _, x := range taps[0] {
-				out.Data[n] = s.at(x, y, taps[2][k])
-				n++
+	width := to.Shape[0]
+	return func() func(k int, out []float32) {
+		planes := [2]xPlane{{z: math.MinInt}, {z: math.MinInt}}
+		find := func(z, keep int) *xPlane {
+			for n := range planes {
+				if planes[n].z == z {
+					return &planes[n]
+				}
+			}
+			p := &planes[0]
+			if p.z == keep {
+				p = &planes[1]
+			}
+			p.fill(s, z, taps[0])
+			return p
+		}
+		return func(k int, out []float32) {
+			z := taps[2][k]
+			lo := find(z.lo, z.hi)
+			hi := find(z.hi, z.lo)
+			for j, y := range taps[1] {
+				a, b := lo.row(s, y.lo, width), lo.row(s, y.hi, width)
+				c, d := hi.row(s, y.lo, width), hi.row(s, y.hi, width)
+				for i := range out[j*width : (j+1)*width] {
+					near := a[i] + y.w*(b[i]-a[i])
+					far := c[i] + y.w*(d[i]-c[i])
+					out[j*width+i] = float32(near + z.w*(far-near))
+				}
 			}
 		}
-	})
+	}
 }
 
-func (s *sampler) general(out *Image, threads int) {
-	slabs(out.Shape[2], threads, func(k int) {
-		n := out.Index(0, 0, k)
-		for j := range out.Shape[1] {
-			for i := range out.Shape[0] {
+// xPlane is a plane of the image, interpolated along the first axis.
+type xPlane struct {
+	z    int // its offset in the image, MinInt for none
+	data []float64
+}
+
+// row is the row of the image at offset y.
+func (p *xPlane) row(s *sampler, y, width int) []float64 {
+	n := y / s.stride[1]
+	return p.data[n*width : (n+1)*width]
+}
+
+func (p *xPlane) fill(s *sampler, z int, taps []tap) {
+	if p.data == nil {
+		p.data = make([]float64, s.shape[1]*len(taps))
+	}
+	p.z = z
+	for j := range s.shape[1] {
+		from := s.base + z + j*s.stride[1]
+		row := p.data[j*len(taps) : (j+1)*len(taps)]
+		for i, x := range taps {
+			a := float64(s.data[from+x.lo])
+			row[i] = a + x.w*(float64(s.data[from+x.hi])-a)
+		}
+	}
+}
+
+// general gives what makes planes of any grid.
+func (s *sampler) general(to Grid) func() func(k int, out []float32) {
+	one := func(k int, out []float32) {
+		n := 0
+		for j := range to.Shape[1] {
+			for i := range to.Shape[0] {
 				p := s.place.Apply([3]float64{float64(i), float64(j), float64(k)})
-				out.Data[n] = s.at(s.tap(0, p[0]), s.tap(1, p[1]), s.tap(2, p[2]))
+				out[n] = s.at(s.tap(0, p[0]), s.tap(1, p[1]), s.tap(2, p[2]))
 				n++
 			}
 		}
-	})
+	}
+	return func() func(int, []float32) { return one }
 }
 
-// slabs calls f for 0..n-1, spread over threads; 0 means all processors.
-func slabs(n, threads int, f func(k int)) {
+// slabs runs work on some threads, which take the numbers 0..n-1 between them;
+// 0 threads means all processors.
+func slabs(n, threads int, work func(take func() (int, bool))) {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	threads = min(threads, n)
+	var next atomic.Int64
+	take := func() (int, bool) {
+		i := int(next.Add(1)) - 1
+		return i, i < n
+	}
 	var wg sync.WaitGroup
-	for t := range threads {
-		wg.Go(func() {
-			for k := t; k < n; k += threads {
-				f(k)
-			}
-		})
+	for range min(threads, n) {
+		wg.Go(func() { work(take) })
 	}
 	wg.Wait()
 }

@@ -128,13 +128,13 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 		Threads:  o.threads,
 		Progress: show.update,
 		Sink: func(s *inference.StructureResult) error {
-			if err := volume.WriteMask(filepath.Join(o.out, s.File), s.Mask, scan.Header); err != nil {
+			if err := volume.WriteBits(filepath.Join(o.out, s.File), s.Mask, scan.Header); err != nil {
 				return err
 			}
 			if !shown[s.TermID+s.Term] {
 				return nil
 			}
-			return canvas.Add(picture.Layer{Name: s.Term, Mask: s.Mask})
+			return canvas.Add(picture.Layer{Name: s.Term, Bits: s.Mask})
 		},
 	})
 	show.done()

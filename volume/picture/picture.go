@@ -51,6 +51,8 @@ type Layer struct {
 	// Mask lies on the image's grid; nil or all zero is a structure that was
 	// not found, which the legend then says.
 	Mask *volume.Mask
+	// Bits is a mask in another form, in place of Mask.
+	Bits *volume.Bits
 	// Color is drawn opaque whatever its alpha; the zero value takes the next
 	// colour of the palette.
 	Color color.RGBA
@@ -146,6 +148,18 @@ func (c *Canvas) Add(l Layer) error {
 		}
 		kept.runs, kept.voxels = findRuns(m.Data, m.Shape[0])
 		kept.volumeML = float64(kept.voxels) * c.im.VoxelVolume() / 1000
+	}
+	if m := l.Bits; m != nil {
+		if !m.Equal(c.im.Grid, gridTolerance) {
+			return fmt.Errorf("picture: %s: %w: mask %v %s, image %v %s",
+				l.Name, ErrGrid, m.Shape, m.Orientation(), c.im.Shape, c.im.Orientation())
+		}
+		m.Runs(func(r volume.Run) bool {
+			kept.runs = append(kept.runs, run{m.Index(r.From, r.J, r.K), r.To - r.From})
+			return true
+		})
+		kept.voxels = m.Count()
+		kept.volumeML = m.Volume()
 	}
 	c.layers = append(c.layers, kept)
 	return nil
