@@ -202,7 +202,7 @@ func (p *oboParser) term(tag, value string) error { //nolint:cyclop // one case 
 		if t.Name != "" {
 			return fmt.Errorf("%w: the term %s has a second name", ErrFormat, t.ID)
 		}
-		t.Name = strings.TrimSpace(unescapeOBO(plainValue(value)))
+		t.Name = unescapeOBO(plainValue(value))
 	case "def":
 		text, _, err := quoted(value)
 		if err != nil {

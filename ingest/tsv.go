@@ -119,7 +119,7 @@ func (t *tsvParser) row(text string, line int) error {
 	for i, c := range t.columns {
 		f[c] = fields[i]
 	}
-	term := graph.Term{ID: f[columnID], Name: plain(f[columnName]), Kind: t.o.Kind, Definition: plain(f[columnDefinition])}
+	term := graph.Term{ID: plain(f[columnID]), Name: plain(f[columnName]), Kind: t.o.Kind, Definition: plain(f[columnDefinition])}
 	if term.ID == "" || strings.TrimSpace(term.Name) == "" {
 		return fmt.Errorf("%w: a term without id or name", ErrFormat)
 	}
@@ -164,7 +164,7 @@ func (t *tsvParser) row(text string, line int) error {
 			if parent == "" {
 				return fmt.Errorf("%w: %s of %s has an empty item", ErrFormat, kind, term.ID)
 			}
-			t.a.relate(term.ID, kind, parent, t.a.place(line))
+			t.a.relate(term.ID, kind, plain(parent), t.a.place(line))
 		}
 	}
 	return nil
