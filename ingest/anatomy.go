@@ -188,11 +188,8 @@ func sniffAnatomy(path string, limits Limits) (Format, error) {
 	return "", fileError(path, 0, fmt.Errorf("%w: it starts as none of OBO, TSV and SAT-Pretrain knowledge does; name the format if it is one", ErrFormat))
 }
 
-// add takes a term into the anatomy; an id that is there already is refused.
-func (a *Anatomy) add(t graph.Term, line int, limits Limits) error {
-	if err := a.claim(t.ID, line); err != nil {
-		return err
-	}
+// add takes a term whose id is claimed.
+func (a *Anatomy) add(t graph.Term, limits Limits) error {
 	if len(a.Terms) == limits.Terms {
 		return fmt.Errorf("%w: more than %d terms", ErrTooLarge, limits.Terms)
 	}
@@ -200,7 +197,7 @@ func (a *Anatomy) add(t graph.Term, line int, limits Limits) error {
 	return nil
 }
 
-// claim says that the id is defined at line.
+// claim says that the id is defined at line; an id that is so already is refused.
 func (a *Anatomy) claim(id string, line int) error {
 	if first, dup := a.defined[id]; dup {
 		return fmt.Errorf("%w: %s was defined at line %d", ErrDuplicate, id, first.line())

@@ -179,7 +179,7 @@ func TestReadOBORefuses(t *testing.T) {
 		{"cut within a term", head + "\n[Term]\nid: U:2\n", Options{}, ErrFormat, 8, "cut short"},
 		{"cut between terms", head + "is_a: U:2 ! b\n", Options{}, ErrDangling, 6, "U:2"},
 		{"cut within an id", head + "is_a: U:", Options{}, ErrDangling, 6, "U:"},
-		{"duplicate id", head + "\n[Term]\nid: U:1\nname: b\n", Options{}, ErrDuplicate, 9, "defined at line 3"},
+		{"duplicate id", head + "\n[Term]\nid: U:1\nname: b\n", Options{}, ErrDuplicate, 8, "defined at line 4"},
 		{"cycle", head + "is_a: U:2\n\n[Term]\nid: U:2\nname: b\nrelationship: part_of U:1 ! a\n", Options{}, ErrCycle, 11, "U:1 → U:2 → U:1"},
 		{"unknown kind", head + "property_value: SATG:kind \"thing\" xsd:string\n", Options{}, ErrFormat, 6, "thing"},
 		{"UTF-16 big-endian", "\xfe\xff\x00f\x00o", Options{}, ErrEncoding, 0, "UTF-16"},

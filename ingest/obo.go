@@ -198,6 +198,7 @@ func (p *oboParser) term(tag, value string) error { //nolint:cyclop // one case 
 		if t.ID = unescapeOBO(bare(value)); t.ID == "" {
 			return fmt.Errorf("%w: a term without id", ErrFormat)
 		}
+		return p.a.claim(t.ID, p.lines.n)
 	case "name":
 		if t.Name != "" {
 			return fmt.Errorf("%w: the term %s has a second name", ErrFormat, t.ID)
@@ -323,11 +324,11 @@ func (p *oboParser) endStanza() error {
 		if p.obsolete {
 			p.retired.ID, p.retired.Name = t.ID, t.Name
 			p.a.Retired = append(p.a.Retired, p.retired)
-			return p.a.claim(t.ID, p.started)
+			return nil
 		}
 		if t.Name == "" {
 			p.a.Notes.Unnamed++
-			return p.a.claim(t.ID, p.started)
+			return nil
 		}
 		t.Synonyms = slices.DeleteFunc(t.Synonyms, func(s graph.Synonym) bool {
 			return s.Scope == graph.ScopeExact && s.Text == t.Name
@@ -335,7 +336,7 @@ func (p *oboParser) endStanza() error {
 		if !p.sideGiven {
 			t.Laterality = graph.SideOf(t.Name)
 		}
-		return p.a.add(t, p.started, p.o.Limits)
+		return p.a.add(t, p.o.Limits)
 	}
 	return nil
 }

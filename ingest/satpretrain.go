@@ -205,7 +205,10 @@ func (k *knowledge) addTerm(t graph.Term, line int) error {
 	if key := strings.ToLower(t.Name); k.byName[key] == "" {
 		k.byName[key] = t.ID
 	}
-	return k.a.add(t, line, k.o.Limits)
+	if err := k.a.claim(t.ID, line); err != nil {
+		return err
+	}
+	return k.a.add(t, k.o.Limits)
 }
 
 // named returns the id of the term with a name; it makes one where none is.

@@ -156,7 +156,10 @@ func (t *tsvParser) row(text string, line int) error {
 	for _, x := range list(f[columnXrefs]) {
 		term.Xrefs = append(term.Xrefs, plain(x))
 	}
-	if err := t.a.add(term, line, t.o.Limits); err != nil {
+	if err := t.a.claim(term.ID, line); err != nil {
+		return err
+	}
+	if err := t.a.add(term, t.o.Limits); err != nil {
 		return err
 	}
 	for _, kind := range graph.RelationTypes() {

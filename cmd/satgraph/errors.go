@@ -8,6 +8,7 @@ import (
 	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/inference/onnx"
+	"satgraph/ingest"
 	"satgraph/volume"
 )
 
@@ -42,6 +43,8 @@ var badInput = []error{
 	inference.ErrBadQuery, inference.ErrUnknownModality, inference.ErrEmptyImage,
 	inference.ErrConstantImage, inference.ErrNotFinite, inference.ErrGridTooLarge,
 	inference.ErrBadManifest, inference.ErrBundleFile,
+	ingest.ErrFormat, ingest.ErrTooLarge, ingest.ErrDuplicate, ingest.ErrCycle, ingest.ErrDangling,
+	graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
 }
 
 // exitCode is the one table from errors to exit codes.
@@ -59,6 +62,10 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &refused),
 		errors.Is(err, graph.ErrUnknownTerm),
+		errors.Is(err, graph.ErrConflict),
+		errors.Is(err, graph.ErrUnknownChangeSet),
+		errors.Is(err, graph.ErrApplied),
+		errors.Is(err, graph.ErrUndone),
 		errors.Is(err, inference.ErrUnknownTerm),
 		errors.Is(err, inference.ErrNothingSegmentable):
 		return exitRefused

@@ -47,28 +47,48 @@ func (a *app) storePath() (string, error) {
 	}
 }
 
-// openTree reads the tree from the store, which is filled with the built-in
-// tree on its first start.
-func (a *app) openTree(ctx context.Context) (_ *graph.Tree, err error) {
+// treeStore is a store whose tree can be changed.
+type treeStore interface {
+	graph.Store
+	graph.Changer
+}
+
+// openStore opens the store, which is filled with the built-in tree on its
+// first start.
+func (a *app) openStore(ctx context.Context) (treeStore, error) {
 	path, err := a.storePath()
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, path, sqlite.Options{Seed: builtin.Snapshot})
+	return sqlite.Open(ctx, path, sqlite.Options{Seed: builtin.Snapshot})
+}
+
+// withStore opens the store for the time of f.
+func (a *app) withStore(ctx context.Context, f func(store treeStore) error) (err error) {
+	store, err := a.openStore(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() {
 		if closeErr := store.Close(); err == nil {
 			err = closeErr
 		}
 	}()
-	snapshot, err := store.Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a.log.Debug("tree loaded", "store", path, "revision", snapshot.Revision, "terms", len(snapshot.Terms))
-	return snapshot.Tree()
+	return f(store)
+}
+
+// openTree reads the tree from the store.
+func (a *app) openTree(ctx context.Context) (tree *graph.Tree, err error) {
+	err = a.withStore(ctx, func(store treeStore) error {
+		snapshot, err := store.Load(ctx)
+		if err != nil {
+			return err
+		}
+		a.log.Debug("tree loaded", "revision", snapshot.Revision, "terms", len(snapshot.Terms))
+		tree, err = snapshot.Tree()
+		return err
+	})
+	return tree, err
 }
 
 // openResolver joins the tree with the corpus classes.

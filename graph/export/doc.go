@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"satgraph/graph"
 )
@@ -30,12 +31,12 @@ const (
 // Formats lists them.
 func Formats() []Format { return []Format{OBO, TSV, SKOS, GraphML} }
 
-// ErrFormat: no format has that name.
+// ErrFormat says that no format has the name given.
 var ErrFormat = errors.New("unknown format")
 
 // Write writes the tree. Errors: ErrFormat, or those of w.
 func Write(w io.Writer, tree *graph.Tree, format Format) error {
-	var write func(*bufio.Writer, *graph.Tree) error
+	var write func(*bufio.Writer, *graph.Tree)
 	switch format {
 	case OBO:
 		write = writeOBO
@@ -49,11 +50,8 @@ func Write(w io.Writer, tree *graph.Tree, format Format) error {
 		return fmt.Errorf("%w: %q; want obo, tsv, skos or graphml", ErrFormat, format)
 	}
 	b := bufio.NewWriterSize(w, 64<<10)
-	err := write(b, tree)
-	if err == nil {
-		err = b.Flush()
-	}
-	if err != nil {
+	write(b, tree)
+	if err := b.Flush(); err != nil {
 		return fmt.Errorf("write %s: %w", format, err)
 	}
 	return nil
@@ -66,4 +64,24 @@ func parents(tree *graph.Tree, id string, each func(kind graph.RelationType, par
 			each(kind, parent)
 		}
 	}
+}
+
+// put writes the texts; the first error of a bufio.Writer is what Flush returns.
+func put(w *bufio.Writer, texts ...string) {
+	for _, text := range texts {
+		_, _ = w.WriteString(text)
+	}
+}
+
+// lists are the synonyms, as SCOPE:text, and the cross-references of a term,
+// parted by "|".
+func lists(t *graph.Term) (synonyms, xrefs string) {
+	var s, x []string
+	for _, synonym := range t.Synonyms {
+		s = append(s, string(synonym.Scope)+":"+escapeTSV.Replace(synonym.Text))
+	}
+	for _, xref := range t.Xrefs {
+		x = append(x, escapeTSV.Replace(xref))
+	}
+	return strings.Join(s, "|"), strings.Join(x, "|")
 }

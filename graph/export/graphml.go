@@ -22,42 +22,34 @@ const graphmlHead = `<?xml version="1.0" encoding="UTF-8"?>
 
 // writeGraphML writes a directed graph whose edges lead from child to parent.
 // Lists are one text, parted by "|" as in the table.
-func writeGraphML(w *bufio.Writer, tree *graph.Tree) error {
-	if _, err := w.WriteString(graphmlHead); err != nil {
-		return err
-	}
+func writeGraphML(w *bufio.Writer, tree *graph.Tree) {
+	put(w, graphmlHead)
 	terms := tree.Terms()
 	for i := range terms {
 		t := &terms[i]
-		w.WriteString(`<node id="` + escapeXML(t.ID) + `">`)
-		synonyms := make([]string, len(t.Synonyms))
-		for k, s := range t.Synonyms {
-			synonyms[k] = string(s.Scope) + ":" + escapeTSV.Replace(s.Text)
-		}
-		xrefs := make([]string, len(t.Xrefs))
-		for k, x := range t.Xrefs {
-			xrefs[k] = escapeTSV.Replace(x)
-		}
+		put(w, `<node id="`+escapeXML(t.ID)+`">`)
+		synonyms, xrefs := lists(t)
 		for _, d := range [][2]string{
-			{"name", t.Name}, {"kind", string(t.Kind)}, {"side", string(t.Laterality)},
-			{"synonyms", strings.Join(synonyms, "|")}, {"xrefs", strings.Join(xrefs, "|")}, {"definition", t.Definition},
+			{"name", t.Name},
+			{"kind", string(t.Kind)},
+			{"side", string(t.Laterality)},
+			{"synonyms", synonyms},
+			{"xrefs", xrefs},
+			{"definition", t.Definition},
 		} {
 			if d[1] != "" {
-				w.WriteString(`<data key="` + d[0] + `">` + escapeXML(d[1]) + `</data>`)
+				put(w, `<data key="`+d[0]+`">`+escapeXML(d[1])+`</data>`)
 			}
 		}
-		if _, err := w.WriteString("</node>\n"); err != nil {
-			return err
-		}
+		put(w, "</node>\n")
 	}
 	for i := range terms {
 		parents(tree, terms[i].ID, func(kind graph.RelationType, parent string) {
-			w.WriteString(`<edge source="` + escapeXML(terms[i].ID) + `" target="` + escapeXML(parent) +
-				`"><data key="relation">` + string(kind) + "</data></edge>\n")
+			put(w, `<edge source="`+escapeXML(terms[i].ID)+`" target="`+escapeXML(parent)+
+				`"><data key="relation">`+string(kind)+"</data></edge>\n")
 		})
 	}
-	_, err := w.WriteString("</graph>\n</graphml>\n")
-	return err
+	put(w, "</graph>\n</graphml>\n")
 }
 
 // escapeXML escapes markup; what XML cannot hold becomes U+FFFD.

@@ -34,50 +34,49 @@ is_transitive: true
 // writeOBO writes OBO 1.4. Kind and side, which the standard has no tags for,
 // are properties SATG:kind and SATG:side, given where a reader would not think
 // the same: that terms are anatomy, and on the side that their name says.
-func writeOBO(w *bufio.Writer, tree *graph.Tree) error {
-	w.WriteString("format-version: 1.4\n")
+func writeOBO(w *bufio.Writer, tree *graph.Tree) {
+	put(w, "format-version: 1.4\n")
 	if v := tree.Revision(); v != "" {
-		w.WriteString("data-version: " + escapeText.Replace(v) + "\n")
+		put(w, "data-version: "+escapeText.Replace(v)+"\n")
 	}
-	w.WriteString("idspace: SATG https://w3id.org/satgraph/ \"terms and properties of satgraph\"\nontology: satgraph\n")
+	put(w, "idspace: SATG https://w3id.org/satgraph/ \"terms and properties of satgraph\"\nontology: satgraph\n")
 	terms := tree.Terms()
 	for i := range terms {
 		t := &terms[i]
-		w.WriteString("\n[Term]\nid: " + escapeWord.Replace(t.ID) + "\nname: " + oboName(t.Name) + "\n")
+		put(w, "\n[Term]\nid: "+escapeWord.Replace(t.ID)+"\nname: "+oboName(t.Name)+"\n")
 		if t.Definition != "" {
-			w.WriteString(`def: "` + escapeQuoted.Replace(t.Definition) + "\" []\n")
+			put(w, `def: "`+escapeQuoted.Replace(t.Definition)+"\" []\n")
 		}
 		for _, s := range t.Synonyms {
-			w.WriteString(`synonym: "` + escapeQuoted.Replace(s.Text) + `" ` + string(s.Scope) + " []\n")
+			put(w, `synonym: "`+escapeQuoted.Replace(s.Text)+`" `+string(s.Scope)+" []\n")
 		}
 		for _, x := range t.Xrefs {
 			tag := "xref: "
 			if _, live := tree.Term(x); !live && vocabulary(x) == vocabulary(t.ID) {
 				tag = "alt_id: " // a retired id of the same vocabulary
 			}
-			w.WriteString(tag + escapeWord.Replace(x) + "\n")
+			put(w, tag+escapeWord.Replace(x)+"\n")
 		}
 		if t.Kind != graph.KindAnatomy {
-			w.WriteString(`property_value: SATG:kind "` + string(t.Kind) + "\" xsd:string\n")
+			put(w, `property_value: SATG:kind "`+string(t.Kind)+"\" xsd:string\n")
 		}
 		if t.Laterality != graph.SideOf(t.Name) {
-			w.WriteString(`property_value: SATG:side "` + string(t.Laterality) + "\" xsd:string\n")
+			put(w, `property_value: SATG:side "`+string(t.Laterality)+"\" xsd:string\n")
 		}
 		parents(tree, t.ID, func(kind graph.RelationType, parent string) {
 			if kind == graph.IsA {
-				w.WriteString("is_a: ")
+				put(w, "is_a: ")
 			} else {
-				w.WriteString("relationship: " + string(kind) + " ")
+				put(w, "relationship: "+string(kind)+" ")
 			}
-			w.WriteString(escapeWord.Replace(parent))
+			put(w, escapeWord.Replace(parent))
 			if p, ok := tree.Term(parent); ok {
-				w.WriteString(" ! " + strings.ReplaceAll(escapeText.Replace(p.Name), `"`, `\"`))
+				put(w, " ! "+strings.ReplaceAll(escapeText.Replace(p.Name), `"`, `\"`))
 			}
-			w.WriteString("\n")
+			put(w, "\n")
 		})
 	}
-	_, err := w.WriteString(oboTypedefs)
-	return err // of any write before, too
+	put(w, oboTypedefs)
 }
 
 // oboName keeps the outer spaces of a name.

@@ -3,7 +3,6 @@ package export
 import (
 	"bufio"
 	"encoding/json"
-	"io"
 
 	"satgraph/graph"
 )
@@ -16,7 +15,6 @@ const skosContext = `{"@context":{
  "skos":"http://www.w3.org/2004/02/skos/core#",
  "iso":"http://purl.org/iso25964/skos-thes#",
  "obo":"http://purl.obolibrary.org/obo/",
- "dcterms":"http://purl.org/dc/terms/",
  "satg":"https://w3id.org/satgraph/",
  "prefLabel":{"@id":"skos:prefLabel","@language":"en"},
  "altLabel":{"@id":"skos:altLabel","@language":"en","@container":"@set"},
@@ -63,31 +61,23 @@ type skosConcept struct {
 }
 
 // writeSKOS writes one concept a line in JSON-LD.
-func writeSKOS(w *bufio.Writer, tree *graph.Tree) error {
-	if _, err := w.WriteString(skosContext); err != nil {
-		return err
-	}
+func writeSKOS(w *bufio.Writer, tree *graph.Tree) {
+	put(w, skosContext)
 	roots := []string{}
 	for _, id := range tree.Roots() {
 		roots = append(roots, IRI(id))
 	}
 	enc := json.NewEncoder(w) // ends each value with a newline
-	if err := enc.Encode(map[string]any{
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(map[string]any{ // the writer keeps its error
 		"id": scheme, "type": "skos:ConceptScheme", "prefLabel": "satgraph anatomy tree", "version": tree.Revision(), "hasTopConcept": roots,
-	}); err != nil {
-		return err
-	}
+	})
 	terms := tree.Terms()
 	for i := range terms {
-		if err := w.WriteByte(','); err != nil {
-			return err
-		}
-		if err := enc.Encode(concept(tree, &terms[i])); err != nil {
-			return err
-		}
+		put(w, ",")
+		_ = enc.Encode(concept(tree, &terms[i])) // the writer keeps its error
 	}
-	_, err := io.WriteString(w, "]}\n")
-	return err
+	put(w, "]}\n")
 }
 
 func concept(tree *graph.Tree, t *graph.Term) skosConcept {
