@@ -37,6 +37,8 @@ type TermPlan struct {
 	Missing    []string    `json:"missing"`            // names of the parts that no class covers
 	Reason     string      `json:"reason"`
 	Candidates []Candidate `json:"candidates,omitempty"` // of an ambiguous or unknown term
+
+	ask target // what was asked for, to plan it again for a model
 }
 
 // Candidate is a term that a text may have meant.
@@ -108,12 +110,12 @@ func (p *Plan) ForModel(man *Manifest) (*Plan, error) {
 		switch {
 		case old.Status == Unknown || old.Status == Ambiguous:
 			out.Terms[i] = *old
-		case old.ID == "" || c == nil:
+		case old.ask.id == "" || c == nil:
 			out.Terms[i] = promptFor(old, man, m)
 		default:
-			out.Terms[i] = c.plan(old.ID, m)
+			out.Terms[i] = c.plan(old.ask, m)
 			t := &out.Terms[i]
-			full := whole.plan(old.ID, m)
+			full := whole.plan(old.ask, m)
 			switch {
 			case t.Status != NotSegmentable:
 			case full.Status == NotSegmentable:
@@ -138,9 +140,13 @@ func (p *Plan) ForModel(man *Manifest) (*Plan, error) {
 	return out, out.verdict()
 }
 
-// promptFor keeps a term that is asked by its class prompt.
+// promptFor keeps a term that is asked by its class prompt, and what was refused
+// for whatever model.
 func promptFor(old *TermPlan, man *Manifest, m Modality) TermPlan {
 	t := *old
+	if len(t.Classes) == 0 {
+		return t
+	}
 	lost := slices.ContainsFunc(slices.Concat(t.Classes, t.Subtract), func(class string) bool { return !man.Knows(class, m) })
 	if len(t.Classes) == 1 && !lost {
 		return t

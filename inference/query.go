@@ -11,7 +11,29 @@ import (
 const (
 	maxQueryBytes = 8192
 	maxQueryItems = 1000
+	maxPieceWords = 40 // longer pieces are looked up as they stand
+	maxDepth      = 6  // of what is said of what is said of a structure
+	maxNameWords  = 18 // the longest name with an "and" or a comma in it
 )
+
+// Grammar says in which form a question is understood. Case, plurals, British
+// spelling and the place of a side word do not matter.
+const Grammar = `query    = list { ( ";" | new line ) list } .
+list     = asked { ( "," | "and" ) asked } [ "without" list ] .
+asked    = name | side asked | selector asked | within | range | "its" name .
+name     = a term by name, synonym or id, or a class, also in quotes .
+side     = "left" | "right" | "both" | … "on the left" | "left-sided" .
+selector = ( "children" | "parts" | "descendants" | "kinds" ) "of" | "each" .
+within   = "everything" "in" region | kind ( "of" | "in" ) region | region kind .
+kind     = "organs" | "bones" | "muscles" | "vessels" | "arteries" | "veins"
+         | "nerves" | "glands" | "tumors" | … .
+range    = noun number { ( "-" | "to" | "and" ) number } .
+
+A name that holds "and", "without" or a comma is found whole before anything
+is cut; a selector reaches over "and" and ends at a comma. "without" (also
+"except", "excluding", "but not", "minus") takes structures out of everything
+listed before it. "Please segment … in this CT" around a question is
+understood.`
 
 // selector says which terms around a named one are asked for.
 type selector int
@@ -21,153 +43,138 @@ const (
 	children                    // what is directly below it
 	parts                       // its parts at every depth
 	descendants                 // everything below it
+	kinds                       // its direct kinds
+	members                     // each one of its kind: the 24 ribs of "each rib"
+	within                      // the outermost structures that lie in it
 )
 
-// item is one piece of a query: a selector and the text of a term.
+// item is one structure asked for: a selector, the text of a term, a side.
 type item struct {
 	sel  selector
 	text string
+	side string   // "", left, right or both
+	kind string   // of structures that lie within; empty for any
+	of   string   // "its": the text that it belongs to
+	mean []string // names of what it may mean, where that is open
+	note string   // how the text was read
+	bad  string   // why it can't be read
 }
 
-var (
-	reSelector = regexp.MustCompile(`(?i)^(?:(?:all|every|each)\s+)?(?:of\s+)?(?:the\s+)?(?:direct\s+)?(child|children|parts?|components?|descendants?)\s+of\s+(.+)$`)
-	reVerb     = regexp.MustCompile(`(?i)^(?:please\s+)?(?:segment|show|find|outline|delineate|mask|extract)(?:\s+me)?\s+`)
-	reArticle  = regexp.MustCompile(`(?i)^(?:the|a|an)\s+`)
-	reTail     = regexp.MustCompile(`(?i)\s+(?:in|on|from)\s+(?:this|the|that|my|a|an)?\s*(?:(ct|mri?|pet)\s*)?(?:scan|image|volume|study)?\s*[.?!]*$`)
-	reComma    = regexp.MustCompile(`\s*[,;\n]\s*`)
-	reAnd      = regexp.MustCompile(`(?i)\s+and\s+`)
-	reSide     = regexp.MustCompile(`(?i)^(left|right)$`)
-	reSided    = regexp.MustCompile(`(?i)^(left|right)\s+(.+)$`)
-)
+// group is a list of items and of what is left out of them.
+type group struct {
+	items   []item
+	without []item
+	// perhaps are items after a comma behind "without": left out too if they
+	// lie in what is listed, else asked for.
+	perhaps []item
+}
 
-// parseQuery cuts a query into items. known says whether a text names a term,
-// so that a name with a comma or an "and" in it is not cut. A modality named at
-// the end ("... in this CT") is returned; it is empty when none is.
-func parseQuery(query string, known func(string) bool) ([]item, Modality, error) {
+// namer tells the parser what a text may be, so that names are not cut.
+type namer interface {
+	known(text string) bool // it names a term, perhaps several
+	whole(text string) bool // a text with commas names a term as it stands
+	place(text string) bool // it names a region of the body
+	drawn(text string) bool // it names one term that classes draw
+}
+
+// parseQuery reads a query. A modality named in it ("... in this CT") is
+// returned; it is empty when none is.
+func parseQuery(query string, names namer) ([]group, Modality, error) {
 	switch {
 	case len(query) > maxQueryBytes:
 		return nil, "", fmt.Errorf("%w: it has %d bytes, at most %d are taken", ErrBadQuery, len(query), maxQueryBytes)
 	case !utf8.ValidString(query):
 		return nil, "", fmt.Errorf("%w: it is not UTF-8 text", ErrBadQuery)
 	}
-	text := strings.TrimSpace(query)
+	text := strings.TrimSpace(tidy(query))
 	if text == "" {
 		return nil, "", fmt.Errorf("%w: it is empty", ErrBadQuery)
 	}
-	if known(text) {
-		return []item{{self, text}}, "", nil
+	p := &parser{names: names, seen: map[string]bool{}}
+	if p.isName(split(text), text) {
+		items, _ := p.readText(text, 0)
+		return []group{{items: items}}, "", nil
 	}
-	text, modality := trimPhrase(text, known)
-	var items []item
-	for _, piece := range splitList(text, known) {
-		items = append(items, piece...)
+	text, modality := p.trim(text)
+	groups := p.query(text)
+	n := 0
+	for _, g := range groups {
+		n += len(g.items) + len(g.without) + len(g.perhaps)
 	}
 	switch {
-	case len(items) == 0:
-		return nil, "", fmt.Errorf("%w: no term is named in %q", ErrBadQuery, query)
-	case len(items) > maxQueryItems:
-		return nil, "", fmt.Errorf("%w: it names %d terms, at most %d are taken", ErrBadQuery, len(items), maxQueryItems)
+	case n == 0:
+		return nil, "", fmt.Errorf("%w: no term is named in %q", ErrBadQuery, abbreviate(query))
+	case n > maxQueryItems:
+		return nil, "", fmt.Errorf("%w: it names %d terms, at most %d are taken", ErrBadQuery, n, maxQueryItems)
 	}
-	return items, modality, nil
+	return groups, modality, nil
 }
 
-// trimPhrase takes "segment ... in this CT" off a question.
-func trimPhrase(text string, known func(string) bool) (string, Modality) {
-	if rest := reVerb.ReplaceAllString(text, ""); rest != text && !known(text) {
-		text = rest
+// abbreviate keeps error texts short.
+func abbreviate(text string) string {
+	const most = 80
+	if utf8.RuneCountInString(text) <= most {
+		return text
 	}
+	return string([]rune(text)[:most]) + "…"
+}
+
+const scanWords = `scans?|images?|volumes?|stud(?:y|ies)|series|exams?|examinations?|pictures?|dataset|patient|acquisition`
+
+var (
+	rePolite = regexp.MustCompile(`(?i)^(?:please|kindly|can you|could you|would you|will you|i (?:want|need|would like|'d like)(?: you)?(?: to)?|i'd like(?: you)?(?: to)?|let's|we (?:want|need)(?: to)?|help me(?: to)?|now|just|only|hi|hello|hey)[\s,]+`)
+	reVerb   = regexp.MustCompile(`(?i)^(?:auto-?)?(?:segment|show|find|outline|delineate|contour|mask|extract|get|give|draw|label|annotate|mark|highlight|locate|identify|isolate|select|measure|display|return|list|produce|create|make|generate|compute)(?:\s+(?:out|up))?(?:\s+(?:me|us))?[\s:]+`)
+	// A segment of the liver or lung is none of these.
+	reSegmentNo = regexp.MustCompile(`(?i)^segments?\s+(?:\d|[ivx]+\b)`)
+	reObject    = regexp.MustCompile(`(?i)^(?:the|a|an|all)?\s*(?:binary\s+)?(?:masks?|segmentations?|contours?|outlines?|labels?|volumes?)\s+(?:of|for)\s+`)
+	reLead      = regexp.MustCompile(`(?i)^(?:in|on|from|for)\s+(?:this|the|that|my|these|a|an)?\s*(ct|cta|cbct|mri?|mra|pet|pet/ct|t1w?|t2w?|flair)?\s*(?:` + scanWords + `)?\s*[,:]\s*`)
+	reTail      = regexp.MustCompile(`(?i)[\s,]+(?:(?:seen|visible|shown|present)\s+)?(?:in|on|from|for)\s+(?:(?:this|the|that|my|these|a|an)\s+)?(?:(?:[a-z]+\s+)?(ct|cta|cbct|mri?|mra|pet|pet/ct|t1w?|t2w?|flair)(?:\s+(?:` + scanWords + `))?|(?:` + scanWords + `))$`)
+	reThanks    = regexp.MustCompile(`(?i)[\s,]+(?:please|for me|thanks|thank you|thx|now|if possible)$`)
+	reBare      = regexp.MustCompile(`(?i)^(.+)\s+\(?(ct|mri|pet)\)?$`)
+)
+
+// trim takes "please segment ... in this CT" off a question.
+func (p *parser) trim(text string) (string, Modality) {
 	var modality Modality
-	if m := reTail.FindStringSubmatchIndex(text); m != nil {
-		rest := text[:m[0]]
-		said := ""
-		if m[2] >= 0 {
-			said = text[m[2]:m[3]]
-		}
-		// "in this" alone, or a name that goes on after "in", is no tail.
-		if said != "" || regexp.MustCompile(`(?i)(scan|image|volume|study)\s*[.?!]*$`).MatchString(text[m[0]:]) {
-			text = rest
+	text = strings.TrimSpace(strings.TrimRight(text, " .?!"))
+	take := func(said string) {
+		if said != "" {
 			modality, _ = ParseModality(said)
 		}
 	}
-	return strings.TrimRight(text, " .?!"), modality
-}
-
-// splitList cuts at commas, then at "and", but never inside a known name. A
-// selector reaches over "and" ("children of heart and lung") and ends at a
-// comma.
-func splitList(text string, known func(string) bool) [][]item {
-	if it, ok := readItem(text, known); ok {
-		return [][]item{{it}}
-	}
-	var out [][]item
-	for _, piece := range reComma.Split(text, -1) {
-		piece = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(piece), "and "))
-		if piece == "" {
-			continue
+	for range 8 {
+		if p.known(text) {
+			break
 		}
-		if it, ok := readItem(piece, known); ok {
-			out = append(out, []item{it})
-			continue
+		before := text
+		if m := reTail.FindStringSubmatchIndex(text); m != nil {
+			said := ""
+			if m[2] >= 0 {
+				said = text[m[2]:m[3]]
+			}
+			text = text[:m[0]]
+			take(said)
 		}
-		out = append(out, splitAnd(piece, known))
-	}
-	return out
-}
-
-// splitAnd cuts one piece at "and"; "left and right kidney" gives both kidneys.
-func splitAnd(piece string, known func(string) bool) []item {
-	var out []item
-	sel := self
-	words := reAnd.Split(piece, -1)
-	for i, w := range words {
-		it, _ := readItem(w, known)
-		if it.text == "" {
-			continue
+		if m := reLead.FindStringSubmatch(text); m != nil && len(m[0]) > len("in,  ") {
+			text = text[len(m[0]):]
+			take(m[1])
 		}
-		if it.sel == self {
-			it.sel = sel
-		} else {
-			sel = it.sel
-		}
-		if reSide.MatchString(it.text) && i+1 < len(words) {
-			if m := reSided.FindStringSubmatch(strings.TrimSpace(words[i+1])); m != nil {
-				it.text += " " + m[2]
+		for _, re := range []*regexp.Regexp{reThanks, rePolite, reVerb, reObject} {
+			if re == reVerb && reSegmentNo.MatchString(text) {
+				break
+			}
+			if rest := strings.TrimSpace(re.ReplaceAllString(text, "")); rest != "" {
+				text = rest
 			}
 		}
-		out = append(out, it)
-	}
-	return out
-}
-
-// readItem reads one selector and name. ok is false when no term is so called.
-func readItem(text string, known func(string) bool) (item, bool) {
-	text = strings.TrimSpace(text)
-	if known(text) {
-		return item{self, text}, true
-	}
-	if m := reSelector.FindStringSubmatch(text); m != nil {
-		name := trimArticle(m[2], known)
-		sel := children
-		switch strings.ToLower(m[1])[0] {
-		case 'd':
-			sel = descendants
-		case 'p':
-			sel = parts
-		case 'c':
-			if strings.HasPrefix(strings.ToLower(m[1]), "comp") {
-				sel = parts
-			}
+		text = strings.TrimSpace(strings.TrimRight(text, " .?!"))
+		if text == before {
+			break
 		}
-		return item{sel, name}, known(name)
 	}
-	name := trimArticle(text, known)
-	return item{self, name}, known(name)
-}
-
-func trimArticle(text string, known func(string) bool) string {
-	text = strings.Trim(strings.TrimSpace(text), `"'“”`)
-	if known(text) {
-		return text
+	if m := reBare.FindStringSubmatch(text); m != nil && modality == "" && !p.known(text) {
+		text = m[1]
+		take(m[2])
 	}
-	return reArticle.ReplaceAllString(text, "")
+	return text, modality
 }

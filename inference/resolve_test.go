@@ -190,7 +190,7 @@ func TestResolveReasons(t *testing.T) {
 		{"tumor", CT, "only in PET; a finding needs its name: liver tumor"},
 		{"cardiac valve", CT, "no class for it; it lies in heart, which has one"},
 		{"body", PET, ""},
-		{"arm", CT, "no class for it, and only one of its 2 parts has one (humerus)"},
+		{"arm", CT, `a region of the body, which no class draws as a whole: ask for "everything in the upper arm"`},
 		{"myocardium", CT, `the class "myocardium" is drawn nearly so: the left ventricle's only`},
 		{"node", PET, `the class "node" covers only a part of it: of the neck only`},
 		{"ventricle", CT, "ambiguous: it may mean cardiac ventricle (T:03), brain ventricle (T:07)"},

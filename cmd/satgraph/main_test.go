@@ -75,7 +75,7 @@ func TestTreeShow(t *testing.T) {
 
 func TestResolveJSON(t *testing.T) {
 	code, out, _ := satgraph(t, "resolve", "children of heart", "--modality", "ct", "--json")
-	if code != exitDone {
+	if code != exitPartial {
 		t.Fatalf("exit code %d", code)
 	}
 	var plan struct {

@@ -16,11 +16,22 @@ func (a *app) resolveCommand() *cobra.Command {
 		Short: "Say what can be segmented for a query, and why the rest can't",
 		Long: `Say what can be segmented for a query, and why the rest can't.
 
-A query is a term by name, synonym or id, "children of X", "all descendants
-of X", or several of these with commas between them. It is answered from the
-anatomy tree and the 498 corpus classes; no model or scan is needed.`,
-		Example: "  satgraph resolve 'children of heart' --modality ct",
-		Args:    args(cobra.MinimumNArgs(1)),
+It is answered from the anatomy tree and the 498 corpus classes; no model or
+scan is needed. Without --modality every kind of scan counts that has a class.
+
+Each structure asked for is segmentable (a class draws it), composable (a
+union of classes covers it, less what is to be left out; parts that no class
+draws are named), not_segmentable, ambiguous or unknown, with the reason. The
+exit code is 3 if nothing can be segmented, 4 if only a part of what was asked.
+
+A query is understood in this form:
+
+` + inference.Grammar,
+		Example: `  satgraph resolve 'children of heart' --modality ct
+  satgraph resolve 'left-sided ribs 3-5, both kidneys' --json
+  satgraph resolve 'everything in the mediastinum except the heart' --modality ct
+  satgraph resolve 'vertebrae T10-L2 and the L5/S1 disc' --modality mri`,
+		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			m, err := inference.ParseModality(modality)
 			if err != nil {
@@ -41,6 +52,9 @@ anatomy tree and the 498 corpus classes; no model or scan is needed.`,
 			} else {
 				a.printPlan(plan)
 			}
+			if err == nil && !plan.Complete() {
+				return errPartial
+			}
 			return err
 		},
 	}
@@ -54,6 +68,9 @@ func (a *app) printPlan(plan *inference.Plan) {
 		a.printf("%-16s %-16s %s\n", t.ID, t.Status, t.Name)
 		if len(t.Classes) > 0 {
 			a.printf("    by     %s\n", strings.Join(t.Classes, " + "))
+		}
+		if len(t.Subtract) > 0 {
+			a.printf("    less   %s\n", strings.Join(t.Subtract, " + "))
 		}
 		if len(t.Missing) > 0 {
 			a.printf("    lacks  %s\n", strings.Join(t.Missing, ", "))
