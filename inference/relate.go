@@ -46,7 +46,7 @@ func (r *run) otherModality(asked *Plan) {
 			}
 			found := len(classes) > 0 && !slices.ContainsFunc(classes, func(c string) bool { return !r.man.Knows(c, m) })
 			if !found && s.TermID != "" && asked.resolver != nil {
-				t := asked.resolver.narrow(r.man).newCover().plan(s.TermID, m)
+				t := asked.resolver.narrow(r.man).newCover().plan(target{id: s.TermID}, m)
 				found = t.Status == Segmentable
 			}
 			if found {
