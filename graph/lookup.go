@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -141,58 +142,70 @@ func (p posting) how(t *Term) How {
 	}
 }
 
-// nameIndex finds terms by normalised name or synonym: texts holds every name
-// and synonym, by term, name first; same[i] is the next text with the key of
-// text i, or -1; first is the first text of a key.
+// nameIndex finds texts by their normalised form. Only hashes of the forms are
+// kept: a form is made again from the text to compare it.
 type nameIndex struct {
-	texts []posting
-	keys  []string
-	same  []int32
-	first map[string]int32
+	terms  []Term
+	hashes []uint64 // sorted
+	texts  []posting
 }
 
 // find returns the texts with the normalised form key, by term.
 func (n *nameIndex) find(key string) []posting {
-	i, ok := n.first[key]
+	hash := hashOf(key)
+	i, ok := slices.BinarySearch(n.hashes, hash)
 	if !ok {
 		return nil
 	}
+	var norm normalizer
 	var found []posting
-	for ; i >= 0; i = n.same[i] {
-		found = append(found, n.texts[i])
+	for ; i < len(n.hashes) && n.hashes[i] == hash; i++ {
+		if p := n.texts[i]; norm.key(p.text(&n.terms[p.term])) == key {
+			found = append(found, p)
+		}
 	}
 	return found
 }
 
+// hashOf is FNV-1a.
+func hashOf(key string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(key) {
+		h = (h ^ uint64(key[i])) * 1099511628211
+	}
+	return h
+}
+
 func (t *Tree) nameIndex() *nameIndex {
-	t.namesOnce.Do(func() {
-		count := len(t.terms)
-		for i := range t.terms {
-			count += len(t.terms[i].Synonyms)
-		}
-		n := &nameIndex{
-			texts: make([]posting, 0, count), keys: make([]string, 0, count),
-			same: make([]int32, count), first: make(map[string]int32, count),
-		}
-		var norm normalizer
-		for i := range t.terms {
-			term := &t.terms[i]
-			for j := -1; j < len(term.Synonyms); j++ {
-				p := posting{int32(i), int32(j)}
-				n.texts = append(n.texts, p)
-				n.keys = append(n.keys, norm.key(p.text(term)))
-			}
-		}
-		for i := count - 1; i >= 0; i-- { // backwards, so that lists run by term
-			n.same[i] = -1
-			if key := n.keys[i]; key != "" {
-				if next, ok := n.first[key]; ok {
-					n.same[i] = next
-				}
-				n.first[key] = int32(i) //nolint:gosec // texts fit memory long before
-			}
-		}
-		t.names = n
-	})
+	t.namesOnce.Do(func() { t.names = newNameIndex(t.terms) })
 	return t.names
+}
+
+func newNameIndex(terms []Term) *nameIndex {
+	count := len(terms)
+	for i := range terms {
+		count += len(terms[i].Synonyms)
+	}
+	type entry struct {
+		hash uint64
+		text posting
+	}
+	entries := make([]entry, 0, count)
+	var norm normalizer
+	for i := range terms {
+		for j := -1; j < len(terms[i].Synonyms); j++ {
+			p := posting{int32(i), int32(j)}
+			if key := norm.key(p.text(&terms[i])); key != "" {
+				entries = append(entries, entry{hashOf(key), p})
+			}
+		}
+	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.text.term, b.text.term), cmp.Compare(a.text.synonym, b.text.synonym))
+	})
+	n := &nameIndex{terms: terms, hashes: make([]uint64, len(entries)), texts: make([]posting, len(entries))}
+	for i, e := range entries {
+		n.hashes[i], n.texts[i] = e.hash, e.text
+	}
+	return n
 }

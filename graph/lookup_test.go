@@ -34,7 +34,26 @@ func TestNormalize(t *testing.T) {
 		{"intervertebral disks", "intervertebral disc"},
 		{"Bowman's capsule", "bowman capsule"},
 		{"cervical vertebrae 1 (C1)", "cervical vertebra 1 c1"},
-		{"Purkinje-Faser für Ä", "purkinje faser für ä"},
+		{"Purkinje-Faser für Ä", "purkinje faser fur a"},
+		{"third ventricle", "3 ventricle"},
+		{"3rd Ventricle", "3 ventricle"},
+		{"costa IX", "costa 9"},
+		{"liver segment V", "liver segment 5"},
+		{"liver segment IVa", "liver segment 4a"},
+		{"CN I", "cn 1"},
+		{"V line", "v line"}, // nothing that is counted
+		{"4 th digit", "4 digit"},
+		{"vertebra 07", "vertebra 7"},
+		{"area 17", "area 17"},
+		{"atrium sinistrum", "left atrium"},
+		{"Œsophagus, rétro", "esophagus retro"},
+		{"haemorrhage", "hemorrhage"},
+		{"caecum", "cecum"},
+		{"foramina", "foramen"},
+		{"cortices", "cortex"},
+		{"phalanges", "phalanx"},
+		{"nuclei", "nucleus"},
+		{"diaphyses", "diaphysis"},
 		{"of", "of"},
 		{"the", "the"},
 		{"", ""},
@@ -197,8 +216,8 @@ func TestSearch(t *testing.T) {
 		limit int
 		want  []string
 	}{
-		{"heart", 10, []string{"A:1", "A:3", "A:5", "A:2"}}, // itself; 0.8×½×0.9; 0.8×½×0.7; 0.8×⅓
-		{"vent", 10, []string{"A:5", "A:4", "A:3", "A:2"}},  // A:3 and A:4 alike, by name
+		{"heart", 10, []string{"A:1", "A:3", "A:5", "A:2"}}, // itself; two words, by synonyms of both scopes; three words
+		{"vent", 10, []string{"A:5", "A:3", "A:4", "A:2"}},  // A:3 and A:4 alike: A:3 has more names
 		{"heart vent", 10, []string{"A:3", "A:2"}},
 		{"ventricle of heart", 10, []string{"A:3", "A:2"}},
 		{"heart", 2, []string{"A:1", "A:3"}},

@@ -1,201 +1,330 @@
 package graph
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
 
-// Hit is a term that Search found. Score lies in (0, 1]; 1 is the text itself.
+// Hit is a term that Search found. Score lies in (0, 1]; 1 is its id, what is
+// above 0.9 is as good as its name, what is below 0.6 shares some words with it.
 type Hit struct {
 	ID    string
 	Text  string // the name or synonym that matched best
 	How   How
 	Score float64
+	// Reasons say in words how the text led to the term, in the order of reading.
+	Reasons []string
 }
 
-// Search finds terms whose name or a synonym holds every word of text, each as
-// a whole word or as the start of one ("vent" finds "ventricle"), compared as
-// Normalize says. Whole words, names rather than synonyms, and short texts rank
-// higher; ties go by name, then id. At most limit hits are returned; limit 0 or
-// less means 20.
+// Search finds terms by their names and synonyms, best first; ties go to the
+// better known term (more names and cross-references), then by name and id. At
+// most limit hits are returned; limit 0 or less means 20. nil means that nothing
+// fits.
+//
+// A text is compared as Lookup does it, and beyond that: words in any order; the
+// beginnings of words of four letters or more; spelling mistakes (slipsAllowed);
+// abbreviations, Latin and plain words (tables/*.tsv); "LeftKidney", "rib3",
+// "gall bladder"; levels of the spine ("T12", "L5-S1"). Every word must be
+// answered, but for words such as "muscle" that names leave out.
+//
+// Sides and numbers are never guessed. "l", "lt", "sinistra" say left. A text
+// with a side finds terms of that side only, or, if there are none, the term
+// without side, which the reason says; "both kidneys" finds the term without side.
 func (t *Tree) Search(text string, limit int) []Hit {
 	if limit <= 0 {
 		limit = 20
 	}
-	best := map[int32]Hit{}
-	for _, m := range t.Lookup(text) {
-		best[t.byID[m.ID]] = Hit{ID: m.ID, Text: m.Text, How: m.How, Score: lookupScore(m)}
+	s := searcher{tree: t, text: text, limit: limit, best: map[int32]found{}}
+	s.exact(text, nil)
+	if len(text) <= maxQueryBytes {
+		s.words()
 	}
-	words := strings.Fields(Normalize(text))
-	for _, p := range t.wordIndex().find(words) {
-		term := &t.terms[p.term]
-		h := Hit{ID: term.ID, Text: p.text(term), How: p.how(term)}
-		h.Score = score(words, h)
-		if old, ok := best[p.term]; !ok || h.Score > old.Score {
-			best[p.term] = h
-		}
-	}
-	hits := make([]Hit, 0, len(best))
-	for _, h := range best {
-		hits = append(hits, h)
-	}
-	slices.SortFunc(hits, func(a, b Hit) int {
-		if a.Score != b.Score {
-			if a.Score > b.Score {
-				return -1
-			}
-			return 1
-		}
-		an, bn := t.terms[t.byID[a.ID]].Name, t.terms[t.byID[b.ID]].Name
-		if an != bn {
-			return strings.Compare(an, bn)
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	return hits[:min(limit, len(hits))]
+	return s.hits()
 }
 
-// lookupScore ranks whole-text matches above everything that Search finds by
-// words: 1 for the id, then steps down by how it matched.
-func lookupScore(m Match) float64 { return 1 - 0.03*float64(m.rank()) }
+// searcher gathers the hits of one search.
+type searcher struct {
+	tree  *Tree
+	text  string
+	limit int
+	best  map[int32]found // by term
+	sided bool            // a term of the side asked for was found
+}
 
-// score of a hit by words, below 0.8: the share of the text's words that the
-// query covers, with words only begun counting in part, less for synonyms.
-func score(query []string, h Hit) float64 {
-	words := strings.Fields(Normalize(h.Text))
-	covered := 0.0
-	for _, q := range query {
-		part := 0.0
-		for _, w := range words {
-			switch {
-			case w == q:
-				part = 1
-			case strings.HasPrefix(w, q):
-				part = max(part, 0.8*float64(len(q))/float64(len(w)))
+// found is a hit in the making: notes are made into reasons for hits that stay.
+type found struct {
+	text    posting
+	how     How
+	id      bool
+	score   float64
+	unsided bool // in place of a side that was asked for
+	reading *reading
+	notes   []string
+	choices []*choice
+	covers  bool // the text holds no other words
+}
+
+func (s *searcher) keep(term int32, f found) {
+	if old, ok := s.best[term]; !ok || f.score > old.score {
+		s.best[term] = f
+	}
+}
+
+// exact takes what Lookup finds for the query, or for what it stands for: from 1
+// for an id down by how it matched.
+func (s *searcher) exact(text string, r *reading) {
+	for _, m := range s.tree.Lookup(text) {
+		i := s.tree.byID[m.ID]
+		f := found{how: m.How, id: m.How == ByID, score: 1 - 0.03*float64(m.rank()), covers: true, reading: r}
+		if r != nil {
+			f.score *= r.quality
+		}
+		for j := -1; j < len(s.tree.terms[i].Synonyms); j++ {
+			if p := (posting{i, int32(j)}); !f.id && p.text(&s.tree.terms[i]) == m.Text {
+				f.text = p
+				break
 			}
 		}
-		covered += part
+		s.keep(i, f)
 	}
-	s := 0.8 * covered / float64(max(len(words), len(query)))
-	switch h.How {
+}
+
+// words looks for the words of each reading, with more effort only if less found
+// nothing.
+func (s *searcher) words() {
+	x := s.tree.textIndex()
+	readings := x.readings(s.text)
+	for how := asWritten; how <= guessing; how++ {
+		for i := range readings {
+			if means := readings[i].means; means != "" && how == asWritten {
+				s.exact(means, &readings[i])
+			}
+			s.read(x, &readings[i], how)
+		}
+		for _, f := range s.best {
+			if !f.unsided {
+				return
+			}
+		}
+	}
+}
+
+// leastGuess is the score below which a misspelt word is taken to be another
+// word: "mountain" does not ask for the "fountain decussation".
+const leastGuess = 0.5
+
+// read looks for the texts that answer every word of a reading.
+func (s *searcher) read(x *textIndex, r *reading, how effort) {
+	slots, notes, quality, ok := x.slots(r, how)
+	if !ok || len(slots) > 64 {
+		return
+	}
+	m := newMatcher(x, slots)
+	bound := quality * m.best
+	weight := uint8(0)
+	cut := 0.0
+	for _, text := range m.candidates() {
+		if w := x.weight[text]; w != weight { // texts only get longer from here
+			weight = w
+			if cut = s.lowest(); bound*coverage(m.full, int(w)) < cut {
+				return
+			}
+		}
+		f, ok := s.score(x, m, r, text, quality)
+		if !ok || f.score < cut || f.score < leastGuess && slices.ContainsFunc(f.choices, func(c *choice) bool { return c.misspelt }) {
+			continue
+		}
+		f.reading, f.notes = r, notes
+		s.keep(x.texts[text].term, f)
+	}
+}
+
+// lowest is the score that a hit must reach to be among the first limit.
+func (s *searcher) lowest() float64 {
+	if len(s.best) < s.limit {
+		return 0
+	}
+	scores := make([]float64, 0, len(s.best))
+	for _, f := range s.best {
+		scores = append(scores, f.score)
+	}
+	slices.Sort(scores)
+	return scores[len(scores)-s.limit]
+}
+
+// coverage is the part of the score for how much of the weight of a text was
+// asked for. All of it scores less than the text itself, which Lookup finds.
+func coverage(asked, holds int) float64 {
+	return 0.2 + 0.7*min(1, float64(asked)/float64(max(holds, 1)))
+}
+
+// score weighs one text; ok is false if it lacks a word or has another side.
+func (s *searcher) score(x *textIndex, m *matcher, r *reading, text int32, quality float64) (f found, ok bool) {
+	p := x.texts[text]
+	term := &s.tree.terms[p.term]
+	fits := s.side(x, r, text, term)
+	if fits == no {
+		return f, false
+	}
+	q, asked, choices, ok := m.match(text)
+	holds := int(x.weight[text])
+	if !ok || fits == less && asked < holds {
+		return f, false
+	}
+	f = found{text: p, how: p.how(term), choices: choices, covers: asked >= holds && fits != more}
+	f.score = quality * q * coverage(asked, holds)
+	switch f.how {
 	case ByExactSynonym:
-		s *= 0.9
+		f.score *= 0.98
 	case ByOtherSynonym:
-		s *= 0.7
+		f.score *= 0.88
 	}
-	return s
+	switch fits {
+	case more: // the side was not asked for
+		f.score *= 0.85
+	case less:
+		f.unsided = true
+		f.score *= 0.6
+	default:
+		s.sided = s.sided || r.side != anySide && f.covers
+	}
+	return f, true
 }
 
-// wordIndex finds texts by the start of their words: words sorted, texts of
-// word i at posts[start[i]:start[i+1]] as positions in texts, ascending.
-type wordIndex struct {
-	words []string
-	start []int32
-	posts []int32
-	texts []posting
+// fit is how the side of a text fits the side asked for.
+type fit uint8
+
+const (
+	no   fit = iota
+	yes      // the side asked for, or none on either part
+	more     // a side that was not asked for
+	less     // no side, where one was asked for
+)
+
+func (s *searcher) side(x *textIndex, r *reading, text int32, term *Term) fit {
+	words := x.of(text)
+	left := x.left >= 0 && slices.Contains(words, x.left)
+	right := x.right >= 0 && slices.Contains(words, x.right)
+	isLeft := left && !right || term.Laterality == Left
+	isRight := right && !left || term.Laterality == Right
+	switch r.side {
+	case leftSide, rightSide:
+		mine, other := isLeft, isRight
+		if r.side == rightSide {
+			mine, other = isRight, isLeft
+		}
+		switch {
+		case other || left && right:
+			return no
+		case mine:
+			return yes
+		}
+		return less
+	case bothSides:
+		if isLeft || isRight {
+			return no
+		}
+		return yes
+	case twoSides:
+		if left && right && sameSides(s.text, x.texts[text].text(term)) {
+			return yes
+		}
+		return no
+	}
+	if (isLeft || isRight || left || right) && !s.asksForSide(r) {
+		return more
+	}
+	return yes
 }
 
-func (t *Tree) wordIndex() *wordIndex {
-	t.wordsOnce.Do(func() {
-		n := t.nameIndex()
-		x := &wordIndex{texts: n.texts}
-		number := map[string]int32{}
-		var words, texts []int32 // pairs of word and text, by text
-		for i, key := range n.keys {
-			for word := range strings.FieldsSeq(key) {
-				w, ok := number[word]
-				if !ok {
-					w = int32(len(x.words)) //nolint:gosec // words fit memory long before
-					number[word] = w
-					x.words = append(x.words, word)
-				}
-				words = append(words, w)
-				texts = append(texts, int32(i)) //nolint:gosec // as above
+// asksForSide: a query of nothing but "left" has it as a word.
+func (s *searcher) asksForSide(r *reading) bool {
+	return slices.ContainsFunc(r.tokens, func(t token) bool { return isSide(t.word) })
+}
+
+// sameSides says whether two texts name their sides in the same order, once
+// "lobe of lung" has become "lung lobe".
+func sameSides(a, b string) bool {
+	order := func(text string) string {
+		var sides []string
+		for w := range strings.FieldsSeq(Normalize(text)) {
+			if isSide(w) {
+				sides = append(sides, w)
 			}
 		}
-		x.sortWords(words)
-		x.posts = make([]int32, len(words))
-		next := slices.Clone(x.start)
-		for k, w := range words {
-			x.posts[next[w]] = texts[k]
-			next[w]++
+		return strings.Join(sides, " ")
+	}
+	return order(a) == order(b)
+}
+
+// hits sorts what was found and puts the reasons into words.
+func (s *searcher) hits() []Hit {
+	type ranked struct {
+		found
+		term *Term
+	}
+	all := make([]ranked, 0, len(s.best))
+	for i, f := range s.best {
+		if !f.unsided || !s.sided {
+			all = append(all, ranked{f, &s.tree.terms[i]})
 		}
-		t.words = x
+	}
+	known := func(t *Term) int { return len(t.Synonyms) + len(t.Xrefs) }
+	slices.SortFunc(all, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(known(b.term), known(a.term)),
+			strings.Compare(a.term.Name, b.term.Name), strings.Compare(a.term.ID, b.term.ID))
 	})
-	return t.words
-}
-
-// sortWords sorts the words, renumbers the uses to match and counts them.
-func (x *wordIndex) sortWords(uses []int32) {
-	order := make([]int32, len(x.words))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(x.words[a], x.words[b]) })
-	sorted := make([]string, len(order))
-	place := make([]int32, len(order))
-	for i, w := range order {
-		sorted[i] = x.words[w]
-		place[w] = int32(i)
-	}
-	x.words = sorted
-	x.start = make([]int32, len(order)+1)
-	for k, w := range uses {
-		uses[k] = place[w]
-		x.start[place[w]+1]++
-	}
-	for i := range order {
-		x.start[i+1] += x.start[i]
-	}
-}
-
-// find returns the texts that hold every query word as a word or its start.
-func (x *wordIndex) find(query []string) []posting {
-	if len(query) == 0 {
-		return nil
-	}
-	var kept []int32
-	for i, q := range query {
-		found := x.withPrefix(q)
-		if i > 0 {
-			found = intersect(kept, found)
+	var out []Hit
+	for _, r := range all[:min(len(all), s.limit)] {
+		h := Hit{ID: r.term.ID, Text: r.term.ID, How: r.how, Score: r.score}
+		if !r.id {
+			h.Text = r.text.text(r.term)
 		}
-		if kept = found; len(kept) == 0 {
-			return nil
-		}
-	}
-	out := make([]posting, len(kept))
-	for i, n := range kept {
-		out[i] = x.texts[n]
+		h.Reasons = s.reasons(r.found, r.term, h.Text)
+		out = append(out, h)
 	}
 	return out
 }
 
-// withPrefix returns the texts with a word that starts with q, ascending.
-func (x *wordIndex) withPrefix(q string) []int32 {
-	from, _ := slices.BinarySearch(x.words, q)
-	to := from
-	for to < len(x.words) && strings.HasPrefix(x.words[to], q) {
-		to++
+// reasons says how the text led to a term.
+func (s *searcher) reasons(f found, term *Term, text string) []string {
+	var out []string
+	if f.reading != nil {
+		out = append(out, f.reading.notes...)
 	}
-	found := slices.Clone(x.posts[x.start[from]:x.start[to]])
-	slices.Sort(found)
-	return slices.Compact(found)
-}
-
-// intersect returns what two ascending lists share.
-func intersect(a, b []int32) []int32 {
-	out := a[:0:0]
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0] == b[0]:
-			out = append(out, a[0])
-			a, b = a[1:], b[1:]
-		case a[0] < b[0]:
-			a = a[1:]
-		default:
-			b = b[1:]
+	out = append(out, f.notes...)
+	for _, c := range f.choices {
+		if c.note != "" {
+			out = append(out, c.note)
 		}
 	}
+	if len(out) == 0 && f.covers && !f.id && Normalize(text) != Normalize(s.text) {
+		out = append(out, "the same words in another order")
+	}
+	switch {
+	case f.id:
+		out = append(out, "its id")
+	case f.how == ByName && f.covers:
+		out = append(out, "its name")
+	case f.how == ByName:
+		out = append(out, "words of its name")
+	case f.covers:
+		out = append(out, fmt.Sprintf("its %s %q", f.how.scope(f.text.scope(term)), text))
+	default:
+		out = append(out, fmt.Sprintf("words of its %s %q", f.how.scope(f.text.scope(term)), text))
+	}
+	if f.unsided {
+		out = append(out, "the tree has no such term of the side asked for: this one has no side")
+	}
 	return out
+}
+
+// scope names the kind of synonym.
+func (h How) scope(scope Scope) string {
+	if h == ByExactSynonym {
+		return "exact synonym"
+	}
+	return strings.ToLower(string(scope)) + " synonym"
 }

@@ -24,8 +24,8 @@ type Tree struct {
 
 	namesOnce sync.Once
 	names     *nameIndex
-	wordsOnce sync.Once
-	words     *wordIndex
+	textsOnce sync.Once
+	texts     *textIndex
 	statsOnce sync.Once
 	stats     Stats
 	sidesOnce sync.Once

@@ -11,11 +11,12 @@ import (
 
 // hitDocument is one line of 'tree search --json'.
 type hitDocument struct {
-	ID      string  `json:"id"`
-	Name    string  `json:"name"`
-	Matched string  `json:"matched"`
-	How     string  `json:"how"`
-	Score   float64 `json:"score"`
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Matched string   `json:"matched"`
+	How     string   `json:"how"`
+	Score   float64  `json:"score"`
+	Reasons []string `json:"reasons"`
 }
 
 func (a *app) treeSearchCommand() *cobra.Command {
@@ -23,7 +24,7 @@ func (a *app) treeSearchCommand() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "search TEXT",
-		Short: "Find terms by words of their names and synonyms",
+		Short: "Find terms by names, abbreviations, Latin, misspelt words, and say why",
 		Args:  args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			tree, err := a.openTree(cmd.Context())
@@ -34,7 +35,7 @@ func (a *app) treeSearchCommand() *cobra.Command {
 			hits := []hitDocument{}
 			for _, h := range tree.Search(text, limit) {
 				term, _ := tree.Term(h.ID)
-				hits = append(hits, hitDocument{h.ID, term.Name, h.Text, h.How.String(), h.Score})
+				hits = append(hits, hitDocument{h.ID, term.Name, h.Text, h.How.String(), h.Score, h.Reasons})
 			}
 			if asJSON {
 				return a.printJSON(map[string]any{"query": text, "hits": hits})
@@ -43,11 +44,7 @@ func (a *app) treeSearchCommand() *cobra.Command {
 				return fmt.Errorf("%w: nothing in the tree matches %q", graph.ErrUnknownTerm, text)
 			}
 			for _, h := range hits {
-				a.printf("%-16s %s", h.ID, h.Name)
-				if h.Matched != h.Name {
-					a.printf("  (%s: %s)", h.How, h.Matched)
-				}
-				a.printf("\n")
+				a.printf("%.2f  %-16s %s  (%s)\n", h.Score, h.ID, h.Name, strings.Join(h.Reasons, "; "))
 			}
 			return nil
 		},
