@@ -151,35 +151,38 @@ func readScaled[T float](f *file, o ReadOptions) ([]T, error) {
 // on values up to 65535 is off by less.
 const labelSlack = 1.0 / 1024
 
-// readLabels reads all voxels as labels.
-func readLabels(f *file, o ReadOptions) ([]uint16, error) {
-	n, err := reserve(f, o, 2)
+// readLabels hands all voxels on as labels, block by block in order. The slice
+// is used again after each call.
+func readLabels(f *file, put func([]uint16) error) error {
+	n, err := reserve(f, ReadOptions{MaxBytes: math.MaxInt64}, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := make([]uint16, n)
 	slope, inter := f.header.scale()
 	decode := decoder[float64](f.header.DType, f.header.order(), slope, inter)
 	size := f.header.DType.Size()
 	done := 0
-	values := make([]float64, blockBytes)
-	err = f.readVoxels(n*int64(size), func(b []byte) error {
+	values, labels := make([]float64, blockBytes), make([]uint16, blockBytes)
+	return f.readVoxels(n*int64(size), func(b []byte) error {
 		count := len(b) / size
+		if size == 1 && slope == 1 && inter == 0 && f.header.DType == Uint8 { // what most label maps are
+			for i, v := range b {
+				labels[i] = uint16(v)
+			}
+			done += count
+			return put(labels[:count])
+		}
 		decode(values, b)
 		for i, v := range values[:count] {
 			r := math.Round(v)
 			if !(math.Abs(v-r) <= labelSlack) || r < 0 || r > math.MaxUint16 {
 				return fmt.Errorf("%w: voxel %d is %g", ErrNotLabels, done+i, v)
 			}
-			out[done+i] = uint16(r)
+			labels[i] = uint16(r)
 		}
 		done += count
-		return nil
+		return put(labels[:count])
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
 }
 
 // decoder returns a function that converts a block of stored voxels to T and

@@ -177,11 +177,50 @@ func ReadLabelMap(path string, o ReadOptions) (*LabelMap, error) {
 	if err != nil {
 		return nil, fileError("read", path, err)
 	}
-	data, err := readLabels(f, o)
+	n, err := reserve(f, o, 2)
+	if err != nil {
+		return nil, fileError("read", path, err)
+	}
+	data := make([]uint16, 0, n)
+	err = readLabels(f, func(labels []uint16) error {
+		data = append(data, labels...)
+		return nil
+	})
 	if err != nil {
 		return nil, fileError("read", path, err)
 	}
 	return &LabelMap{Grid: g, Data: data, Header: f.header}, nil
+}
+
+// ReadLabelRows reads one 3-D volume of labels without keeping it: put is given
+// the voxels piece by piece, the first axis fastest, in slices that are used
+// again. Of MaxBytes, the size in the file counts. Errors are those of
+// ReadLabelMap and of put.
+func ReadLabelRows(path string, o ReadOptions, put func(g Grid, labels []uint16) error) (Grid, error) {
+	format, err := sniff(path)
+	if err != nil {
+		return Grid{}, err
+	}
+	if format != NIfTI {
+		m, err := ReadLabelMap(path, o)
+		if err != nil {
+			return Grid{}, err
+		}
+		return m.Grid, put(m.Grid, m.Data)
+	}
+	f, err := open(path, o)
+	if err != nil {
+		return Grid{}, fileError("read", path, err)
+	}
+	defer f.close()
+	g, err := f.header.grid()
+	if err != nil {
+		return Grid{}, fileError("read", path, err)
+	}
+	if _, err := reserve(f, o, 0); err != nil {
+		return Grid{}, fileError("read", path, err)
+	}
+	return g, fileError("read", path, readLabels(f, func(labels []uint16) error { return put(g, labels) }))
 }
 
 // reserve checks type and size before anything is allocated: elem is the size

@@ -71,6 +71,7 @@ func significanceTable() (t [4][256]uint8) {
 	return t
 }
 
+//nolint:gosec // contexts are at most 8
 func edgeContext(h, v, d int) uint8 {
 	switch {
 	case h == 2:
@@ -91,6 +92,8 @@ func edgeContext(h, v, d int) uint8 {
 
 // signTable is Tables D.2 and D.3: the context, and in bit 7 the bit to swap
 // with, by flags>>4 (edges and their signs).
+//
+//nolint:gosec // contexts are at most 13
 func signTable() (t [256]uint8) {
 	side := func(f, sig, neg int) int {
 		switch {
