@@ -80,11 +80,8 @@ func Fold(s Subject, events []Event, reviewers int) State {
 		case ActConfirm:
 			confirm(&st, adjudicated, e.Verdict)
 		case ActReject:
-			for _, t := range e.Verdict.Targets {
-				if !slices.Contains(st.Rejected, t.TermID) {
-					st.Rejected = append(st.Rejected, t.TermID)
-				}
-			}
+			vote.Verdict = *e.Verdict
+			st.Rejected = append(st.Rejected, vote)
 		case ActFlag:
 			st.Flags = append(st.Flags, vote)
 		case ActUnflag:
@@ -94,6 +91,13 @@ func Fold(s Subject, events []Event, reviewers int) State {
 	}
 	settle(&st, adjudicated, reviewers)
 	return st
+}
+
+// IsRejected says whether somebody has said that the subject is not the term.
+func (st *State) IsRejected(termID string) bool {
+	return slices.ContainsFunc(st.Rejected, func(v Vote) bool {
+		return slices.ContainsFunc(v.Verdict.Targets, func(t Target) bool { return t.TermID == termID })
+	})
 }
 
 // confirm renews the fingerprints of the standing verdicts that agree with it.

@@ -51,11 +51,10 @@ func FromStates(states []labelmap.State, reviewers int) []Mapping {
 		if a := s.Adjudication; a != nil {
 			out = append(out, records(base, *a, true)...)
 		}
-		for _, id := range s.Rejected {
-			m := base
-			m.Not, m.Predicate, m.ObjectID = true, curieOf(labelmap.Exact), id
-			m.Justification, m.Date = manual, s.Last
-			out = append(out, m)
+		not := base
+		not.Not = true
+		for _, v := range s.Rejected {
+			out = append(out, records(not, v, false)...)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Mapping) int {
