@@ -36,9 +36,10 @@ type State struct {
 	Votes     []Vote // standing verdicts, oldest first
 	// Adjudication is the third person's verdict, while it stands.
 	Adjudication *Vote
-	Rejected     []string
-	Flags        []Vote // Comment says why; Verdict is empty
-	Label        *RawLabel
+	// Rejected holds the verdicts of rejected suggestions.
+	Rejected []Vote
+	Flags    []Vote // Comment says why; Verdict is empty
+	Label    *RawLabel
 	// Version is the number of events; the next event must name it.
 	Version int64
 	// Last is the time of the latest event.
