@@ -1,0 +1,164 @@
+package suggest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"satgraph/graph"
+	"satgraph/labelmap"
+)
+
+// tie is how near in score two candidates are that a reader could confuse.
+const tie = 0.015
+
+// A term says too little ("artery", "gland") when it has this many kinds, in
+// this many parts of the body.
+const (
+	kindsOfGeneral  = 5
+	placesOfGeneral = 3
+)
+
+// bodyParts are the places that general terms are found in.
+var bodyParts = []string{"head", "neck", "thoracic segment of trunk", "abdomen", "pelvis", "upper limb", "lower limb"}
+
+// clear is by how much a doubtful candidate must lead the next other thing.
+const clear = 0.12
+
+// decide makes the result of a label.
+func (e *Engine) decide(l *labelmap.RawLabel, a answer, s *surroundings, top int) Result {
+	ranked := a.ranked()
+	r := Result{Label: l}
+	for _, c := range ranked[:min(top, len(ranked))] {
+		r.Suggestions = append(r.Suggestions, e.suggestion(c))
+	}
+	abstain := func(why string) Result {
+		r.Abstained, r.Why = true, why
+		return r
+	}
+	switch {
+	case a.none != "" && len(ranked) == 0:
+		return abstain(a.none)
+	case len(ranked) == 0:
+		return abstain("nothing in the tree is so called")
+	case a.several != "":
+		return abstain(a.several)
+	}
+	best := ranked[0]
+	switch {
+	case best.score < doubt && !(best.score >= doubt-0.2 && e.leads(ranked)):
+		return abstain("only some of its words fit anything in the tree")
+	case best.short:
+		return abstain("an abbreviation that means other things elsewhere, and nothing around it says which")
+	case e.general(best.id):
+		return abstain(fmt.Sprintf("%s says too little: it has many kinds", e.name(best.id)))
+	case e.siteless(best.id):
+		return abstain("a finding needs its site")
+	}
+	if rivals := e.rivals(ranked, s); len(rivals) > 1 {
+		return abstain("it may be " + strings.Join(rivals, " or "))
+	}
+	e.measured(l, &r)
+	return r
+}
+
+func (e *Engine) name(id string) string {
+	t, _ := e.tree.Term(id)
+	return t.Name
+}
+
+func (e *Engine) suggestion(c *candidate) Suggestion {
+	t, _ := e.tree.Term(c.id)
+	base, ok := e.tree.Base(c.id)
+	if !ok {
+		base = c.id
+	}
+	return Suggestion{
+		TermID: c.id, Name: t.Name, Base: base, Kind: t.Kind, Predicate: c.predicate, Laterality: t.Laterality,
+		Score: c.score, Reasons: c.reasons,
+	}
+}
+
+// general says whether a term covers so many kinds in so many places that no
+// dataset means it, unless a corpus has it as a class.
+func (e *Engine) general(id string) bool {
+	if e.trained[id] {
+		return false
+	}
+	kinds := e.tree.Descendants(id, graph.IsA)
+	if len(kinds) < kindsOfGeneral {
+		return false
+	}
+	places := 0
+	for _, place := range e.bodyParts {
+		if slices.ContainsFunc(kinds, func(k string) bool { return e.tree.IsDescendant(k, place) }) {
+			places++
+		}
+	}
+	return places >= placesOfGeneral
+}
+
+// leads says whether the best candidate is far better than all that is not of
+// its kind, part or side.
+func (e *Engine) leads(ranked []*candidate) bool {
+	for _, c := range ranked[1:] {
+		if c.score > ranked[0].score-clear && !e.akin(ranked[0].id, c.id) {
+			return false
+		}
+	}
+	return true
+}
+
+// siteless says whether a finding is one of which several kinds differ by their
+// site: "tumor".
+func (e *Engine) siteless(id string) bool {
+	t, _ := e.tree.Term(id)
+	kinds := slices.DeleteFunc(e.tree.Children(id, graph.IsA), func(k string) bool {
+		base, ok := e.tree.Base(k)
+		return ok && base == id
+	})
+	return t.Kind == graph.KindFinding && len(kinds) > 1
+}
+
+// rivals names the best candidate and those as good that are another thing: no
+// kind, part or side of it.
+func (e *Engine) rivals(ranked []*candidate, s *surroundings) []string {
+	best := ranked[0]
+	out := []string{e.name(best.id)}
+	for _, c := range ranked[1:] {
+		if c.score < best.score-tie {
+			break
+		}
+		if e.akin(best.id, c.id) || s.affinity(c.id) < s.affinity(best.id)-0.3 {
+			continue
+		}
+		if e.trained[best.id] && !e.trained[c.id] {
+			continue
+		}
+		out = append(out, e.name(c.id))
+	}
+	return out
+}
+
+// akin says whether two terms differ by kind, part or side only.
+func (e *Engine) akin(a, b string) bool {
+	if e.tree.IsDescendant(a, b) || e.tree.IsDescendant(b, a) {
+		return true
+	}
+	baseA, okA := e.tree.Base(a)
+	baseB, okB := e.tree.Base(b)
+	return okA && baseA == b || okB && baseB == a
+}
+
+// measured flags what the voxels of a label say against its name.
+func (e *Engine) measured(l *labelmap.RawLabel, r *Result) {
+	g := l.Geometry
+	if g == nil {
+		return
+	}
+	first := &r.Suggestions[0]
+	if g.Side != "" && first.Laterality != graph.Unsided && g.Side != string(first.Laterality) {
+		r.Flags = append(r.Flags, fmt.Sprintf("called %s, but it lies on the %s of the scan", first.Laterality, g.Side))
+		first.Score = min(first.Score, Accept-0.01)
+	}
+}

@@ -1,0 +1,384 @@
+package suggest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"satgraph/graph"
+	"satgraph/labelmap"
+)
+
+// hitsAsked is how many hits of a search are weighed.
+const hitsAsked = 8
+
+// alone is what a label means by itself.
+func (e *Engine) alone(l *labelmap.RawLabel) answer {
+	a := answer{found: map[string]*candidate{}}
+	for _, c := range l.Codes {
+		for _, id := range e.codes[code(c)] {
+			a.add(candidate{id: id, score: 0.98, predicate: labelmap.Exact, reasons: []string{"its code " + c}})
+		}
+	}
+	if e.decided != nil {
+		for _, d := range e.decided(l.Name) {
+			if _, ok := e.tree.Term(d.TermID); ok {
+				a.add(candidate{id: d.TermID, score: 0.97, predicate: d.Predicate, reasons: []string{fmt.Sprintf("decided so for %s by %s", d.Dataset, d.Actor)}})
+			}
+		}
+	}
+	if a.none = pointless(l.Name); a.none != "" {
+		return a
+	}
+	readings := e.words.readings(l.Name)
+	for _, r := range readings {
+		e.look(&a, r, l.Modality)
+	}
+	if best := a.best(); best < 0.85 {
+		for _, written := range readings {
+			for _, r := range e.words.translate(written.text) {
+				r.quality *= written.quality
+				e.look(&a, r, l.Modality)
+			}
+		}
+	}
+	if reBothHand.MatchString(l.Name) && a.best() < 0.96 {
+		a.several = "it names both sides"
+	} else if a.best() < 0.88 {
+		a.several = e.parts(&a, l)
+	}
+	return a
+}
+
+func (a *answer) best() float64 {
+	best := 0.0
+	for _, c := range a.found {
+		best = max(best, c.score)
+	}
+	return best
+}
+
+// look adds what one reading finds.
+func (e *Engine) look(a *answer, r reading, modality string) {
+	for _, c := range e.classes[graph.Normalize(r.text)] {
+		score := 0.97
+		if modality != "" && c.Modality == modality {
+			score = 0.98
+		}
+		a.add(candidate{id: c.TermID, score: score * r.quality, predicate: c.Predicate, reasons: because(r, "the corpus class "+c.Name)})
+	}
+	asked := graph.SideOf(r.text)
+	short := len(key(r.text)) <= 2
+	for _, h := range e.tree.Search(r.text, hitsAsked) {
+		term, _ := e.tree.Term(h.ID)
+		c := candidate{id: h.ID, score: h.Score * r.quality, reasons: because(r, h.Reasons...), short: short && h.How != graph.ByName}
+		switch {
+		case asked != graph.Unsided && term.Laterality == graph.Unsided:
+			// Search thinks little of a term without the side asked for; here it is
+			// a broader match, if no sided term exists.
+			c.predicate = labelmap.Broad
+			c.score = min(1.35*c.score, 0.79)
+		case h.Score < 0.8:
+			c.predicate = labelmap.Narrow // the term's name says more than the label
+		case h.How == graph.ByOtherSynonym:
+			c.predicate = labelmap.Close
+		default:
+			c.predicate = labelmap.Exact
+		}
+		a.add(c)
+	}
+}
+
+func because(r reading, more ...string) []string {
+	if r.reason == "" {
+		return more
+	}
+	return append([]string{r.reason}, more...)
+}
+
+// parts says that a label joins several structures, and adds each.
+func (e *Engine) parts(a *answer, l *labelmap.RawLabel) string {
+	name := strings.NewReplacer("_", " ").Replace(l.Name)
+	pieces := reJoined.Split(name, -1)
+	if len(pieces) < 2 || len(pieces) > 6 {
+		return ""
+	}
+	var ids []string
+	for _, p := range pieces {
+		part := answer{found: map[string]*candidate{}}
+		if pointless(p) != "" {
+			return ""
+		}
+		for _, r := range e.words.readings(p) {
+			e.look(&part, r, l.Modality)
+		}
+		ranked := part.ranked()
+		if len(ranked) == 0 || ranked[0].score < 0.8 {
+			return ""
+		}
+		ids = append(ids, ranked[0].id)
+	}
+	for _, id := range ids {
+		a.add(candidate{id: id, score: 0.7, predicate: labelmap.Narrow, reasons: []string{"one of the structures that it names"}})
+	}
+	if reOneOf.MatchString(name) {
+		return "it names one of several structures"
+	}
+	return "it names several structures together"
+}
+
+// surroundings are what the rest of a list, its dataset's name and the scan say
+// of where a label lies.
+type surroundings struct {
+	tree     *graph.Tree
+	organs   map[string]int // unsided terms that other labels clearly are
+	total    int
+	named    []string // terms that dataset, region and context name
+	regions  map[string]float64
+	modality string
+}
+
+// regionNames are the regions by which candidates are told apart.
+var regionNames = []string{"brain", "head", "neck", "heart", "thoracic segment of trunk", "abdomen", "pelvis", "vertebral column", "upper limb", "lower limb"}
+
+func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *surroundings {
+	s := &surroundings{tree: e.tree, organs: map[string]int{}, regions: map[string]float64{}}
+	said := map[string]bool{}
+	for k, i := range at {
+		l := &labels[i]
+		if s.modality == "" {
+			s.modality = l.Modality
+		}
+		for _, text := range []string{l.Region, l.Context, l.Dataset} {
+			if text != "" && !said[text] {
+				said[text] = true
+				s.named = append(s.named, e.named(text)...)
+			}
+		}
+		ranked := alone[k].ranked()
+		if alone[k].several != "" || len(ranked) == 0 || ranked[0].score < 0.9 || ranked[0].short || len(ranked) > 1 && ranked[1].score > ranked[0].score-0.01 {
+			continue
+		}
+		id := ranked[0].id
+		if base, ok := e.tree.Base(id); ok {
+			id = base
+		}
+		s.organs[id]++
+		s.total++
+	}
+	for _, r := range e.regions {
+		share := 0.0
+		for id, n := range s.organs {
+			if s.under(id, r) {
+				share += float64(n) / float64(s.total)
+			}
+		}
+		if slices.ContainsFunc(s.named, func(id string) bool { return s.under(id, r) }) {
+			share = max(share, 0.9)
+		}
+		s.regions[r] = share
+	}
+	return s
+}
+
+// regionWords are words for regions that name no single term of the tree.
+var regionWords = map[string][]string{
+	"thorax": {"thoracic segment of trunk"}, "chest": {"thoracic segment of trunk"}, "thoracic": {"thoracic segment of trunk"},
+	"spine": {"vertebral column"}, "spinal": {"vertebral column"}, "cardiac": {"heart"}, "abdominal": {"abdomen"},
+	"pelvic": {"pelvis"}, "prostate": {"prostate gland"}, "hepatic": {"liver"}, "renal": {"kidney"},
+}
+
+// named finds the structures that a free text names.
+func (e *Engine) named(text string) []string {
+	var out []string
+	for _, w := range graph.Words(text) {
+		for _, name := range regionWords[w] {
+			if id, ok := one(e.tree, name); ok {
+				out = append(out, id)
+			}
+		}
+	}
+	words := strings.Fields(split(text))
+	for n := 3; n >= 1; n-- {
+		for i := 0; i+n <= len(words); i++ {
+			phrase := strings.Join(words[i:i+n], " ")
+			if len(phrase) < 4 {
+				continue
+			}
+			if id, ok := one(e.tree, phrase); ok {
+				out = append(out, id)
+			} else if hits := e.tree.Search(phrase, 1); n == 1 && len(hits) > 0 && hits[0].Score >= 0.8 && e.trained[hits[0].ID] {
+				out = append(out, hits[0].ID)
+			}
+		}
+	}
+	return out
+}
+
+// under says whether a term is another, or lies in it by any relation.
+func (s *surroundings) under(id, above string) bool {
+	return id == above || s.tree.IsDescendant(id, above)
+}
+
+// holds says whether the list is about a structure.
+func (s *surroundings) holds(where string) bool {
+	if slices.ContainsFunc(s.named, func(id string) bool { return s.under(id, where) }) {
+		return true
+	}
+	n := 0
+	for id, k := range s.organs {
+		if s.under(id, where) {
+			n += k
+		}
+	}
+	return n >= 2 && 10*n >= 3*s.total || n >= 1 && 2*n >= s.total
+}
+
+// affinity is how much of the list lies in the same region as a term: 1 for all
+// of it, -1 when nothing is known.
+func (s *surroundings) affinity(id string) float64 {
+	best := -1.0
+	for r, share := range s.regions {
+		if s.under(id, r) {
+			best = max(best, share)
+		}
+	}
+	return best
+}
+
+// within weighs what a label means by itself against its surroundings.
+func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer {
+	name := key(l.Name)
+	e.beside(name, &a, s)
+	e.lesion(l, &a, s)
+	if a.none == "" && a.best() < 0.8 {
+		e.compose(l, &a, s)
+	}
+	known := s.total > 0 || len(s.named) > 0
+	for _, c := range a.found {
+		if c.sure {
+			continue
+		}
+		if e.trained[c.id] {
+			c.score = min(c.score+0.02, 0.995)
+		}
+		switch near := s.affinity(c.id); {
+		case !known || near < 0:
+		case near == 0:
+			c.score *= 0.85
+		case near >= 0.3:
+			c.score = min(c.score+0.02, 0.995)
+			c.short = false
+		}
+	}
+	return a
+}
+
+// beside adds what the tables say of a label in its surroundings, or anywhere.
+func (e *Engine) beside(name string, a *answer, s *surroundings) {
+	rows := e.words.contexts[name]
+	here := slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where == "" || !s.holds(c.where) })
+	if len(here) == 0 {
+		here = slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where != "" })
+	}
+	for _, c := range here {
+		a.none, a.several = "", ""
+		meanings := strings.Split(c.meaning.meaning, "|")
+		for _, m := range meanings {
+			id, ok := one(e.tree, m)
+			if !ok {
+				continue
+			}
+			found := &candidate{id: id, score: 0.985, predicate: e.predicate(id), reasons: []string{c.reason + s.said(c.where)}, sure: true}
+			if len(meanings) > 1 {
+				found.score = 0.75
+			}
+			a.found[id] = found
+		}
+	}
+}
+
+// said says in words which surroundings decided.
+func (s *surroundings) said(where string) string {
+	if where == "" {
+		return ""
+	}
+	t, _ := s.tree.Term(where)
+	return ", beside structures of " + t.Name
+}
+
+// predicate is what the corpus says of a term's class, else exact.
+func (e *Engine) predicate(id string) labelmap.Predicate {
+	for _, list := range e.classes {
+		for _, c := range list {
+			if c.TermID == id {
+				return c.Predicate
+			}
+		}
+	}
+	return labelmap.Exact
+}
+
+// compose reads a label as something of what its dataset is named after:
+// "vessel" of a set of hepatic vessels.
+func (e *Engine) compose(l *labelmap.RawLabel, a *answer, s *surroundings) {
+	for _, id := range s.named {
+		term, _ := e.tree.Term(id)
+		for _, h := range e.tree.Search(term.Name+" "+split(l.Name), 1) {
+			if h.Score >= 0.75 && !slices.Contains(s.named, h.ID) {
+				a.add(candidate{id: h.ID, score: h.Score * 0.97, predicate: labelmap.Exact, reasons: append([]string{"read as one of " + term.Name}, h.Reasons...)})
+			}
+		}
+	}
+}
+
+// lesionWords are findings that a label may name without their site.
+var lesionWords = map[string]string{
+	"tumor": "tumor", "cancer": "tumor", "carcinoma": "tumor", "neoplasm": "tumor", "malignancy": "tumor",
+	"lesion": "tumor", "mass": "tumor", "cyst": "cyst", "nodule": "nodule", "scar": "scar", "edema": "edema",
+}
+
+// lesion gives a finding the site that the list is about, where there is one.
+func (e *Engine) lesion(l *labelmap.RawLabel, a *answer, s *surroundings) {
+	finding, ok := lesionWords[key(l.Name)]
+	if !ok {
+		return
+	}
+	sites := map[string]bool{}
+	add := func(id string) {
+		if t, _ := e.tree.Term(id); t.Kind != graph.KindFinding {
+			sites[id] = true
+		}
+	}
+	for id := range s.organs {
+		add(id)
+	}
+	if len(sites) != 1 {
+		for _, id := range s.named {
+			add(id)
+		}
+	}
+	found := map[string]string{}
+	for site := range sites {
+		term, _ := e.tree.Term(site)
+		for _, h := range e.tree.Search(term.Name+" "+finding, 1) {
+			if t, _ := e.tree.Term(h.ID); t.Kind == graph.KindFinding && h.Score >= 0.85 {
+				found[h.ID] = term.Name
+			}
+		}
+	}
+	if len(found) > 0 {
+		for id := range a.found {
+			if e.siteless(id) {
+				delete(a.found, id)
+			}
+		}
+	}
+	for id, site := range found {
+		c := &candidate{id: id, score: 0.985, predicate: labelmap.Exact, reasons: []string{"a " + finding + " in a list about " + site}, sure: true}
+		if len(found) > 1 {
+			c.score = 0.75
+		}
+		a.found[id] = c
+	}
+}

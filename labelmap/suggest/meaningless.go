@@ -1,0 +1,48 @@
+package suggest
+
+import (
+	"regexp"
+	"strings"
+
+	"satgraph/graph"
+)
+
+// meaningless labels and why, by what they are.
+var meaningless = []struct {
+	pattern *regexp.Regexp
+	why     string
+}{
+	{regexp.MustCompile(`^[\d\s.,_\-]*$`), "a number names no structure"},
+	{regexp.MustCompile(`(?i)^(labels?|lbl|class|segments?|seg|roi|structure|region|mask|object|obj|material|value|val|item|part|layer|contour|annotation|volume|channel|index|id)[\s_\-.:#]*\d*$`), "a placeholder of a tool names no structure"},
+	{regexp.MustCompile(`(?i)^(background|bg|back ground|unknown|unlabel?led|unlabell?ed|other|others|misc|miscellaneous|ignore|ignored|void|none|null|nan|empty|nothing|clear label|exterior|outside|rest|remainder|undefined|n/?a|not ?used|reserved|test|tmp|temp|todo|dummy|foo|bar|new|untitled)$`), "it says that no structure is meant"},
+	{regexp.MustCompile(`(?i)^[ipgc]tv(?:[\s_\-]?[a-z0-9.+]+)*$|^(gtv|ctv|ptv|itv|igtv|hrctv)[a-z]?[\s_\-.0-9]*`), "a planning volume of radiotherapy, not a structure"},
+	{regexp.MustCompile(`(?i)^(external|externe?|outer contour|body|body contour|couch|couch ?\w*|table|tabletop|bolus|ring\w*|avoid\w*|opt[_ ]\w+|z+[_ ]\w+|dose\w*|isodose\w*|iso ?cent(er|re)|marker\w*|fiducials?|artifacts?|artefacts?)$`), "a helper of planning or scanning, not a structure"},
+	{regexp.MustCompile(`(?i)^(implants?|metal|screws?|plate|stent|pacemaker|catheter|tube|wire|clip|prosthes[ie]s?|contrast( agent| medium)?|air|gas|water|fluid|noise|needle|device)$`), "not a structure of the body by itself"},
+	{regexp.MustCompile(`(?i)\b(prosthes[ie]s?|implants?|stents?|pacemaker|catheter)\b`), "it is about an implant"},
+	{regexp.MustCompile(`(?i)^(left|right|l|r|lt|rt|bilateral|both|upper|lower|middle|superior|inferior|central|inner|outer)$`), "a place without the structure it belongs to"},
+}
+
+// pointless says why a label means no structure; empty if it may mean one.
+func pointless(name string) string {
+	text := strings.TrimSpace(reExtension.ReplaceAllString(name, ""))
+	switch {
+	case text == "":
+		return "it has no name"
+	case len(text) > maxName:
+		return "its name is too long to be one"
+	case len(graph.Words(text)) == 0:
+		return "its name has no letters"
+	}
+	for _, m := range meaningless {
+		if m.pattern.MatchString(text) {
+			return m.why
+		}
+	}
+	return ""
+}
+
+var (
+	reJoined   = regexp.MustCompile(`(?i)\s*(?:\band\b|\bund\b|\bet\b|&|\+|/|,|;)\s*`)
+	reOneOf    = regexp.MustCompile(`(?i)/|\bor\b`)
+	reBothHand = regexp.MustCompile(`(?i)\b(left|lt)\b.*\b(right|rt)\b|\b(right|rt)\b.*\b(left|lt)\b`)
+)

@@ -1,0 +1,272 @@
+// Package suggest finds the terms that raw labels stand for, with reasons, and
+// says when it cannot tell.
+//
+// A label is read in every way that its writing allows (readings), each reading
+// is looked up in the tree, and what is found is weighed against the rest of the
+// list: a list of cardiac chambers makes "LA" an atrium, a list of liver and
+// tumour makes the tumour one of the liver. A label that means nothing, several
+// things at once, or one of several things, gets candidates and no answer.
+//
+// It decides nothing: a suggestion counts once a curator, or a policy that names
+// itself, has accepted it. Sides are never guessed. Start from New.
+package suggest
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"satgraph/graph"
+	"satgraph/labelmap"
+)
+
+// Accept is the score from which a suggestion may be accepted unseen by a
+// policy: on the development labels one in a hundred above it is wrong at most.
+const Accept = 0.8
+
+// doubt is the score below which there is no answer, only candidates.
+const doubt = 0.6
+
+// Class is a name that a corpus gave to a term.
+type Class struct {
+	Name      string
+	Modality  string // "ct", "mri", "pet"
+	TermID    string
+	Predicate labelmap.Predicate
+}
+
+// Decided is what was decided on an equal label before.
+type Decided struct {
+	TermID    string
+	Predicate labelmap.Predicate
+	Dataset   string
+	Actor     string
+}
+
+// Suggestion is one term that a label may stand for.
+type Suggestion struct {
+	TermID     string
+	Name       string
+	Base       string // id of the unsided counterpart; the term's own id when it has no side
+	Kind       graph.Kind
+	Predicate  labelmap.Predicate
+	Laterality graph.Laterality
+	Score      float64 // in [0, 1]
+	Reasons    []string
+}
+
+// Result is what is suggested for one label, best first. When Abstained, the
+// suggestions are candidates only, and Why says what is in doubt. Flags name
+// what a curator should look at even where the name is clear.
+type Result struct {
+	Label       *labelmap.RawLabel
+	Suggestions []Suggestion
+	Abstained   bool
+	Why         string
+	Flags       []string
+}
+
+// Engine suggests terms of one tree. It is safe for concurrent use.
+type Engine struct {
+	tree    *graph.Tree
+	classes map[string][]Class // by normalised name
+	trained map[string]bool    // terms with a class
+	codes   map[string][]string
+	words   *vocabulary
+	// Ids of the terms by which places are told apart.
+	regions, bodyParts []string
+	decided            func(name string) []Decided
+}
+
+// Option changes an engine.
+type Option func(*Engine)
+
+// WithDecided lets earlier decisions speak: decided gets a label's name and
+// returns what equal labels of other datasets were settled as.
+func WithDecided(decided func(name string) []Decided) Option {
+	return func(e *Engine) { e.decided = decided }
+}
+
+// New makes an engine. classes are the corpus's names for terms, which labels
+// of other datasets often repeat; terms that the tree lacks are passed over.
+func New(tree *graph.Tree, classes []Class, options ...Option) *Engine {
+	e := &Engine{tree: tree, classes: map[string][]Class{}, trained: map[string]bool{}, codes: codesOf(tree), words: loadVocabulary(tree)}
+	for _, c := range classes {
+		if _, ok := tree.Term(c.TermID); ok {
+			k := graph.Normalize(c.Name)
+			e.classes[k] = append(e.classes[k], c)
+			e.trained[c.TermID] = true
+		}
+	}
+	e.regions, e.bodyParts = ids(tree, regionNames), ids(tree, bodyParts)
+	for _, o := range options {
+		o(e)
+	}
+	return e
+}
+
+// one is the id of the only term so named.
+func one(tree *graph.Tree, name string) (string, bool) {
+	best := graph.Best(tree.Lookup(name))
+	if len(best) != 1 {
+		return "", false
+	}
+	return best[0].ID, true
+}
+
+func ids(tree *graph.Tree, names []string) []string {
+	var out []string
+	for _, name := range names {
+		if id, ok := one(tree, name); ok {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// codesOf indexes cross-references, and the ids themselves, in capitals.
+func codesOf(tree *graph.Tree) map[string][]string {
+	out := map[string][]string{}
+	for _, t := range tree.Terms() {
+		for _, x := range t.Xrefs {
+			out[code(x)] = append(out[code(x)], t.ID)
+		}
+		out[code(t.ID)] = append(out[code(t.ID)], t.ID)
+	}
+	return out
+}
+
+// code brings a CURIE to one spelling: SNOMED CT has three prefixes in use.
+func code(curie string) string {
+	c := strings.ToUpper(strings.TrimSpace(curie))
+	prefix, rest, ok := strings.Cut(c, ":")
+	switch prefix {
+	case "SCT", "SNOMED", "SNOMEDCT", "SCTID", "SRT":
+		prefix = "SCTID"
+	case "RID":
+		prefix = "RADLEX"
+	}
+	if !ok {
+		return c
+	}
+	return prefix + ":" + strings.TrimPrefix(rest, "FMA")
+}
+
+// Suggest answers a list of labels, in its order. Labels of one dataset are read
+// together. At most top suggestions are given for each; 0 means 5.
+func (e *Engine) Suggest(labels []labelmap.RawLabel, top int) []Result {
+	if top <= 0 {
+		top = 5
+	}
+	lists := map[string][]int{}
+	var order []string
+	for i := range labels {
+		d := labels[i].Dataset
+		if _, ok := lists[d]; !ok {
+			order = append(order, d)
+		}
+		lists[d] = append(lists[d], i)
+	}
+	out := make([]Result, len(labels))
+	for _, d := range order {
+		e.list(labels, lists[d], top, out)
+	}
+	return out
+}
+
+// list answers the labels of one dataset: each alone, then in the light of what
+// the others clearly are.
+func (e *Engine) list(labels []labelmap.RawLabel, at []int, top int, out []Result) {
+	alone := make([]answer, len(at))
+	spread(len(at), func(k int) { alone[k] = e.alone(&labels[at[k]]) })
+	ctx := e.survey(labels, at, alone)
+	spread(len(at), func(k int) {
+		l := &labels[at[k]]
+		out[at[k]] = e.decide(l, e.within(l, alone[k], ctx), ctx, top)
+	})
+	once(out, at)
+}
+
+// spread calls f for 0..n-1 on all processors.
+func spread(n int, f func(k int)) {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for k := w; k < n; k += workers {
+				f(k)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// once sees to it that one label of a dataset stands for a term: of two that
+// were answered alike the worse becomes a question.
+func once(out []Result, at []int) {
+	first := map[string]int{}
+	for _, i := range at {
+		r := &out[i]
+		if r.Abstained || len(r.Suggestions) == 0 {
+			continue
+		}
+		id := r.Suggestions[0].TermID
+		k, ok := first[id]
+		if !ok {
+			first[id] = i
+			continue
+		}
+		better, worse := &out[k], r
+		if worse.Suggestions[0].Score > better.Suggestions[0].Score {
+			better, worse = worse, better
+			first[id] = i
+		}
+		if strings.EqualFold(better.Label.Name, worse.Label.Name) {
+			continue // the same label twice; the reader has flagged it
+		}
+		worse.Flags = append(worse.Flags, "also suggested for "+better.Label.Key())
+		if worse.Suggestions[0].Score < better.Suggestions[0].Score-0.05 {
+			worse.Suggestions[0].Score = min(worse.Suggestions[0].Score, Accept-0.01)
+			worse.Suggestions[0].Reasons = append(worse.Suggestions[0].Reasons, "but "+better.Label.Key()+" fits it better")
+		}
+	}
+}
+
+// answer is what was found for a label, by term.
+type answer struct {
+	found map[string]*candidate
+	// none says why the label means nothing that a tree of anatomy holds.
+	none string
+	// several says that the label names more than one thing.
+	several string
+}
+
+type candidate struct {
+	id        string
+	score     float64
+	predicate labelmap.Predicate
+	reasons   []string
+	short     bool // found by an abbreviation of two letters or less
+	sure      bool // its score is not to be weighed against the surroundings again
+}
+
+func (a *answer) add(c candidate) {
+	if old, ok := a.found[c.id]; ok && old.score >= c.score {
+		return
+	}
+	a.found[c.id] = &c
+}
+
+// ranked lists the candidates, best first.
+func (a *answer) ranked() []*candidate {
+	out := make([]*candidate, 0, len(a.found))
+	for _, c := range a.found {
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(x, y *candidate) int {
+		return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(x.id, y.id))
+	})
+	return out
+}

@@ -1,0 +1,47 @@
+package suggest
+
+import (
+	"strings"
+	"testing"
+
+	"satgraph/graph"
+	"satgraph/graph/builtin"
+)
+
+// What the tables name must be in the tree, each name one term's.
+func TestTablesNameTerms(t *testing.T) {
+	s, err := builtin.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := s.Tree()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := func(table, name string) {
+		if m := graph.Best(tree.Lookup(name)); len(m) != 1 {
+			t.Errorf("%s: %q names %d terms", table, name, len(m))
+		}
+	}
+	for _, f := range rows("contexts", 4) {
+		if f[0] != "" {
+			known("contexts", f[0])
+		}
+		for m := range strings.SplitSeq(f[2], "|") {
+			known("contexts", m)
+		}
+	}
+	for _, f := range rows("parcels", 3) {
+		if hits := tree.Search("left "+f[1], 1); len(hits) == 0 || hits[0].Score < 0.5 {
+			t.Errorf("parcels: %q is not in the tree", f[1])
+		}
+	}
+	for _, name := range regionNames {
+		known("regions", name)
+	}
+	for _, f := range rows("languages", 3) {
+		if graph.Normalize(f[2]) == "" {
+			t.Errorf("languages: %q means nothing", f[1])
+		}
+	}
+}

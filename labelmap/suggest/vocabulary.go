@@ -1,0 +1,87 @@
+package suggest
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"satgraph/graph"
+)
+
+// The reviewed tables: tab-separated, a header line.
+//
+//go:embed tables/*.tsv
+var tables embed.FS
+
+const chinese = "Chinese"
+
+// meaning is what a word or label of a table stands for.
+type meaning struct{ meaning, reason string }
+
+// context is a label that means something beside certain structures.
+type context struct {
+	where string // id of the term whose surroundings it needs; empty for none
+	meaning
+}
+
+type vocabulary struct {
+	languages map[string]*lexicon
+	order     []string
+	contexts  map[string][]context // by key
+	parcels   map[string]meaning
+	shorts    map[string]meaning
+}
+
+// loadVocabulary reads the embedded tables. They are part of the program, so a
+// fault in them is a fault of the program.
+func loadVocabulary(tree *graph.Tree) *vocabulary {
+	v := &vocabulary{languages: map[string]*lexicon{}, contexts: map[string][]context{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}}
+	for _, f := range rows("languages", 3) {
+		l := v.languages[f[0]]
+		if l == nil {
+			l = &lexicon{phrases: map[string]string{}, joined: f[0] == chinese}
+			v.languages[f[0]] = l
+			v.order = append(v.order, f[0])
+		}
+		words := strings.Fields(strings.ToLower(f[1]))
+		if l.joined {
+			words = strings.Split(f[1], "")
+		}
+		l.phrases[strings.Join(words, " ")] = f[2]
+		l.longest = max(l.longest, len(words))
+	}
+	for _, f := range rows("contexts", 4) {
+		id, ok := one(tree, f[0])
+		if ok || f[0] == "" {
+			k := key(f[1])
+			v.contexts[k] = append(v.contexts[k], context{id, meaning{f[2], f[3]}})
+		}
+	}
+	for _, f := range rows("parcels", 3) {
+		v.parcels[f[0]] = meaning{f[1], f[2]}
+	}
+	for _, f := range rows("shorts", 3) {
+		v.shorts[f[0]] = meaning{f[1], f[2]}
+	}
+	slices.Sort(v.order)
+	return v
+}
+
+func rows(name string, columns int) [][]string {
+	text, err := tables.ReadFile("tables/" + name + ".tsv")
+	if err != nil {
+		panic(err)
+	}
+	var out [][]string
+	for n, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+		f := strings.Split(line, "\t")
+		if len(f) != columns {
+			panic(fmt.Sprintf("%s.tsv, line %d: want %d columns", name, n+1, columns))
+		}
+		if n > 0 {
+			out = append(out, f)
+		}
+	}
+	return out
+}
