@@ -22,8 +22,8 @@ const (
 // bodyParts are the places that general terms are found in.
 var bodyParts = []string{"head", "neck", "thoracic segment of trunk", "abdomen", "pelvis", "upper limb", "lower limb"}
 
-// clear is by how much a doubtful candidate must lead the next other thing.
-const clear = 0.12
+// lead is by how much a doubtful candidate must lead the next other thing.
+const lead = 0.12
 
 // decide makes the result of a label.
 func (e *Engine) decide(l *labelmap.RawLabel, a answer, s *surroundings, top int) Result {
@@ -102,7 +102,7 @@ func (e *Engine) general(id string) bool {
 // its kind, part or side.
 func (e *Engine) leads(ranked []*candidate) bool {
 	for _, c := range ranked[1:] {
-		if c.score > ranked[0].score-clear && !e.akin(ranked[0].id, c.id) {
+		if c.score > ranked[0].score-lead && !e.akin(ranked[0].id, c.id) {
 			return false
 		}
 	}
