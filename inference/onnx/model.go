@@ -2,13 +2,12 @@ package onnx
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
-	"slices"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -42,11 +41,18 @@ const (
 
 // Options of a model.
 type Options struct {
+	// Device is where the model runs: "cpu", "cuda", or "auto" (also ""), which
+	// is CUDA where ONNX Runtime's library for it is at hand and starts, else the
+	// processor.
+	Device string
 	// Threads that one call of the model may use; 0 means all processors.
 	Threads int
 	// Arena lets ONNX Runtime keep freed memory for the next call. It is a
 	// little faster and holds more memory between calls.
 	Arena bool
+	// Cache is a folder for the embeddings of prompts of those bundles that are
+	// in no folder that can be written to. Empty: they are computed each time.
+	Cache string
 }
 
 // model is an open bundle.
@@ -58,10 +64,15 @@ type model struct {
 	backbone *ort.DynamicAdvancedSession
 	decoder  *ort.DynamicAdvancedSession
 	text     *ort.DynamicAdvancedSession
-	logits   []float32 // of the last Decode
+	logits   tensors   // of the last Decode
+	image    []float32 // scratch
 
-	mu    sync.Mutex // guards cache
-	cache map[prompt][]float32
+	footprint inference.Footprint
+
+	mu     sync.Mutex // guards what follows
+	cache  map[prompt][]float32
+	recall func() // reads the embeddings of former runs, once
+	store  *embeddings
 }
 
 type prompt struct {
@@ -80,7 +91,7 @@ func Open(dir string, o Options) (inference.Model, error) {
 	case !info.IsDir():
 		return nil, fmt.Errorf("model %s: %w: it is not a folder", dir, inference.ErrBundleFile)
 	}
-	m, err := OpenFS(os.DirFS(dir), o)
+	m, err := open(os.DirFS(dir), dir, o)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", dir, err)
 	}
@@ -91,21 +102,32 @@ func Open(dir string, o Options) (inference.Model, error) {
 // sum, and the parts checked to belong together, before anything is run.
 //
 // Errors: inference.ErrBadManifest, inference.ErrBundleFile (naming the file),
-// ErrNoLibrary, ErrLibraryTooOld, text.ErrVocabulary.
+// ErrNoLibrary, ErrLibraryTooOld, ErrDevice, text.ErrVocabulary.
 func OpenFS(bundle fs.FS, o Options) (inference.Model, error) {
+	return open(bundle, "", o)
+}
+
+// open opens a bundle that is in a folder, or in none.
+func open(bundle fs.FS, dir string, o Options) (inference.Model, error) {
 	man, err := ReadManifest(bundle)
 	if err != nil {
 		return nil, err
 	}
 	m := &model{man: man, cache: map[prompt][]float32{}}
-	files := map[string][]byte{}
+	files := map[string]*content{}
+	defer func() {
+		for _, c := range files {
+			c.close()
+		}
+	}()
 	for _, name := range sortedFiles(man) {
 		switch name {
 		case BackboneFile, DecoderFile, TextFile, VocabularyFile:
-		default:
-			continue // something for people, such as a model card
+			files[name], err = readBundleFile(bundle, dir, man, name)
+		default: // weights beside a network, or something for people
+			err = checkBundleFile(bundle, man, name)
 		}
-		if files[name], err = readBundleFile(bundle, man, name); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -114,27 +136,58 @@ func OpenFS(bundle fs.FS, o Options) (inference.Model, error) {
 			return nil, fmt.Errorf("%w: its manifest does not list %s; rebuild the bundle", inference.ErrBundleFile, name)
 		}
 	}
-	if m.vocab, err = text.ReadVocabulary(bytes.NewReader(files[VocabularyFile])); err != nil {
+	if m.vocab, err = text.ReadVocabulary(bytes.NewReader(files[VocabularyFile].data)); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", inference.ErrBundleFile, VocabularyFile, err)
 	}
 	if err := m.match(files); err != nil {
 		return nil, err
 	}
-	if _, err := Start(); err != nil {
+	if err := m.size(files, dir); err != nil {
 		return nil, err
 	}
-	if err := m.load(files, o); err != nil {
+	m.store = newEmbeddings(man, dir, o.Cache)
+	m.recall = sync.OnceFunc(func() { m.store.read(m.cache) })
+	library, err := Start()
+	if err != nil {
+		return nil, err
+	}
+	if err := m.load(files, dir, library, o); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
 }
 
+// size works out what the networks take, and checks that weights kept beside
+// them are files of the bundle.
+func (m *model) size(files map[string]*content, dir string) error {
+	nets := map[string]*network{}
+	for _, name := range []string{BackboneFile, DecoderFile, TextFile} {
+		net, err := readNetwork(files[name].data)
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", inference.ErrBundleFile, name, err)
+		}
+		for _, beside := range net.external {
+			if m.man.Files[beside] == "" || dir == "" {
+				return fmt.Errorf("%w: the weights of %s lie in %q, which is not a file of the bundle that its manifest lists",
+					inference.ErrBundleFile, name, beside)
+			}
+		}
+		nets[name] = net
+	}
+	one, two := nets[DecoderFile].peak(1), nets[DecoderFile].peak(2)
+	m.footprint = inference.Footprint{
+		Features: nets[BackboneFile].peak(1), Held: nets[BackboneFile].results(),
+		Query: two - one, Decode: max(0, 2*one-two),
+	}
+	return nil
+}
+
 // match checks that the three networks fit each other and the manifest.
-func (m *model) match(files map[string][]byte) error {
+func (m *model) match(files map[string]*content) error {
 	sig := map[string]*signature{}
 	for _, name := range []string{BackboneFile, DecoderFile, TextFile} {
 		var err error
-		if sig[name], err = readSignature(name, files[name]); err != nil {
+		if sig[name], err = readSignature(name, files[name].data); err != nil {
 			return err
 		}
 	}
@@ -188,8 +241,8 @@ func (m *model) match(files map[string][]byte) error {
 }
 
 // load makes the sessions.
-func (m *model) load(files map[string][]byte, o Options) error {
-	options, err := sessionOptions(o)
+func (m *model) load(files map[string]*content, dir string, library Library, o Options) error {
+	options, err := sessionOptions(library, o)
 	if err != nil {
 		return err
 	}
@@ -203,14 +256,19 @@ func (m *model) load(files map[string][]byte, o Options) error {
 		{DecoderFile, append([]string{queriesTensor}, m.outputs...), []string{logitsTensor}, &m.decoder},
 		{TextFile, []string{idsTensor, maskTensor, modalityTensor}, []string{embeddingsTensor}, &m.text},
 	} {
-		if *s.session, err = ort.NewDynamicAdvancedSessionWithONNXData(files[s.file], s.in, s.out, options); err != nil {
+		if dir != "" { // ONNX Runtime reads it itself, and finds what lies beside it
+			*s.session, err = ort.NewDynamicAdvancedSession(filepath.Join(dir, s.file), s.in, s.out, options)
+		} else {
+			*s.session, err = ort.NewDynamicAdvancedSessionWithONNXData(files[s.file].data, s.in, s.out, options)
+		}
+		if err != nil {
 			return fmt.Errorf("%w: %s cannot be loaded: %s", inference.ErrBundleFile, s.file, oneLine(err))
 		}
 	}
 	return nil
 }
 
-func sessionOptions(o Options) (*ort.SessionOptions, error) {
+func sessionOptions(library Library, o Options) (*ort.SessionOptions, error) {
 	s, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("session options: %w", err)
@@ -230,210 +288,8 @@ func sessionOptions(o Options) (*ort.SessionOptions, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("session options: %w", err), s.Destroy())
 	}
+	if err := addDevice(s, library, o.Device); err != nil {
+		return nil, errors.Join(err, s.Destroy())
+	}
 	return s, nil
-}
-
-// Manifest describes the model.
-func (m *model) Manifest() *inference.Manifest { return m.man }
-
-// Close frees the model.
-func (m *model) Close() error {
-	var errs []error
-	for _, s := range []**ort.DynamicAdvancedSession{&m.backbone, &m.decoder, &m.text} {
-		if *s != nil {
-			errs = append(errs, (*s).Destroy())
-			*s = nil
-		}
-	}
-	m.logits = nil
-	return errors.Join(errs...)
-}
-
-// Encode gives the embeddings of prompts. Each is computed once in the model's
-// life. The slices are shared and must not be written to.
-func (m *model) Encode(ctx context.Context, prompts []string, mod inference.Modality) ([][]float32, error) {
-	code, ok := codes[mod]
-	if !ok {
-		return nil, fmt.Errorf("%w %q", inference.ErrUnknownModality, string(mod))
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var todo []string
-	for _, p := range prompts {
-		if m.cache[prompt{p, mod}] == nil {
-			todo = append(todo, p)
-		}
-	}
-	if len(m.cache)+len(todo) > maxCached {
-		clear(m.cache)
-		todo = prompts
-	}
-	for first := 0; first < len(todo); first += promptsAtOnce {
-		batch := todo[first:min(first+promptsAtOnce, len(todo))]
-		vectors, err := m.encode(ctx, batch, code)
-		if err != nil {
-			return nil, err
-		}
-		for i, p := range batch {
-			m.cache[prompt{p, mod}] = vectors[i]
-		}
-	}
-	out := make([][]float32, len(prompts))
-	for i, p := range prompts {
-		out[i] = m.cache[prompt{p, mod}]
-	}
-	return out, nil
-}
-
-func (m *model) encode(ctx context.Context, prompts []string, code int64) ([][]float32, error) {
-	ids, mask, width := m.vocab.Batch(prompts)
-	n := int64(len(prompts))
-	modality := make([]int64, n)
-	for i := range modality {
-		modality[i] = code
-	}
-	var in tensors
-	defer in.free()
-	if err := errors.Join(
-		add(&in, ids, n, int64(width)), add(&in, mask, n, int64(width)), add(&in, modality, n),
-	); err != nil {
-		return nil, err
-	}
-	out := []ort.Value{nil}
-	if err := run(ctx, m.text, in, out); err != nil {
-		return nil, fmt.Errorf("%s: %w", TextFile, err)
-	}
-	defer out[0].Destroy() //nolint:errcheck // freeing only
-	t, ok := out[0].(*ort.Tensor[float32])
-	want := ort.NewShape(n, int64(m.man.EmbeddingWidth))
-	if !ok || !t.GetShape().Equals(want) {
-		return nil, fmt.Errorf("%w: %s gives embeddings of shape %v, not %v", inference.ErrModelOutput, TextFile, out[0].GetShape(), want)
-	}
-	vectors := make([][]float32, n)
-	all := slices.Clone(t.GetData()) // which is freed with the tensor
-	for i := range vectors {
-		vectors[i] = all[i*m.man.EmbeddingWidth : (i+1)*m.man.EmbeddingWidth]
-	}
-	return vectors, nil
-}
-
-// features are the backbone's outputs for one window.
-type features struct{ values tensors }
-
-// Close frees the features.
-func (f *features) Close() error {
-	f.values.free()
-	f.values = nil
-	return nil
-}
-
-// Features runs the backbone over one window.
-func (m *model) Features(ctx context.Context, patch []float32) (inference.Features, error) {
-	h, w, d := int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2])
-	if int64(len(patch)) != h*w*d {
-		return nil, fmt.Errorf("%w: a patch of %d voxels, not %v", inference.ErrModelOutput, len(patch), m.man.Patch)
-	}
-	image := patch
-	if m.channels == 3 {
-		image = make([]float32, 0, 3*len(patch))
-		for range 3 {
-			image = append(image, patch...)
-		}
-	}
-	var in tensors
-	defer in.free()
-	if err := add(&in, image, 1, m.channels, h, w, d); err != nil {
-		return nil, err
-	}
-	out := make([]ort.Value, len(m.outputs))
-	if err := run(ctx, m.backbone, in, out); err != nil {
-		return nil, fmt.Errorf("%s: %w", BackboneFile, err)
-	}
-	return &features{out}, nil
-}
-
-// Decode runs the decoder over what Features saw.
-func (m *model) Decode(ctx context.Context, f inference.Features, queries [][]float32) ([]float32, error) {
-	seen, ok := f.(*features)
-	if !ok || seen.values == nil {
-		return nil, fmt.Errorf("%w: these features are closed or another model's", inference.ErrModelOutput)
-	}
-	n, width := int64(len(queries)), int64(m.man.EmbeddingWidth)
-	flat := make([]float32, 0, n*width)
-	for _, q := range queries {
-		flat = append(flat, q...)
-	}
-	var in tensors
-	defer in.free()
-	if err := add(&in, flat, 1, n, width); err != nil {
-		return nil, err
-	}
-	shape := ort.NewShape(1, n, int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2]))
-	if size := int(shape.FlattenedSize()); cap(m.logits) < size {
-		m.logits = make([]float32, size)
-	} else {
-		m.logits = m.logits[:size]
-	}
-	var out tensors
-	defer out.free()
-	if err := add(&out, m.logits, shape...); err != nil {
-		return nil, err
-	}
-	if err := run(ctx, m.decoder, append(in[:1:1], seen.values...), out); err != nil {
-		return nil, fmt.Errorf("%s: %w", DecoderFile, err)
-	}
-	return m.logits, nil
-}
-
-// tensors are values that are freed together.
-type tensors []ort.Value
-
-func (t tensors) free() {
-	for _, v := range t {
-		if v != nil {
-			v.Destroy() //nolint:errcheck // it only frees and never fails
-		}
-	}
-}
-
-// add appends a tensor that uses data in place.
-func add[T ort.TensorData](to *tensors, data []T, shape ...int64) error {
-	t, err := ort.NewTensor(ort.NewShape(shape...), data)
-	if err != nil {
-		return fmt.Errorf("%w: %s", inference.ErrModelOutput, oneLine(err))
-	}
-	*to = append(*to, t)
-	return nil
-}
-
-// run runs a session, and stops it when the context ends.
-func run(ctx context.Context, s *ort.DynamicAdvancedSession, in, out []ort.Value) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if s == nil {
-		return fmt.Errorf("%w: the model is closed", inference.ErrModelOutput)
-	}
-	o, err := ort.NewRunOptions()
-	if err != nil {
-		return fmt.Errorf("run options: %w", err)
-	}
-	stopped := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		_ = o.Terminate() // at worst the run goes on to its end
-	})
-	err = s.RunWithOptions(in, out, o)
-	if !stop() {
-		<-stopped // the options must outlive the call
-	}
-	_ = o.Destroy() // freeing only
-	if ctx.Err() != nil {
-		tensors(out).free()
-		return ctx.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %s", inference.ErrModelOutput, oneLine(err))
-	}
-	return nil
 }

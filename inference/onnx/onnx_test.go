@@ -8,11 +8,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"satgraph/inference"
+	"satgraph/inference/modeltest"
 )
 
 const demo = "../../models/demo"
@@ -32,7 +34,7 @@ func needLibrary(t *testing.T) {
 func openDemo(t *testing.T) inference.Model {
 	t.Helper()
 	needLibrary(t)
-	m, err := Open(demo, Options{})
+	m, err := OpenFS(os.DirFS(demo), Options{}) // leaves no cache in the demo's folder
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,45 +133,16 @@ func TestDemoAgreesWithItsExporter(t *testing.T) {
 	}
 }
 
-func TestModelRefusesMisuse(t *testing.T) {
-	m := openDemo(t)
-	ctx := context.Background()
-	if _, err := m.Features(ctx, make([]float32, 5)); !errors.Is(err, inference.ErrModelOutput) {
-		t.Errorf("a small patch: %v", err)
-	}
-	if _, err := m.Encode(ctx, []string{"liver"}, "ultrasound"); !errors.Is(err, inference.ErrUnknownModality) {
-		t.Errorf("an unknown modality: %v", err)
-	}
-	stopped, cancel := context.WithCancel(ctx)
-	cancel()
-	if _, err := m.Encode(stopped, []string{"never asked before"}, inference.CT); !errors.Is(err, context.Canceled) {
-		t.Errorf("a cancelled context: %v", err)
-	}
-	if err := m.Close(); err != nil {
-		t.Error(err)
-	}
-	if _, err := m.Encode(ctx, []string{"liver"}, inference.CT); err == nil {
-		t.Error("a closed model answers")
-	}
-}
-
-func TestEncodeIsTheSameAloneAndTogether(t *testing.T) {
-	m := openDemo(t)
-	ctx := context.Background()
-	together, err := m.Encode(ctx, []string{"liver", "right lung middle lobe"}, inference.CT)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := openDemo(t)
-	alone, err := fresh.Encode(ctx, []string{"liver"}, inference.CT)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, v := range alone[0] {
-		if math.Abs(float64(v-together[0][i])) > 1e-4 {
-			t.Fatalf("element %d: %g alone, %g together", i, v, together[0][i])
+func TestConformance(t *testing.T) {
+	needLibrary(t)
+	modeltest.Run(t, func(t *testing.T) inference.Model {
+		t.Helper()
+		m, err := OpenFS(os.DirFS(demo), Options{})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		return m
+	}, inference.CT, "liver", "right lung middle lobe", "heart")
 }
 
 // bundle is the demo as a map, to be spoilt.
@@ -272,6 +245,136 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// copyDemo puts the demo into a folder.
+func copyDemo(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, f := range bundle(t) {
+		if err := os.WriteFile(filepath.Join(dir, name), f.Data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// The second process reads what the first computed; an altered, cut or foreign
+// file is passed by.
+func TestEmbeddingsAreKept(t *testing.T) {
+	needLibrary(t)
+	dir := copyDemo(t)
+	ctx := context.Background()
+	encode := func() (vector []float32, kept bool) {
+		m, err := Open(dir, Options{Device: CPU})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close() //nolint:errcheck // freeing only
+		known := map[prompt][]float32{}
+		m.(*model).store.read(known)
+		v, err := m.Encode(ctx, []string{"liver"}, inference.CT)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v[0], known[prompt{"liver", inference.CT}] != nil
+	}
+	first, kept := encode()
+	if kept {
+		t.Error("it was known before it was asked")
+	}
+	second, kept := encode()
+	if !kept || !slices.Equal(first, second) {
+		t.Errorf("kept: %v; the same: %v", kept, slices.Equal(first, second))
+	}
+	file := filepath.Join(dir, EmbeddingsFile)
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, spoilt := range map[string][]byte{
+		"cut": good[:len(good)-5], "empty": {}, "altered": append(append([]byte(nil), good[:60]...), append([]byte{good[60] ^ 1}, good[61:]...)...),
+		"another encoder's": append([]byte(embeddingsMagic+strings.Repeat("x", 32)), good[len(embeddingsMagic)+32:]...),
+	} {
+		if err := os.WriteFile(file, spoilt, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if again, kept := encode(); kept || !slices.Equal(again, first) {
+			t.Errorf("%s: kept %v", name, kept)
+		}
+	}
+}
+
+func TestEmbeddingsGoToTheCacheWhereTheBundleIsReadOnly(t *testing.T) {
+	cache := t.TempDir()
+	man := &inference.Manifest{EmbeddingWidth: 2, Files: map[string]string{TextFile: "a", VocabularyFile: "b"}}
+	p := prompt{"x", inference.MRI}
+	newEmbeddings(man, filepath.Join(cache, "no", string([]byte{0})), cache).write(map[prompt][]float32{p: {1, 2}})
+	got := map[prompt][]float32{}
+	newEmbeddings(man, "", cache).read(got)
+	if !slices.Equal(got[p], []float32{1, 2}) {
+		t.Errorf("got %v", got)
+	}
+	man.Files[TextFile] = "c"
+	got = map[prompt][]float32{}
+	newEmbeddings(man, "", cache).read(got)
+	if len(got) != 0 {
+		t.Error("another encoder's were taken")
+	}
+}
+
+func TestDevices(t *testing.T) {
+	needLibrary(t)
+	for device, want := range map[string]error{CPU: nil, Auto: nil, "tpu": ErrDevice} {
+		m, err := OpenFS(os.DirFS(demo), Options{Device: device})
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v", device, err)
+		}
+		if err == nil {
+			_ = m.Close()
+		}
+	}
+	lib, err := FindLibrary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !hasCUDA(lib) {
+		if _, err := OpenFS(os.DirFS(demo), Options{Device: CUDA}); !errors.Is(err, ErrDevice) || !strings.Contains(err.Error(), "onnxruntime-gpu") {
+			t.Errorf("CUDA without its library: %v", err)
+		}
+	}
+}
+
+// The footprint is worked out from the graphs. These are the sizes of the
+// demo's largest values: two of 16 channels side by side and their
+// concatenation, 64x32x64 voxels of 4 bytes.
+func TestFootprint(t *testing.T) {
+	m := openDemo(t).(inference.Sizer)
+	const channel = 64 * 32 * 64 * 4
+	f := m.Footprint()
+	if f.Features < 64*channel || f.Features > 72*channel {
+		t.Errorf("features %d, about %d are expected", f.Features, 64*channel)
+	}
+	if f.Held < 16*channel || f.Held > 17*channel {
+		t.Errorf("held %d, about %d are expected", f.Held, 16*channel)
+	}
+	if f.Query < channel || f.Query > channel+channel/8 || f.Decode > channel {
+		t.Errorf("query %d and %d, about %d are expected", f.Query, f.Decode, channel)
+	}
+}
+
+func FuzzReadNetwork(f *testing.F) {
+	f.Add([]byte{})
+	if data, err := os.ReadFile(filepath.Join(demo, DecoderFile)); err == nil {
+		f.Add(data[:4000])
+		f.Add(data[len(data)-20000:])
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		g, err := readNetwork(data)
+		if err == nil && (g.peak(1) < 0 || g.results() < 0) {
+			t.Error("less than nothing")
+		}
+	})
 }
 
 func FuzzReadSignature(f *testing.F) {

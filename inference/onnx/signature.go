@@ -120,8 +120,16 @@ func readSignature(file string, data []byte) (*signature, error) {
 
 // readProperty takes over the property "pair".
 func (s *signature) readProperty(b []byte) error {
-	var key, value string
-	err := fields(b, func(n uint64, b []byte, _ uint64) error {
+	key, value, err := readPair(b)
+	if key == "pair" {
+		s.pair = value
+	}
+	return err
+}
+
+// readPair reads a key and its value (StringStringEntryProto).
+func readPair(b []byte) (key, value string, err error) {
+	err = fields(b, func(n uint64, b []byte, _ uint64) error {
 		switch n {
 		case propertyKey:
 			key = string(b)
@@ -130,10 +138,7 @@ func (s *signature) readProperty(b []byte) error {
 		}
 		return nil
 	})
-	if key == "pair" {
-		s.pair = value
-	}
-	return err
+	return key, value, err
 }
 
 func readPort(value []byte) (port, error) {

@@ -1,0 +1,244 @@
+package onnx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"satgraph/inference"
+)
+
+// Manifest describes the model.
+func (m *model) Manifest() *inference.Manifest { return m.man }
+
+// Close frees the model.
+func (m *model) Close() error {
+	var errs []error
+	for _, s := range []**ort.DynamicAdvancedSession{&m.backbone, &m.decoder, &m.text} {
+		if *s != nil {
+			errs = append(errs, (*s).Destroy())
+			*s = nil
+		}
+	}
+	m.logits.free()
+	m.logits = nil
+	return errors.Join(errs...)
+}
+
+// Encode gives the embeddings of prompts. Each is computed once in the model's
+// life. The slices are shared and must not be written to.
+func (m *model) Encode(ctx context.Context, prompts []string, mod inference.Modality) ([][]float32, error) {
+	code, ok := codes[mod]
+	if !ok {
+		return nil, fmt.Errorf("%w %q", inference.ErrUnknownModality, string(mod))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.recall()
+	var todo []string
+	for _, p := range prompts {
+		if m.cache[prompt{p, mod}] == nil && !slices.Contains(todo, p) {
+			todo = append(todo, p)
+		}
+	}
+	if len(m.cache)+len(todo) > maxCached {
+		clear(m.cache)
+		todo = prompts
+	}
+	for first := 0; first < len(todo); first += promptsAtOnce {
+		batch := todo[first:min(first+promptsAtOnce, len(todo))]
+		vectors, err := m.encode(ctx, batch, code)
+		if err != nil {
+			return nil, err
+		}
+		for i, p := range batch {
+			m.cache[prompt{p, mod}] = vectors[i]
+		}
+	}
+	if len(todo) > 0 {
+		m.store.write(m.cache)
+	}
+	out := make([][]float32, len(prompts))
+	for i, p := range prompts {
+		out[i] = m.cache[prompt{p, mod}]
+	}
+	return out, nil
+}
+
+func (m *model) encode(ctx context.Context, prompts []string, code int64) ([][]float32, error) {
+	ids, mask, width := m.vocab.Batch(prompts)
+	n := int64(len(prompts))
+	modality := make([]int64, n)
+	for i := range modality {
+		modality[i] = code
+	}
+	var in tensors
+	defer in.free()
+	if err := errors.Join(
+		add(&in, ids, n, int64(width)), add(&in, mask, n, int64(width)), add(&in, modality, n),
+	); err != nil {
+		return nil, err
+	}
+	out := []ort.Value{nil}
+	if err := run(ctx, m.text, in, out); err != nil {
+		return nil, fmt.Errorf("%s: %w", TextFile, err)
+	}
+	defer out[0].Destroy() //nolint:errcheck // freeing only
+	t, ok := out[0].(*ort.Tensor[float32])
+	want := ort.NewShape(n, int64(m.man.EmbeddingWidth))
+	if !ok || !t.GetShape().Equals(want) {
+		return nil, fmt.Errorf("%w: %s gives embeddings of shape %v, not %v", inference.ErrModelOutput, TextFile, out[0].GetShape(), want)
+	}
+	vectors := make([][]float32, n)
+	all := slices.Clone(t.GetData()) // which is freed with the tensor
+	for i := range vectors {
+		vectors[i] = all[i*m.man.EmbeddingWidth : (i+1)*m.man.EmbeddingWidth]
+	}
+	return vectors, nil
+}
+
+// Footprint says what the model takes at work (inference.Sizer).
+func (m *model) Footprint() inference.Footprint { return m.footprint }
+
+// features are the backbone's outputs for one window.
+type features struct{ values tensors }
+
+// Close frees the features.
+func (f *features) Close() error {
+	f.values.free()
+	f.values = nil
+	return nil
+}
+
+// Features runs the backbone over one window.
+func (m *model) Features(ctx context.Context, patch []float32) (inference.Features, error) {
+	h, w, d := int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2])
+	if int64(len(patch)) != h*w*d {
+		return nil, fmt.Errorf("%w: a patch of %d voxels, not %v", inference.ErrModelOutput, len(patch), m.man.Patch)
+	}
+	image := patch
+	if m.channels == 3 {
+		m.image = m.image[:0]
+		for range 3 {
+			m.image = append(m.image, patch...)
+		}
+		image = m.image
+	}
+	var in tensors
+	defer in.free()
+	if err := add(&in, image, 1, m.channels, h, w, d); err != nil {
+		return nil, err
+	}
+	out := make([]ort.Value, len(m.outputs))
+	if err := run(ctx, m.backbone, in, out); err != nil {
+		return nil, fmt.Errorf("%s: %w", BackboneFile, err)
+	}
+	return &features{out}, nil
+}
+
+// Decode runs the decoder over what Features saw.
+func (m *model) Decode(ctx context.Context, f inference.Features, queries [][]float32) ([]float32, error) {
+	seen, ok := f.(*features)
+	if !ok || seen.values == nil {
+		return nil, fmt.Errorf("%w: these features are closed or another model's", inference.ErrModelOutput)
+	}
+	n, width := int64(len(queries)), int64(m.man.EmbeddingWidth)
+	if n == 0 {
+		return nil, fmt.Errorf("%w: no query", inference.ErrModelOutput)
+	}
+	flat := make([]float32, 0, n*width)
+	for _, q := range queries {
+		if int64(len(q)) != width {
+			return nil, fmt.Errorf("%w: a query of %d numbers, not %d", inference.ErrModelOutput, len(q), width)
+		}
+		flat = append(flat, q...)
+	}
+	var in tensors
+	defer in.free()
+	if err := add(&in, flat, 1, n, width); err != nil {
+		return nil, err
+	}
+	// The result is ONNX Runtime's own memory, so that it is not held twice.
+	m.logits.free()
+	m.logits = tensors{nil}
+	if err := run(ctx, m.decoder, append(in[:1:1], seen.values...), m.logits); err != nil {
+		m.logits = nil
+		return nil, fmt.Errorf("%s: %w", DecoderFile, err)
+	}
+	t, ok := m.logits[0].(*ort.Tensor[float32])
+	want := ort.NewShape(1, n, int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2]))
+	if !ok || !t.GetShape().Equals(want) {
+		return nil, fmt.Errorf("%w: %s gives logits of shape %v, not %v", inference.ErrModelOutput, DecoderFile, m.logits[0].GetShape(), want)
+	}
+	return t.GetData(), nil
+}
+
+// tensors are values that are freed together.
+type tensors []ort.Value
+
+func (t tensors) free() {
+	for _, v := range t {
+		if v != nil {
+			v.Destroy() //nolint:errcheck // it only frees and never fails
+		}
+	}
+}
+
+// add appends a tensor that uses data in place.
+func add[T ort.TensorData](to *tensors, data []T, shape ...int64) error {
+	t, err := ort.NewTensor(ort.NewShape(shape...), data)
+	if err != nil {
+		return fmt.Errorf("%w: %s", inference.ErrModelOutput, oneLine(err))
+	}
+	*to = append(*to, t)
+	return nil
+}
+
+// run runs a session, and stops it when the context ends.
+func run(ctx context.Context, s *ort.DynamicAdvancedSession, in, out []ort.Value) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s == nil {
+		return fmt.Errorf("%w: the model is closed", inference.ErrModelOutput)
+	}
+	o, err := ort.NewRunOptions()
+	if err != nil {
+		return fmt.Errorf("run options: %w", err)
+	}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		_ = o.Terminate() // at worst the run goes on to its end
+	})
+	err = s.RunWithOptions(in, out, o)
+	if !stop() {
+		<-stopped // the options must outlive the call
+	}
+	_ = o.Destroy() // freeing only
+	if ctx.Err() != nil {
+		tensors(out).free()
+		return ctx.Err()
+	}
+	if err != nil {
+		tensors(out).free()
+		return fmt.Errorf("%w: %s", kind(err), oneLine(err))
+	}
+	return nil
+}
+
+// kind tells errors of memory from others, by what ONNX Runtime and the
+// allocators of its devices say.
+func kind(err error) error {
+	text := strings.ToLower(err.Error())
+	for _, sign := range []string{"bad_alloc", "bad allocation", "failed to allocate", "out of memory", "bfcarena"} {
+		if strings.Contains(text, sign) {
+			return inference.ErrOutOfMemory
+		}
+	}
+	return inference.ErrModelOutput
+}
