@@ -31,8 +31,12 @@ func Run(t *testing.T, open func(t *testing.T) inference.Model, m inference.Moda
 		name string
 		test func(t *testing.T, model inference.Model, m inference.Modality, prompts []string)
 	}{
-		{"manifest", manifest}, {"encode", encode}, {"decode", decode}, {"features outlive others", features},
-		{"misuse", misuse}, {"cancel", cancel},
+		{"manifest", manifest},
+		{"encode", encode},
+		{"decode", decode},
+		{"features outlive others", features},
+		{"misuse", misuse},
+		{"cancel", cancel},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			model := open(t)
@@ -85,6 +89,7 @@ func close2(t *testing.T, what string, got, want []float32) {
 }
 
 func manifest(t *testing.T, model inference.Model, m inference.Modality, _ []string) {
+	t.Helper()
 	man := model.Manifest()
 	if man == nil || man.Name == "" || man.EmbeddingWidth <= 0 {
 		t.Fatalf("manifest %+v", man)
@@ -101,6 +106,7 @@ func manifest(t *testing.T, model inference.Model, m inference.Modality, _ []str
 }
 
 func encode(t *testing.T, model inference.Model, m inference.Modality, prompts []string) {
+	t.Helper()
 	ctx := context.Background()
 	together, err := model.Encode(ctx, prompts, m)
 	if err != nil {
@@ -131,6 +137,7 @@ func encode(t *testing.T, model inference.Model, m inference.Modality, prompts [
 }
 
 func decode(t *testing.T, model inference.Model, m inference.Modality, prompts []string) {
+	t.Helper()
 	ctx := context.Background()
 	queries, err := model.Encode(ctx, prompts, m)
 	if err != nil {
@@ -161,6 +168,7 @@ func decode(t *testing.T, model inference.Model, m inference.Modality, prompts [
 }
 
 func features(t *testing.T, model inference.Model, m inference.Modality, prompts []string) {
+	t.Helper()
 	ctx := context.Background()
 	queries, err := model.Encode(ctx, prompts[:1], m)
 	if err != nil {
@@ -199,6 +207,7 @@ type strange struct{}
 func (strange) Close() error { return nil }
 
 func misuse(t *testing.T, model inference.Model, m inference.Modality, prompts []string) {
+	t.Helper()
 	ctx := context.Background()
 	if _, err := model.Encode(ctx, prompts, "ultrasound"); !errors.Is(err, inference.ErrUnknownModality) {
 		t.Errorf("an unknown modality: %v", err)
@@ -235,6 +244,7 @@ func misuse(t *testing.T, model inference.Model, m inference.Modality, prompts [
 }
 
 func cancel(t *testing.T, model inference.Model, m inference.Modality, prompts []string) {
+	t.Helper()
 	stopped, stop := context.WithCancel(context.Background())
 	stop()
 	if _, err := model.Encode(stopped, []string{"never asked before"}, m); !errors.Is(err, context.Canceled) {
