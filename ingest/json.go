@@ -20,6 +20,7 @@ func newJSONReader(r io.Reader, limits Limits) *jsonReader {
 	j := &jsonReader{limits: limits, ends: &lineEnds{r: r}}
 	j.value = &capped{r: j.ends}
 	j.dec = json.NewDecoder(j.value)
+	j.dec.UseNumber()
 	j.fresh()
 	return j
 }
@@ -130,4 +131,10 @@ func (l *lineEnds) line(offset int64) int {
 		l.ends = append(l.ends[:0], l.ends[n:]...)
 	}
 	return line
+}
+
+// token reads the next token, with an allowance of its own.
+func (j *jsonReader) token() (json.Token, error) {
+	j.fresh()
+	return j.dec.Token()
 }
