@@ -142,20 +142,26 @@ var ErrUnknownBatch = errors.New("no such batch")
 // UndoBatch takes back all events of a batch, in one batch of its own. Events
 // that the batch's subjects got later are kept and fold on without it.
 func (b *Book) UndoBatch(ctx context.Context, actor, batch, comment string) ([]Event, error) {
-	var entries []Entry
-	versions := map[Subject]int64{}
-	err := b.Each(ctx, 0, func(e *Event) error {
-		versions[e.Subject]++
-		if e.Batch == batch {
-			entries = append(entries, Entry{Subject: e.Subject, Action: ActUndo, Ref: e.ID, Comment: comment})
-		}
-		return nil
-	})
+	events, err := b.ledger.Batch(ctx, batch)
 	if err != nil {
 		return nil, err
 	}
-	if len(entries) == 0 {
+	if len(events) == 0 {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownBatch, batch)
+	}
+	var entries []Entry
+	versions := map[Subject]int64{}
+	for i := range events {
+		s := events[i].Subject
+		entries = append(entries, Entry{Subject: s, Action: ActUndo, Ref: events[i].ID, Comment: comment})
+		if _, ok := versions[s]; ok {
+			continue
+		}
+		all, err := b.ledger.Subject(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		versions[s] = int64(len(all))
 	}
 	for i := range entries {
 		s := entries[i].Subject
@@ -167,6 +173,9 @@ func (b *Book) UndoBatch(ctx context.Context, actor, batch, comment string) ([]E
 
 // eventPage is how many events are asked of a ledger at a time.
 const eventPage = 10_000
+
+// subjectPage is how many subjects are asked of a ledger at a time.
+const subjectPage = 1_000
 
 // Each calls f for every event with Seq > after, in order. An error of f ends
 // it and is returned.
@@ -197,21 +206,17 @@ func (b *Book) States(ctx context.Context, dataset string, kind SubjectKind) ([]
 	var out []State
 	after := Subject{}
 	for {
-		page, err := b.ledger.Subjects(ctx, dataset, kind, after, eventPage)
+		page, err := b.ledger.Subjects(ctx, dataset, kind, after, subjectPage)
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range page {
-			events, err := b.ledger.Subject(ctx, s)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, Fold(s, events, n))
+		for _, events := range page {
+			out = append(out, Fold(events[0].Subject, events, n))
 		}
-		if len(page) < eventPage {
+		if len(page) < subjectPage {
 			return out, nil
 		}
-		after = page[len(page)-1]
+		after = page[len(page)-1][0].Subject
 	}
 }
 

@@ -148,10 +148,13 @@ type Ledger interface {
 	Subject(ctx context.Context, s Subject) ([]Event, error)
 	// Events returns at most limit events with Seq > after, in order.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
-	// Subjects returns the subjects of a dataset (of all datasets when it is
-	// empty) and of a kind (of all kinds when it is empty), sorted by dataset,
-	// kind and key; at most limit of them, after the given one.
-	Subjects(ctx context.Context, dataset string, kind SubjectKind, after Subject, limit int) ([]Subject, error)
+	// Batch returns the events of a batch in order; none for an unknown one.
+	Batch(ctx context.Context, batch string) ([]Event, error)
+	// Subjects returns the events of the subjects of a dataset (of all datasets
+	// when it is empty) and kind (of all kinds when it is empty), a list for each
+	// subject, in the order of CompareSubjects; at most limit subjects, after the
+	// given one.
+	Subjects(ctx context.Context, dataset string, kind SubjectKind, after Subject, limit int) ([][]Event, error)
 }
 
 // Validate checks that an event holds what its action needs. Ledgers call it

@@ -95,17 +95,34 @@ func (m *Memory) Events(ctx context.Context, after int64, limit int) ([]Event, e
 }
 
 // Subjects implements Ledger.
-func (m *Memory) Subjects(ctx context.Context, dataset string, kind SubjectKind, after Subject, limit int) ([]Subject, error) {
+func (m *Memory) Subjects(ctx context.Context, dataset string, kind SubjectKind, after Subject, limit int) ([][]Event, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	var out []Subject
+	var subjects []Subject
 	for s := range m.subjects {
 		if (dataset == "" || s.Dataset == dataset) && (kind == "" || s.Kind == kind) && CompareSubjects(s, after) > 0 {
-			out = append(out, s)
+			subjects = append(subjects, s)
 		}
 	}
-	slices.SortFunc(out, CompareSubjects)
-	return out[:min(len(out), max(limit, 0))], ctx.Err()
+	slices.SortFunc(subjects, CompareSubjects)
+	var out [][]Event
+	for _, s := range subjects[:min(len(subjects), max(limit, 0))] {
+		out = append(out, m.since(s, 0))
+	}
+	return out, ctx.Err()
+}
+
+// Batch implements Ledger.
+func (m *Memory) Batch(ctx context.Context, batch string) ([]Event, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []Event
+	for i := range m.events {
+		if m.events[i].Batch == batch {
+			out = append(out, m.events[i])
+		}
+	}
+	return out, ctx.Err()
 }
 
 // CompareSubjects orders subjects by dataset, kind and key, byte by byte.

@@ -43,10 +43,22 @@ type Source struct {
 
 // Range is the values above Low and up to High; the ends count as OpenLow says:
 // [Low, High] normally, (Low, High] with OpenLow. One value is [v, v].
+//
+// As text, and in JSON, it is what String writes.
 type Range struct {
-	Low     float64 `json:"low"`
-	High    float64 `json:"high"`
-	OpenLow bool    `json:"openLow,omitempty"`
+	Low, High float64
+	OpenLow   bool
+}
+
+// MarshalText writes the range as String does.
+func (r Range) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what String writes. Errors wrap ErrRecipe.
+func (r *Range) UnmarshalText(text []byte) (err error) {
+	if *r, err = parseRange(string(text)); err != nil {
+		err = fmt.Errorf("%w: %w", ErrRecipe, err)
+	}
+	return err
 }
 
 // Value is the range of a single value.

@@ -41,10 +41,12 @@ func TestConformance(t *testing.T) {
 	if err := db.QueryRowContext(t.Context(), `SELECT sqlite_version()`).Scan(&version); err != nil {
 		t.Fatal(err)
 	}
-	storetest.Run(t, "SQLite "+version, func(t *testing.T) storetest.Database {
+	fresh := func(t *testing.T) storetest.Database {
 		t.Helper()
 		return database(filepath.Join(t.TempDir(), "new folder", "tree #1 50%?.db"))
-	})
+	}
+	storetest.Run(t, "SQLite "+version, fresh)
+	storetest.RunLedger(t, "SQLite "+version, fresh)
 }
 
 func openSeeded(t *testing.T, path string) *sqlite.Store {
