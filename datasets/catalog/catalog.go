@@ -2,8 +2,9 @@
 // of a modality and a class name of SAT-DS, each anchored by judgement to the
 // term of the tree that it stands for. It reads no scans and no masks.
 //
-// Every pair has its row in classes.tsv: name, modality, term, predicate,
-// "abnormal" or nothing, and a reason wherever the anchor is not plain.
+// Every pair has its row in classes.tsv: name, modality, term and its name,
+// predicate, "abnormal" or nothing, and a reason wherever class and term are not
+// plainly the same word.
 package catalog
 
 import (
@@ -48,13 +49,14 @@ type Class struct {
 	Name      string // as the corpus and the prompts of SAT spell it, case-folded
 	Modality  Modality
 	TermID    string
+	TermName  string // the term's name in the builtin tree
 	Predicate Predicate
 	Abnormal  bool   // the corpus counts it among the abnormalities
 	Reason    string // why this term, where it is not plain
 }
 
 // header is the first line of the table.
-const header = "name\tmodality\tterm\tpredicate\tabnormal\treason"
+const header = "name\tmodality\tterm\tterm name\tpredicate\tabnormal\treason"
 
 var load = sync.OnceValues(func() ([]Class, error) { return parse(classesTSV) })
 
@@ -77,10 +79,10 @@ func parse(table string) ([]Class, error) {
 			return nil, fmt.Errorf("%w: line %d has %d columns", ErrTable, n+2, len(f))
 		}
 		c := Class{
-			Name: f[0], Modality: Modality(f[1]), TermID: f[2], Predicate: Predicate(f[3]),
-			Abnormal: f[4] == "abnormal", Reason: f[5],
+			Name: f[0], Modality: Modality(f[1]), TermID: f[2], TermName: f[3], Predicate: Predicate(f[4]),
+			Abnormal: f[5] == "abnormal", Reason: f[6],
 		}
-		if err := c.check(f[4]); err != nil {
+		if err := c.check(f[5]); err != nil {
 			return nil, fmt.Errorf("%w: line %d: %w", ErrTable, n+2, err)
 		}
 		classes = append(classes, c)

@@ -82,7 +82,7 @@ func Build(src Source, anchors []Anchor, size int) (*graph.Snapshot, *Report, er
 
 // choose follows the rule with the given tables.
 func choose(src Source, tables *tables, anchors []Anchor, size int) (*graph.Snapshot, *Report, error) {
-	d, err := lay(src, tables)
+	d, err := lay(src, tables, anchors)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -119,7 +119,7 @@ type draft struct {
 	barred    map[string]bool
 }
 
-func lay(src Source, tables *tables) (*draft, error) {
+func lay(src Source, tables *tables, anchors []Anchor) (*draft, error) {
 	d := &draft{terms: make(map[string]graph.Term, len(src.Terms)), parents: map[string][]string{}, barred: map[string]bool{}}
 	for _, t := range src.Terms {
 		if _, dup := d.terms[t.ID]; dup {
@@ -164,6 +164,7 @@ func lay(src Source, tables *tables) (*draft, error) {
 	if err := d.rename(tables); err != nil {
 		return nil, err
 	}
+	d.complete(relations, anchors, tables.terms)
 	d.settle(relations)
 	for r := range relations {
 		d.relations = append(d.relations, r)
@@ -177,8 +178,19 @@ func lay(src Source, tables *tables) (*draft, error) {
 	return d, nil
 }
 
-// rename adds and takes away synonyms.
+// rename gives preferred names, the source's staying as exact synonyms, and adds
+// and takes away synonyms.
 func (d *draft) rename(tables *tables) error {
+	for _, n := range tables.names {
+		t, ok := d.terms[n[0]]
+		if !ok {
+			return fmt.Errorf("%w: a name for the unknown term %s", ErrTable, n[0])
+		}
+		t.Synonyms = slices.DeleteFunc(t.Synonyms, func(s graph.Synonym) bool { return strings.EqualFold(s.Text, n[1]) })
+		t.Synonyms = append(t.Synonyms, graph.Synonym{Text: t.Name, Scope: graph.ScopeExact})
+		t.Name = n[1]
+		d.terms[n[0]] = t
+	}
 	for id, gone := range tables.unnamed {
 		t := d.terms[id]
 		for _, s := range gone {

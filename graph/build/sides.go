@@ -104,9 +104,10 @@ func appendOnce(list []string, s string) []string {
 
 // settle gives each sided term its place on its side: it is a kind of its base
 // (unless it is a part of it), and takes the base's own place, on the sided
-// variant of each parent where there is one. So the left rib 3 is a left rib,
-// the upper lobe of the left lung a part of the left lung, and no more said to
-// be a part of the lung besides.
+// variant of each parent where there is one, and of each whole further up. So the
+// left rib 3 is a left rib, the left scaphoid a part of the left hand, and the
+// upper lobe of the left lung a part of the left lung, no more said to be a part
+// of the lung besides.
 func (d *draft) settle(relations map[graph.Relation]bool) {
 	parents := map[string][]string{}
 	for r := range relations {
@@ -140,7 +141,103 @@ func (d *draft) settle(relations map[graph.Relation]bool) {
 			}
 			relations[graph.Relation{Child: id, Parent: parent, Type: r.Type}] = true
 		}
+		for _, whole := range wholes(stated, base) {
+			v, ok := s.sided[whole][side]
+			if ok && v != id && !relations[graph.Relation{Child: id, Parent: v, Type: graph.IsA}] {
+				relations[graph.Relation{Child: id, Parent: v, Type: graph.PartOf}] = true
+			}
+		}
 	}
+}
+
+// complete states outright what a term of a class, and one of the project's, is
+// part of because its kinds are,
+// so that whoever follows part_of alone finds the third rib in the rib cage.
+// Only the nearest wholes are stated, and none that the term is a kind of.
+func (d *draft) complete(relations map[graph.Relation]bool, anchors []Anchor, own []graph.Term) {
+	kindOf, partOf, above := map[string][]string{}, map[string][]string{}, map[string][]string{}
+	for r := range relations {
+		switch {
+		case d.barred[r.Parent]:
+			continue
+		case r.Type == graph.IsA:
+			kindOf[r.Child] = append(kindOf[r.Child], r.Parent)
+		case r.Type == graph.PartOf:
+			partOf[r.Child] = append(partOf[r.Child], r.Parent)
+		}
+		above[r.Child] = append(above[r.Child], r.Parent)
+	}
+	ids := map[string]bool{}
+	for _, a := range anchors {
+		ids[a.TermID] = true
+	}
+	for _, t := range own {
+		ids[t.ID] = true
+	}
+	for _, id := range sortedKeys(ids) {
+		t := d.terms[id]
+		if t.Laterality != graph.Unsided || t.Kind != graph.KindAnatomy {
+			continue // a sided term takes its base's place
+		}
+		kinds := reach(kindOf, t.ID)
+		places := slices.Clone(partOf[t.ID])
+		for kind := range kinds {
+			for _, whole := range partOf[kind] {
+				if !kinds[whole] {
+					places = appendOnce(places, whole)
+				}
+			}
+		}
+		for _, whole := range places {
+			if !slices.ContainsFunc(places, func(other string) bool { return other != whole && reach(above, other)[whole] }) {
+				relations[graph.Relation{Child: t.ID, Parent: whole, Type: graph.PartOf}] = true
+			}
+		}
+	}
+}
+
+// reach returns everything above a term, without the term.
+func reach(parents map[string][]string, id string) map[string]bool {
+	seen := map[string]bool{}
+	stack := []string{id}
+	for len(stack) > 0 {
+		at := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, p := range parents[at] {
+			if !seen[p] {
+				seen[p] = true
+				stack = append(stack, p)
+			}
+		}
+	}
+	return seen
+}
+
+// wholes returns, sorted, what a term or its kinds are part of, at any remove.
+func wholes(relations map[string][]graph.Relation, id string) []string {
+	type place struct {
+		id   string
+		part bool // reached by a part_of
+	}
+	seen := map[place]bool{}
+	stack := []place{{id, false}}
+	found := map[string]bool{}
+	for len(stack) > 0 {
+		at := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, r := range relations[at.id] {
+			next := place{r.Parent, at.part || r.Type == graph.PartOf}
+			if r.Type == graph.LocatedIn || seen[next] {
+				continue
+			}
+			seen[next] = true
+			if next.part {
+				found[r.Parent] = true
+			}
+			stack = append(stack, next)
+		}
+	}
+	return sortedKeys(found)
 }
 
 func sortedKeys[V any](m map[string]V) []string {

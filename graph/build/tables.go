@@ -26,6 +26,9 @@ var barredTSV string
 //go:embed tables/kept.tsv
 var keptTSV string
 
+//go:embed tables/names.tsv
+var namesTSV string
+
 //go:embed tables/pairs.tsv
 var pairsTSV string
 
@@ -40,6 +43,7 @@ type tables struct {
 	unnamed        map[string][]graph.Synonym // synonyms taken away
 	barred         map[string]bool
 	kept           []string        // source terms taken whatever their evidence
+	names          [][2]string     // ids with the names to prefer
 	named          [][2]string     // ids with the names that the tables give for the reader
 	unpaired       map[string]bool // "mirror ID" or "base ID": sided, but without it
 }
@@ -56,6 +60,7 @@ func loadTables() (*tables, error) {
 		{"synonyms.tsv", synonymsTSV, 6, t.addSynonym},
 		{"barred.tsv", barredTSV, 3, t.addBarred},
 		{"kept.tsv", keptTSV, 3, t.addKept},
+		{"names.tsv", namesTSV, 4, t.addName},
 		{"pairs.tsv", pairsTSV, 5, t.addPair},
 		{"unpaired.tsv", unpairedTSV, 4, t.addUnpaired},
 	} {
@@ -140,6 +145,13 @@ func (t *tables) addBarred(f []string) error {
 func (t *tables) addKept(f []string) error {
 	t.named = append(t.named, [2]string{f[0], f[1]})
 	t.kept = append(t.kept, f[0])
+	return nil
+}
+
+// addName takes id, source name, name to prefer, reason.
+func (t *tables) addName(f []string) error {
+	t.named = append(t.named, [2]string{f[0], f[1]})
+	t.names = append(t.names, [2]string{f[0], f[2]})
 	return nil
 }
 

@@ -61,7 +61,7 @@ func TestChildrenOfHeart(t *testing.T) {
 	tree := tree(t)
 	want := []string{
 		"aortic valve", "apex of heart", "basal zone of heart", "cardiac atrium", "cardiac chamber", "cardiac septum",
-		"cardiac skeleton", "cardiac ventricle", "cardial valve", "conducting system of heart",
+		"cardiac skeleton", "cardiac valve", "cardiac ventricle", "conducting system of heart",
 		"coronary artery", "endocardium", "epicardium", "heart left ventricle", "heart right ventricle", "heart tissue",
 		"heart vasculature", "interatrial septum", "interventricular septum", "left cardiac atrium", "left cardiac chamber",
 		"left coronary artery", "mitral valve", "myocardium", "pulmonary valve", "right cardiac atrium", "right cardiac chamber",
