@@ -51,7 +51,8 @@ var table string
 
 var rows = sync.OnceValue(func() map[string]Codes {
 	out := map[string]Codes{}
-	for line := range strings.Lines(table) {
+	_, body, _ := strings.Cut(table, "\n") // behind the heading
+	for line := range strings.Lines(body) {
 		f := strings.Split(strings.TrimRight(line, "\n"), "\t")
 		c := Codes{Type: Code{f[2], SNOMED, f[3]}, Category: structure}
 		switch f[1] {
