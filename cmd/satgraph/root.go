@@ -41,6 +41,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.resolveCommand(),
 		a.segmentCommand(),
 		a.treeCommand(),
+		a.labelsCommand(),
 		a.corpusCommand(),
 		a.modelCommand(),
 		a.volumeCommand(),
