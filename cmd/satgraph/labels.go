@@ -163,7 +163,9 @@ func (a *app) printSuggestions(results []suggest.Result) {
 // marks that turn text around are written as escapes.
 func printable(name string) string {
 	quoted := fmt.Sprintf("%q", name)
-	if inner := quoted[1 : len(quoted)-1]; inner != name && strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 }) {
+	if inner := quoted[1 : len(quoted)-1]; inner != name && strings.ContainsFunc(name, func(r rune) bool {
+		return r < ' ' || r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+	}) {
 		return inner
 	}
 	return name
