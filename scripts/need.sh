@@ -21,6 +21,12 @@ here() {
     ;;
   pip) python3 -m pip --version >/dev/null 2>&1 ;;
   shellcheck) command -v shellcheck >/dev/null ;;
+  java)
+    local version
+    version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
+    [ "${version:-0}" -ge 17 ]
+    ;;
+  mvn) command -v mvn >/dev/null ;;
   torch) /usr/bin/python3 -c 'import ensurepip, torch' 2>/dev/null ;;
   *)
     echo "need.sh: no need called $1 is known" >&2
@@ -36,6 +42,8 @@ packages() {
   cc) echo gcc libc6-dev ;;
   pip) echo python3 python3-pip ;;
   shellcheck) echo shellcheck ;;
+  java) echo openjdk-17-jre-headless ;;
+  mvn) echo maven ;;
   torch) echo python3-torch python3-venv ;;
   esac
 }
@@ -46,6 +54,8 @@ purpose() {
   cc) echo "a C compiler ties in ONNX Runtime through cgo, and runs the race detector" ;;
   pip) echo "Python 3 with pip fetches ONNX Runtime's library" ;;
   shellcheck) echo "ShellCheck reads the scripts" ;;
+  java) echo "Java 17 or 21 runs Neo4j, which the tests of store/neo4j need" ;;
+  mvn) echo "Maven fetches Neo4j once" ;;
   torch) echo "PyTorch under /usr/bin/python3, and venv, run the tests of training/" ;;
   esac
 }

@@ -2,70 +2,38 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"satgraph/graph"
+	"satgraph/store/internal/change"
 )
 
 // Apply applies a change set in one transaction.
 func (s *Store) Apply(ctx context.Context, cs graph.ChangeSet) (graph.Record, error) {
-	var record graph.Record
-	err := cs.Check()
-	if err == nil {
-		err = s.write(ctx, func(tx *sql.Tx) error {
-			var err error
-			record, err = apply(ctx, tx, &cs)
-			return err
-		})
+	if err := cs.Check(); err != nil {
+		return graph.Record{}, fmt.Errorf("store %s: %w", s.path, err)
 	}
-	if err != nil {
-		return record, fmt.Errorf("store %s: %w", s.path, err)
+	if cs.ID == "" {
+		cs.ID = change.NewID()
 	}
-	return record, nil
+	return s.change(ctx, func(t *transaction) (graph.Record, error) { return change.Apply(ctx, t, &cs) })
 }
 
 // Undo applies the inverse of a change set in one transaction.
 func (s *Store) Undo(ctx context.Context, id string, by graph.ChangeSet) (graph.Record, error) {
+	if by.ID == "" {
+		by.ID = change.NewID()
+	}
+	return s.change(ctx, func(t *transaction) (graph.Record, error) { return change.Undo(ctx, t, id, &by) })
+}
+
+func (s *Store) change(ctx context.Context, f func(t *transaction) (graph.Record, error)) (graph.Record, error) {
 	var record graph.Record
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		if by.ID != "" { // the same undo asked for again?
-			if done, err := findRecord(ctx, tx, by.ID); err != nil || done != nil {
-				return applied(&record, done, err)
-			}
-		}
-		target, err := findRecord(ctx, tx, id)
-		switch {
-		case err != nil:
-			return err
-		case target == nil:
-			return fmt.Errorf("%w: %.80q", graph.ErrUnknownChangeSet, id)
-		case target.UndoneBy != "":
-			return fmt.Errorf("%w: %s by %s", graph.ErrUndone, id, target.UndoneBy)
-		}
-		done, err := readChangeSet(ctx, tx, target)
-		if err != nil {
-			return err
-		}
-		inverse := done.Inverse()
-		inverse.Base = target.Revision
-		inverse.ID, inverse.Author, inverse.Tool, inverse.Source, inverse.Time = by.ID, by.Author, by.Tool, by.Source, by.Time
-		if by.Title != "" {
-			inverse.Title = by.Title
-		}
-		if err := inverse.Check(); err != nil {
-			return err
-		}
-		if record, err = apply(ctx, tx, &inverse); err != nil {
-			return err
-		}
-		// What the undone set itself had taken back holds again.
-		_, err = tx.ExecContext(ctx, `UPDATE change_sets SET undone_by = CASE id WHEN ?1 THEN ?2 ELSE '' END WHERE id IN (?1, ?3)`,
-			target.ID, record.ID, target.Undoes)
-		return named(err)
+	err := s.write(ctx, func(tx *sql.Tx) (err error) {
+		record, err = f(&transaction{tx: tx, number: map[string]int{}})
+		return err
 	})
 	if err != nil {
 		return record, fmt.Errorf("store %s: %w", s.path, err)
@@ -73,62 +41,49 @@ func (s *Store) Undo(ctx context.Context, id string, by graph.ChangeSet) (graph.
 	return record, nil
 }
 
-// applied reports a set that is in the history already.
-func applied(record, done *graph.Record, err error) error {
-	if err != nil {
-		return err
-	}
-	*record = *done
-	return fmt.Errorf("%w: %s, as number %d", graph.ErrApplied, done.ID, done.Number)
+// transaction is a change.Tx. It remembers the numbers of the terms that were
+// asked for.
+type transaction struct {
+	tx     *sql.Tx
+	number map[string]int
 }
 
-// apply applies a checked set within a transaction that holds the write lock.
-func apply(ctx context.Context, tx *sql.Tx, cs *graph.ChangeSet) (graph.Record, error) {
-	record := graph.Record{
-		ID: cs.ID, Title: cs.Title, Author: cs.Author, Source: cs.Source, Tool: cs.Tool,
-		Time: cs.Time.UTC(), Undoes: cs.Undoes, Counts: cs.Counts(),
+func (t *transaction) Head(ctx context.Context) (change.Head, error) { return readHead(ctx, t.tx) }
+
+func (t *transaction) Record(ctx context.Context, id string) (*graph.Record, error) {
+	return findRecord(ctx, t.tx, id)
+}
+
+func (t *transaction) ChangeSet(ctx context.Context, r *graph.Record) (*graph.ChangeSet, error) {
+	return readChangeSet(ctx, t.tx, r)
+}
+
+func (t *transaction) Write(ctx context.Context, cs *graph.ChangeSet, r *graph.Record, head change.Head) error {
+	if err := t.writeChanges(ctx, cs); err != nil {
+		return err
 	}
-	if record.ID == "" {
-		record.ID = rand.Text()
-	} else if done, err := findRecord(ctx, tx, cs.ID); err != nil || done != nil {
-		return record, applied(&record, done, err)
+	if err := writeHead(ctx, t.tx, head); err != nil {
+		return err
 	}
-	if cs.Time.IsZero() {
-		record.Time = time.Now().UTC().Truncate(time.Millisecond)
-	}
-	head, err := readHead(ctx, tx)
-	if err != nil {
-		return record, err
-	}
-	current := &view{tx: tx, number: map[string]int{}}
-	if err := cs.Verify(ctx, current, head.revision); err != nil {
-		return record, err
-	}
-	if err := writeChanges(ctx, tx, cs, current); err != nil {
-		return record, err
-	}
-	record.Before = head.revision
-	for i := range cs.Changes {
-		head.digest.Change(&cs.Changes[i])
-	}
-	head.revision = head.digest.Revision()
-	record.Revision = head.revision
-	if err := writeHead(ctx, tx, head); err != nil {
-		return record, err
-	}
-	return record, writeRecord(ctx, tx, &record, cs)
+	return writeRecord(ctx, t.tx, r, cs)
+}
+
+func (t *transaction) Undone(ctx context.Context, target, by *graph.Record) error {
+	_, err := t.tx.ExecContext(ctx, `UPDATE change_sets SET undone_by = CASE id WHEN ?1 THEN ?2 ELSE '' END WHERE id IN (?1, ?3)`,
+		target.ID, by.ID, target.Undoes)
+	return named(err)
 }
 
 // writeChanges brings a verified set into the tables of the tree: what goes,
 // before what comes, relations before the terms that they refer to.
-func writeChanges(ctx context.Context, tx *sql.Tx, cs *graph.ChangeSet, current *view) error {
+func (t *transaction) writeChanges(ctx context.Context, cs *graph.ChangeSet) error {
 	var next int
-	if err := tx.QueryRowContext(ctx, `SELECT ifnull(max(n), -1) + 1 FROM terms`).Scan(&next); err != nil {
+	if err := t.tx.QueryRowContext(ctx, `SELECT ifnull(max(n), -1) + 1 FROM terms`).Scan(&next); err != nil {
 		return named(err)
 	}
-	w := newWriter(ctx, tx, next)
-	w.number = current.number
-	remove := statements{ctx: ctx, tx: tx}
+	w := newWriter(ctx, t.tx, next)
+	w.number = t.number
+	remove := statements{ctx: ctx, tx: t.tx}
 	defer remove.close()
 	for i := range cs.Changes {
 		if r := cs.Changes[i].Relation; cs.Changes[i].Op == graph.RemoveRelation {
@@ -141,7 +96,7 @@ func writeChanges(ctx context.Context, tx *sql.Tx, cs *graph.ChangeSet, current 
 		if c.Old == nil {
 			continue
 		}
-		n := current.number[c.Old.ID]
+		n := t.number[c.Old.ID]
 		remove.exec(`DELETE FROM synonyms WHERE term = ?`, n)
 		remove.exec(`DELETE FROM xrefs WHERE term = ?`, n)
 		if c.New == nil {
@@ -200,13 +155,6 @@ func (s *statements) close() {
 	}
 }
 
-// view is the tree as it is in a transaction. It remembers the numbers of the
-// terms that were asked for.
-type view struct {
-	tx     *sql.Tx
-	number map[string]int
-}
-
 // inBatches calls each with parts of ids, as JSON arrays.
 func inBatches(ids []string, each func(list string) error) error {
 	const batch = 5000
@@ -239,25 +187,25 @@ func rows(ctx context.Context, q querier, each func(scan func(...any) error) err
 	return named(r.Err())
 }
 
-func (v *view) TermsByID(ctx context.Context, ids []string) ([]graph.Term, error) {
+func (t *transaction) TermsByID(ctx context.Context, ids []string) ([]graph.Term, error) {
 	var out []graph.Term
 	err := inBatches(ids, func(list string) error {
 		at := map[int]int{} // number -> position in out
-		err := rows(ctx, v.tx, func(scan func(...any) error) error {
+		err := rows(ctx, t.tx, func(scan func(...any) error) error {
 			var n int
-			var t graph.Term
-			if err := scan(&n, &t.ID, &t.Name, &t.Kind, &t.Laterality, &t.Definition); err != nil {
+			var term graph.Term
+			if err := scan(&n, &term.ID, &term.Name, &term.Kind, &term.Laterality, &term.Definition); err != nil {
 				return err
 			}
 			at[n] = len(out)
-			v.number[t.ID] = n
-			out = append(out, t)
+			t.number[term.ID] = n
+			out = append(out, term)
 			return nil
 		}, `SELECT n, id, name, kind, side, definition FROM terms WHERE id IN (SELECT value FROM json_each(?))`, list)
 		if err != nil {
 			return err
 		}
-		err = rows(ctx, v.tx, func(scan func(...any) error) error {
+		err = rows(ctx, t.tx, func(scan func(...any) error) error {
 			var n int
 			var s graph.Synonym
 			if err := scan(&n, &s.Scope, &s.Text); err != nil {
@@ -269,7 +217,7 @@ func (v *view) TermsByID(ctx context.Context, ids []string) ([]graph.Term, error
 		if err != nil {
 			return err
 		}
-		return rows(ctx, v.tx, func(scan func(...any) error) error {
+		return rows(ctx, t.tx, func(scan func(...any) error) error {
 			var n int
 			var x string
 			if err := scan(&n, &x); err != nil {
@@ -284,18 +232,18 @@ func (v *view) TermsByID(ctx context.Context, ids []string) ([]graph.Term, error
 
 const relationsOf = `SELECT c.id, p.id, r.type FROM relations r JOIN terms c ON c.n = r.child JOIN terms p ON p.n = r.parent `
 
-func (v *view) RelationsUp(ctx context.Context, ids []string) ([]graph.Relation, error) {
-	return v.relations(ctx, relationsOf+`WHERE r.child IN (SELECT n FROM terms WHERE id IN (SELECT value FROM json_each(?)))`, ids)
+func (t *transaction) RelationsUp(ctx context.Context, ids []string) ([]graph.Relation, error) {
+	return t.relations(ctx, relationsOf+`WHERE r.child IN (SELECT n FROM terms WHERE id IN (SELECT value FROM json_each(?)))`, ids)
 }
 
-func (v *view) RelationsDown(ctx context.Context, ids []string) ([]graph.Relation, error) {
-	return v.relations(ctx, relationsOf+`WHERE r.parent IN (SELECT n FROM terms WHERE id IN (SELECT value FROM json_each(?)))`, ids)
+func (t *transaction) RelationsDown(ctx context.Context, ids []string) ([]graph.Relation, error) {
+	return t.relations(ctx, relationsOf+`WHERE r.parent IN (SELECT n FROM terms WHERE id IN (SELECT value FROM json_each(?)))`, ids)
 }
 
-func (v *view) relations(ctx context.Context, query string, ids []string) ([]graph.Relation, error) {
+func (t *transaction) relations(ctx context.Context, query string, ids []string) ([]graph.Relation, error) {
 	var out []graph.Relation
 	err := inBatches(ids, func(list string) error {
-		return rows(ctx, v.tx, func(scan func(...any) error) error {
+		return rows(ctx, t.tx, func(scan func(...any) error) error {
 			var r graph.Relation
 			if err := scan(&r.Child, &r.Parent, &r.Type); err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"satgraph/graph"
+	"satgraph/store/internal/change"
 )
 
 // Rows are read in pages, each as one text that SQLite joins: one call instead
@@ -53,39 +54,34 @@ func (s *Store) load(ctx context.Context) (*graph.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	if head.revision == "" {
+	if head.Revision == "" {
 		return nil, graph.ErrEmpty
 	}
 	snapshot, err := read(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	snapshot.Revision = head.revision
-	if snapshot.Digest() != head.digest {
+	snapshot.Revision = head.Revision
+	if snapshot.Digest() != head.Digest {
 		return nil, fmt.Errorf("%w: its checksum differs from the stored one", graph.ErrCorrupt)
 	}
 	return snapshot, nil
 }
 
-// head is what meta says of the tree; zero for an empty store.
-type head struct {
-	revision string
-	digest   graph.Digest
-}
-
-func readHead(ctx context.Context, q querier) (head, error) {
+// readHead reads what meta says of the tree; zero for an empty store.
+func readHead(ctx context.Context, q querier) (change.Head, error) {
 	var revision, digest string
 	err := q.QueryRowContext(ctx, `SELECT
 		ifnull((SELECT value FROM meta WHERE key = 'revision'), ''),
 		ifnull((SELECT value FROM meta WHERE key = 'digest'), '')`).Scan(&revision, &digest)
 	if err != nil {
-		return head{}, named(err)
+		return change.Head{}, named(err)
 	}
 	if revision == "" {
-		return head{}, nil
+		return change.Head{}, nil
 	}
 	d, err := graph.ParseDigest(digest)
-	return head{revision, d}, err
+	return change.Head{Revision: revision, Digest: d}, err
 }
 
 // Revision returns the current revision.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"satgraph/graph"
+	"satgraph/store/internal/change"
 )
 
 // Replace stores a tree in place of the current one, in one transaction.
@@ -49,11 +50,11 @@ func replace(ctx context.Context, tx *sql.Tx, given graph.Snapshot) error {
 	if s.Revision == "" {
 		s.Revision = digest.Revision()
 	}
-	return writeHead(ctx, tx, head{s.Revision, digest})
+	return writeHead(ctx, tx, change.Head{Revision: s.Revision, Digest: digest})
 }
 
-func writeHead(ctx context.Context, tx *sql.Tx, h head) error {
-	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO meta (key, value) VALUES ('revision', ?), ('digest', ?)`, h.revision, h.digest.String())
+func writeHead(ctx context.Context, tx *sql.Tx, h change.Head) error {
+	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO meta (key, value) VALUES ('revision', ?), ('digest', ?)`, h.Revision, h.Digest.String())
 	return named(err)
 }
 
