@@ -1,0 +1,32 @@
+package neo4j_test
+
+import (
+	"context"
+	"testing"
+
+	"satgraph/store/neo4j"
+	"satgraph/store/neo4j/neo4jtest"
+	"satgraph/store/storetest"
+)
+
+type database string
+
+func (d database) Open(ctx context.Context) (storetest.Store, error) { return open(ctx, string(d)) }
+
+func (d database) Name() string { return string(d) }
+
+func open(ctx context.Context, uri string) (storetest.Store, error) {
+	return neo4j.Open(ctx, uri, neo4j.Options{})
+}
+
+func TestMain(m *testing.M) { storetest.Main(m, open) }
+
+func TestConformance(t *testing.T) {
+	server := neo4jtest.Open(t)
+	storetest.Run(t, server.Name, func(t *testing.T) storetest.Database {
+		t.Helper()
+		server.Wipe(t)
+		t.Cleanup(func() { server.Wipe(t) })
+		return database(server.URI)
+	})
+}
