@@ -28,7 +28,7 @@ test: ## install what the tests need, vet, and run all of them under the race de
 	@scripts/need.sh go cc pip
 	$(GO) vet ./...
 	@mkdir -p bin && $(GO) build -o bin/testreport ./scripts/testreport
-	scripts/test-services.sh $(GO) test -json -race -p 2 -timeout 20m $(TESTFLAGS) $(PACKAGES) | bin/testreport
+	scripts/test-services.sh --neo4j $(GO) test -json -race -p 2 -timeout 20m $(TESTFLAGS) $(PACKAGES) | bin/testreport
 
 build: ## build bin/satgraph
 	@scripts/need.sh go cc

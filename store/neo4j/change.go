@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"satgraph/graph"
 	"satgraph/store/internal/change"
@@ -101,33 +102,28 @@ func (t *transaction) TermsByID(ctx context.Context, ids []string) ([]graph.Term
 
 // RelationsUp returns the relations whose child is one of ids.
 func (t *transaction) RelationsUp(ctx context.Context, ids []string) ([]graph.Relation, error) {
-	return t.relations(ctx, ids, `UNWIND $rows AS id MATCH (c:Term {id: id})-[:%s]->(p:Term) RETURN c.id, p.id`)
+	return t.relations(ctx, ids, `UNWIND $rows AS id MATCH (c:Term {id: id})-[r:IS_A|PART_OF|LOCATED_IN]->(p:Term) RETURN c.id, p.id, type(r)`)
 }
 
 // RelationsDown returns the relations whose parent is one of ids.
 func (t *transaction) RelationsDown(ctx context.Context, ids []string) ([]graph.Relation, error) {
-	return t.relations(ctx, ids, `UNWIND $rows AS id MATCH (p:Term {id: id})<-[:%s]-(c:Term) RETURN c.id, p.id`)
+	return t.relations(ctx, ids, `UNWIND $rows AS id MATCH (p:Term {id: id})<-[r:IS_A|PART_OF|LOCATED_IN]-(c:Term) RETURN c.id, p.id, type(r)`)
 }
 
 func (t *transaction) relations(ctx context.Context, ids []string, cypher string) ([]graph.Relation, error) {
 	var out []graph.Relation
-	for _, kind := range graph.RelationTypes() {
-		err := t.each(ctx, ids, fmt.Sprintf(cypher, label(kind)), func(v []any) error {
-			out = append(out, graph.Relation{Child: text(v[0]), Parent: text(v[1]), Type: kind})
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	err := t.each(ctx, ids, cypher, func(v []any) error {
+		kind := graph.RelationType(strings.ToLower(text(v[2])))
+		out = append(out, graph.Relation{Child: text(v[0]), Parent: text(v[1]), Type: kind})
+		return nil
+	})
+	return out, err
 }
 
 // each runs a query for parts of ids and calls f with every record.
 func (t *transaction) each(ctx context.Context, ids []string, cypher string, f func(v []any) error) error {
-	const batch = 5000
 	for len(ids) > 0 {
-		n := min(batch, len(ids))
+		n := min(batchRows, len(ids))
 		if err := t.rows(ctx, cypher, map[string]any{"rows": ids[:n]}, f); err != nil {
 			return err
 		}

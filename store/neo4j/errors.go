@@ -12,7 +12,7 @@ import (
 )
 
 // ErrCredentials means that the server does not know the user or the password.
-var ErrCredentials = errors.New("Neo4j refused the credentials; set NEO4J_USERNAME and NEO4J_PASSWORD") //nolint:staticcheck,revive // a name
+var ErrCredentials = errors.New("the server refused the credentials; set NEO4J_USERNAME and NEO4J_PASSWORD")
 
 // errSilent is why a call was given up.
 var errSilent = errors.New("the server was silent for too long")

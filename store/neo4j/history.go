@@ -3,6 +3,7 @@ package neo4j
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"satgraph/graph"
@@ -51,7 +52,8 @@ func (t *transaction) writeRecord(ctx context.Context, r *graph.Record, cs *grap
 	err = t.exec(ctx, `CREATE (c:ChangeSet) SET c = $record
 		WITH c MERGE (made:Revision {name: $record.revision}) CREATE (c)-[:MADE]->(made)
 		WITH c OPTIONAL MATCH (from:Revision {name: $record.before}) FOREACH (r IN CASE WHEN from IS NULL THEN [] ELSE [from] END | CREATE (c)-[:FROM]->(r))
-		WITH c MATCH (undone:ChangeSet {id: $record.undoes}) CREATE (c)-[:UNDOES]->(undone)`,
+		WITH c MATCH (undone:ChangeSet {id: $record.undoes}) CREATE (c)-[:UNDOES]->(undone) SET undone.undoneBy = c.id
+		WITH undone MATCH (undone)-[:UNDOES]->(redone:ChangeSet) SET redone.undoneBy = ''`,
 		map[string]any{"record": map[string]any{
 			"number": r.Number, "id": r.ID, "title": r.Title, "author": r.Author, "source": r.Source, "tool": r.Tool, "time": r.Time,
 			"before": r.Before, "revision": r.Revision, "undoes": r.Undoes, "undoneBy": r.UndoneBy,
@@ -66,10 +68,10 @@ func (t *transaction) writeRecord(ctx context.Context, r *graph.Record, cs *grap
 		c := &cs.Changes[i]
 		row := map[string]any{"position": i, "op": string(c.Op)}
 		if c.Old != nil {
-			row = merged(row, termProperties(c.Old, "old"))
+			maps.Copy(row, termProperties(c.Old, "old"))
 		}
 		if c.New != nil {
-			row = merged(row, termProperties(c.New, "new"))
+			maps.Copy(row, termProperties(c.New, "new"))
 		}
 		if c.Relation.Child != "" {
 			row["child"], row["parent"], row["type"] = c.Relation.Child, c.Relation.Parent, string(c.Relation.Type)
@@ -78,19 +80,6 @@ func (t *transaction) writeRecord(ctx context.Context, r *graph.Record, cs *grap
 	}
 	return batches(ctx, t, rows, `MATCH (c:ChangeSet {number: $number}) UNWIND $rows AS row CREATE (c)-[:HAS_CHANGE]->(x:Change) SET x = row`,
 		map[string]any{"number": r.Number})
-}
-
-func merged(a, b map[string]any) map[string]any {
-	for k, v := range b {
-		a[k] = v
-	}
-	return a
-}
-
-// Undone notes that target was undone by another set.
-func (t *transaction) Undone(ctx context.Context, target, by *graph.Record) error {
-	return t.exec(ctx, `MATCH (c:ChangeSet) WHERE c.id IN [$target, $undone] SET c.undoneBy = CASE c.id WHEN $target THEN $by ELSE '' END`,
-		map[string]any{"target": target.ID, "undone": target.Undoes, "by": by.ID})
 }
 
 // ChangeSet returns the whole set of a record.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"satgraph/graph"
 	"satgraph/store/internal/change"
@@ -137,30 +138,16 @@ func (t *transaction) load(ctx context.Context) (*graph.Snapshot, error) {
 	return s, nil
 }
 
-// label is a relation type as Neo4j's users write it. Only constants get into
-// the text of a query.
-func label(r graph.RelationType) string {
-	switch r {
-	case graph.IsA:
-		return "IS_A"
-	case graph.PartOf:
-		return "PART_OF"
-	default:
-		return "LOCATED_IN"
-	}
-}
+// label is a relation type as Neo4j's users write it. Only the constants of
+// RelationTypes get into the text of a query.
+func label(r graph.RelationType) string { return strings.ToUpper(string(r)) }
 
 // The values of a term t, in the order of readTerm.
 const termValues = `t.id, t.name, t.kind, t.laterality, t.definition, t.synonyms, t.synonymScopes, t.xrefs`
 
-// readTerm is strict about lists, and takes kinds and sides to their constants.
+// readTerm is strict about lists, which a hand edit may leave unequal.
 func readTerm(v []any) (graph.Term, error) {
 	t := graph.Term{ID: text(v[0]), Name: text(v[1]), Kind: graph.Kind(text(v[2])), Laterality: graph.Laterality(text(v[3])), Definition: text(v[4])}
-	for _, known := range []graph.Kind{graph.KindAnatomy, graph.KindFinding, graph.KindGroup} {
-		if t.Kind == known {
-			t.Kind = known
-		}
-	}
 	names, scopes := texts(v[5]), texts(v[6])
 	if len(names) != len(scopes) {
 		return t, fmt.Errorf("%w: %s has %d synonyms and %d scopes", graph.ErrCorrupt, t.ID, len(names), len(scopes))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+	"github.com/neo4j/neo4j-go-driver/v5/neo4j/config"
 
 	"satgraph/graph"
 )
@@ -111,7 +112,7 @@ func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 		bookmarks: neo4j.NewBookmarkManager(neo4j.BookmarkManagerConfig{}),
 		name:      address.Server + "/" + address.Database, database: address.Database, timeout: timeout,
 	}
-	s.driver, err = neo4j.NewDriverWithContext(address.Server, auth, func(c *neo4j.Config) {
+	s.driver, err = neo4j.NewDriverWithContext(address.Server, auth, func(c *config.Config) {
 		c.SocketConnectTimeout = timeout
 		c.ConnectionAcquisitionTimeout = timeout
 		c.MaxTransactionRetryTime = timeout

@@ -2,6 +2,7 @@ package neo4j
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
@@ -102,15 +103,15 @@ func (t *transaction) exec(ctx context.Context, cypher string, params map[string
 	return t.rows(ctx, cypher, params, func([]any) error { return nil })
 }
 
+// batchRows is how much goes into one statement.
+const batchRows = 5000
+
 // batches runs a statement for parts of the rows, as the parameter rows.
 func batches[T any](ctx context.Context, t *transaction, rows []T, cypher string, params map[string]any) error {
-	const batch = 5000
 	for len(rows) > 0 {
-		n := min(batch, len(rows))
+		n := min(batchRows, len(rows))
 		given := map[string]any{"rows": rows[:n]}
-		for k, v := range params {
-			given[k] = v
-		}
+		maps.Copy(given, params)
 		if err := t.exec(ctx, cypher, given); err != nil {
 			return err
 		}

@@ -68,12 +68,6 @@ func (t *transaction) Write(ctx context.Context, cs *graph.ChangeSet, r *graph.R
 	return writeRecord(ctx, t.tx, r, cs)
 }
 
-func (t *transaction) Undone(ctx context.Context, target, by *graph.Record) error {
-	_, err := t.tx.ExecContext(ctx, `UPDATE change_sets SET undone_by = CASE id WHEN ?1 THEN ?2 ELSE '' END WHERE id IN (?1, ?3)`,
-		target.ID, by.ID, target.Undoes)
-	return named(err)
-}
-
 // writeChanges brings a verified set into the tables of the tree: what goes,
 // before what comes, relations before the terms that they refer to.
 func (t *transaction) writeChanges(ctx context.Context, cs *graph.ChangeSet) error {

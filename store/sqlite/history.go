@@ -51,6 +51,14 @@ func writeRecord(ctx context.Context, tx *sql.Tx, r *graph.Record, cs *graph.Cha
 	if err != nil {
 		return named(err)
 	}
+	for _, undo := range []string{
+		`UPDATE change_sets SET undone_by = '' WHERE id = (SELECT undoes FROM change_sets WHERE id = ?1)`,
+		`UPDATE change_sets SET undone_by = ?2 WHERE id = ?1`,
+	} {
+		if _, err := tx.ExecContext(ctx, undo, r.Undoes, r.ID); err != nil {
+			return named(err)
+		}
+	}
 	changes := inserter{ctx: ctx, tx: tx, into: "changes (change_set, position, op, old, new, child, parent, type)", columns: 8}
 	for i := range cs.Changes {
 		c := &cs.Changes[i]

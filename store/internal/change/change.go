@@ -28,11 +28,10 @@ type Tx interface {
 	// ChangeSet returns the whole set of a record.
 	ChangeSet(ctx context.Context, r *graph.Record) (*graph.ChangeSet, error)
 	// Write brings a verified set into the tree, makes head the present one,
-	// and adds the set to the history under r, of which it sets the number.
+	// and adds the set to the history under r, of which it sets the number. A
+	// set that undoes another is noted there, and what the other had undone
+	// itself holds again.
 	Write(ctx context.Context, cs *graph.ChangeSet, r *graph.Record, head Head) error
-	// Undone notes that target was undone by another set, and that what target
-	// itself had undone holds again.
-	Undone(ctx context.Context, target, by *graph.Record) error
 }
 
 // NewID returns an id that no other set has.
@@ -43,6 +42,11 @@ func NewID() string { return rand.Text() }
 func Apply(ctx context.Context, tx Tx, cs *graph.ChangeSet) (graph.Record, error) {
 	if done, err := applied(ctx, tx, cs.ID); err != nil {
 		return done, err
+	}
+	if cs.Undoes != "" {
+		if _, err := undoable(ctx, tx, cs.Undoes); err != nil {
+			return graph.Record{}, err
+		}
 	}
 	head, err := tx.Head(ctx)
 	if err != nil {
@@ -71,14 +75,9 @@ func Undo(ctx context.Context, tx Tx, id string, by *graph.ChangeSet) (graph.Rec
 	if done, err := applied(ctx, tx, by.ID); err != nil {
 		return done, err
 	}
-	target, err := tx.Record(ctx, id)
-	switch {
-	case err != nil:
+	target, err := undoable(ctx, tx, id)
+	if err != nil {
 		return graph.Record{}, err
-	case target == nil:
-		return graph.Record{}, fmt.Errorf("%w: %.80q", graph.ErrUnknownChangeSet, id)
-	case target.UndoneBy != "":
-		return graph.Record{}, fmt.Errorf("%w: %s by %s", graph.ErrUndone, id, target.UndoneBy)
 	}
 	done, err := tx.ChangeSet(ctx, target)
 	if err != nil {
@@ -93,11 +92,21 @@ func Undo(ctx context.Context, tx Tx, id string, by *graph.ChangeSet) (graph.Rec
 	if err := inverse.Check(); err != nil {
 		return graph.Record{}, err
 	}
-	r, err := Apply(ctx, tx, &inverse)
-	if err != nil {
-		return r, err
+	return Apply(ctx, tx, &inverse)
+}
+
+// undoable returns the record of a set that is there and not undone yet.
+func undoable(ctx context.Context, tx Tx, id string) (*graph.Record, error) {
+	target, err := tx.Record(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case target == nil:
+		return nil, fmt.Errorf("%w: %.80q", graph.ErrUnknownChangeSet, id)
+	case target.UndoneBy != "":
+		return nil, fmt.Errorf("%w: %s by %s", graph.ErrUndone, id, target.UndoneBy)
 	}
-	return r, tx.Undone(ctx, target, &r)
+	return target, nil
 }
 
 // applied refuses an id that the history has.
