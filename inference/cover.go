@@ -265,6 +265,9 @@ func (c *cover) composed(id string, m Modality) *covered {
 			return v
 		}
 	}
+	if r.placeOf(id) != "" {
+		return &covered{}
+	}
 	kinds := slices.DeleteFunc(r.tree.Children(id, graph.IsA), r.isFinding)
 	pair := slices.DeleteFunc(slices.Clone(kinds), func(k string) bool {
 		base, ok := r.tree.Base(k)
@@ -277,7 +280,7 @@ func (c *cover) composed(id string, m Modality) *covered {
 		return v
 	}
 	v := c.join(slices.DeleteFunc(r.tree.Children(id, graph.PartOf), r.isFinding), m)
-	if v.have > 0 && r.placeOf(id) == "" && (v.have > 1 && 2*v.have >= v.of || v.have == v.of) {
+	if v.have > 0 && (v.have > 1 && 2*v.have >= v.of || v.have == v.of) {
 		return v
 	}
 	return &covered{have: v.have, of: v.of, only: v.classes}

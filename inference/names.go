@@ -28,6 +28,11 @@ func (r *Resolver) whole(text string) bool {
 	return len(matches) > 0 && matches[0].Verbatim
 }
 
+// singular says whether a text names a term, and in the singular.
+func (r *Resolver) singular(text string) bool {
+	return r.known(text) && graph.Normalize(text) == strings.ToLower(strings.Join(strings.Fields(text), " "))
+}
+
 // place says whether a text names a region of the body.
 func (r *Resolver) place(text string) bool { return r.region(text) != nil }
 

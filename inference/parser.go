@@ -48,6 +48,7 @@ type piece struct {
 	except bool   // "without" stood before it
 	inside bool   // it stood in brackets behind the piece before it
 	quoted bool
+	note   string // how it was read
 }
 
 // exclusions are the words that take something out, longest first.
@@ -72,7 +73,7 @@ var exclusions = [][]string{
 	{"excl"},
 	{"minus"},
 	{"w/o"},
-	{"not"},
+	{"not"}, {"but"},
 	{"sans"},
 }
 
@@ -277,10 +278,13 @@ func (p *parser) query(text string) []group {
 			except, last = false, nil
 		}
 		items := p.read(pc, last)
+		for i := range items {
+			items[i].note = join(pc.note, items[i].note)
+		}
 		switch {
 		case pc.inside:
 			// Only of what stands before the bracket.
-			if n := len(g.items); n > 0 && !except {
+			if n := len(g.items); n > 0 && !except && !pieces[k-1].inside {
 				keep := g.items[n-len(last):]
 				g.items = g.items[: n-len(last) : n-len(last)]
 				flush()
@@ -316,7 +320,16 @@ func (p *parser) query(text string) []group {
 func (p *parser) borrow(pieces []piece) {
 	for k := len(pieces) - 2; k >= 0; k-- {
 		a, b := &pieces[k], &pieces[k+1]
-		if a.quoted || b.quoted || b.except || b.sep == ";" || p.clear(a) {
+		if a.quoted || b.quoted || b.except || b.sep == ";" {
+			continue
+		}
+		// L1-L2 and L2-L3 discs
+		if x, ok := readNumbers(split(a.text)); ok && len(x.levels) > 0 && x.noun == "" {
+			if y, ok := readNumbers(split(b.text)); ok && len(y.levels) > 0 && y.noun != "" {
+				a.text += " " + y.noun
+			}
+		}
+		if p.clear(a) {
 			continue
 		}
 		words := split(b.text)
@@ -331,6 +344,7 @@ func (p *parser) borrow(pieces []piece) {
 			a.text += " of " + of
 		}
 	}
+	run := make([]bool, len(pieces)) // it goes on with the numbers before it
 	for k := 1; k < len(pieces); k++ {
 		a, b := &pieces[k-1], &pieces[k]
 		if b.quoted || b.sep == ";" || p.known(b.text) && p.names.drawn(b.text) && !numberOnly(b.text) {
@@ -347,6 +361,8 @@ func (p *parser) borrow(pieces []piece) {
 					break
 				}
 			}
+		case sideOf(b.text) != "" && hasNumber(a.text) && !a.quoted: // ribs 3-5, left
+			a.text, b.text = sideOf(b.text)+" "+a.text, ""
 		case sideOf(b.text) != "":
 			if noun := withoutSide(a.text); noun != "" && noun != a.text {
 				b.text += " " + noun
@@ -355,15 +371,56 @@ func (p *parser) borrow(pieces []piece) {
 			}
 		case numberOnly(b.text):
 			if n, ok := readNumbers(split(a.text)); ok && n.noun != "" {
-				b.text = n.noun + " " + b.text
+				b.text, run[k] = n.noun+" "+b.text, true
 			}
 		case hasNumber(b.text) && !p.readable(b.text):
 			// segments V and VI of the liver
 			if head := beforeNumber(a.text); head != "" && p.readable(head+" "+b.text) {
-				b.text = head + " " + b.text
+				b.text, run[k] = head+" "+b.text, true
 			}
 		}
 	}
+	// ribs 3, 4 and 5 on the right
+	side := ""
+	for k := len(pieces) - 1; k > 0; k-- {
+		if m := reSideBack.FindStringSubmatch(pieces[k].text); m != nil && run[k] {
+			side = sideWord(m[2] + m[3] + m[4])
+		}
+		switch {
+		case !run[k] || hasSide(pieces[k-1].text):
+			side = ""
+		case side != "":
+			pieces[k-1].text = side + " " + pieces[k-1].text
+		}
+	}
+	p.carrySides(pieces)
+}
+
+// carrySides reads "left hippocampus and amygdala" as both on the left: one of a
+// pair, in the singular, behind "and".
+func (p *parser) carrySides(pieces []piece) {
+	for k := 1; k < len(pieces); k++ {
+		a, b := &pieces[k-1], &pieces[k]
+		first, _, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(a.text, "the ")), " ")
+		bare := strings.TrimPrefix(b.text, "the ")
+		if a.quoted || b.quoted || b.except || b.sep != "and" || first != "left" && first != "right" || hasSide(b.text) {
+			continue
+		}
+		if sided := first + " " + bare; p.names.singular(bare) && p.known(sided) && p.names.drawn(sided) {
+			b.note = "\"" + b.text + "\" is read as on the " + first + " too"
+			b.text = sided
+		}
+	}
+}
+
+func hasSide(text string) bool {
+	for w := range strings.FieldsSeq(strings.ToLower(text)) {
+		switch strings.Trim(w, "().,") {
+		case "left", "right", "both", "bilateral", "left-sided", "right-sided":
+			return true
+		}
+	}
+	return false
 }
 
 // clear says that a piece is understood by itself.

@@ -15,7 +15,7 @@ var (
 	reSelector = regexp.MustCompile(`(?i)^(?:(?:all|every|each|any)\s+)?(?:of\s+)?(?:the\s+)?(?:direct\s+|immediate\s+|main\s+)?` +
 		`(child|children|sub-?parts?|parts?|components?|constituents?|sub-?structures?|sub-?divisions?|sub-?regions?|pieces|` +
 		`descendants?|sub-?tree|everything below|everything under|anything below|all below|kinds?|types?|sub-?types?|sub-?classes)\s+(?:of\s+)?(?:the\s+)?(.+)$`)
-	reWithin = regexp.MustCompile(`(?i)^(?:all|everything|anything|whatever|(?:all\s+|every\s+)?(?:the\s+)?(?:structures?|anatomy|contents?|things?|stuff))` +
+	reWithin = regexp.MustCompile(`(?i)^(?:all|everything|anything|whatever|what|what's|(?:all\s+|every\s+)?(?:the\s+)?(?:structures?|anatomy|contents?|things?|stuff))` +
 		`\s+(?:(?:that|which|what)\s+)?(?:is\s+|are\s+|lies\s+|lie\s+|contained\s+|found\s+|located\s+)?(?:in|inside|within|of|from)\s+(?:the\s+)?(.+)$`)
 	reBody   = regexp.MustCompile(`(?i)^(?:everything|anything|all|all (?:the )?(?:structures|anatomy|classes|of it|of them)|(?:the )?(?:whole|entire) (?:body|scan|anatomy))(?: you (?:can|know))?$`)
 	reOrgans = regexp.MustCompile(`(?i)^(?:all|every|each|all of)?\s*(?:the\s+)?(.+?)(?:\s+(?:of|in|from|within|inside|on)\s+(?:the\s+|this\s+)?(.+))?$`)
@@ -138,6 +138,14 @@ func (p *parser) readText(text string, depth int) (items []item, ok bool) {
 		}
 		bare = rest
 	}
+	if _, ok := asLevel(strings.ToLower(bare)); ok {
+		if items, ok := p.readRange(bare, split(bare), depth); ok {
+			return items, true
+		}
+	}
+	if kind := kindWords[strings.ToLower(bare)]; (kind == "organ" || kind == "any") && !p.names.whole(bare) {
+		return one(item{sel: within, kind: kind, text: bodyPlace}), true
+	}
 	if p.known(bare) {
 		// The muscles of the back are a term that no class draws, and the pelvic
 		// bones are more than "a pelvic bone": what lies there is meant.
@@ -158,7 +166,7 @@ func (p *parser) readText(text string, depth int) (items []item, ok bool) {
 	}
 	for _, try := range []func(string, []word, int) ([]item, bool){
 		p.readRisk, p.readBody, p.readSelector, p.readEach, p.readWithin, p.readSide, p.readCount, p.readRange, p.readKind,
-		p.readBrackets, p.readAdjective, p.readOwner, p.readWhole,
+		p.readBrackets, p.readAdjective, p.readOwner, p.readWhole, p.readRow,
 	} {
 		if items, ok := try(bare, words, depth); ok {
 			return items, true
@@ -242,6 +250,9 @@ func (p *parser) readWithin(text string, _ []word, depth int) ([]item, bool) {
 func (p *parser) inside(kind, text string, depth int) ([]item, bool) {
 	if p.names.place(text) {
 		return []item{{sel: within, kind: kind, text: text}}, true
+	}
+	if m := reSideFront.FindStringSubmatch(text); m != nil && p.names.place(m[2]) {
+		return []item{{sel: within, kind: kind, text: m[2], side: sideWord(m[1])}}, true
 	}
 	items, ok := p.readText(text, depth+1)
 	if !ok {
@@ -425,4 +436,24 @@ func (p *parser) readWhole(text string, _ []word, depth int) ([]item, bool) {
 		return nil, false
 	}
 	return p.readText(rest, depth+1)
+}
+
+// readRow reads names in a row without anything between them ("liver spleen
+// kidney"), if each is drawn by a class.
+func (p *parser) readRow(text string, words []word, _ int) ([]item, bool) {
+	var out []item
+	for i := 0; i < len(words); {
+		n := min(len(words)-i, 4)
+		for ; n > 0; n-- {
+			if name := say(text, words[i:i+n]); p.known(name) && p.names.drawn(name) {
+				out = append(out, item{text: name, note: "names in a row are read as a list"})
+				break
+			}
+		}
+		if n == 0 {
+			return nil, false
+		}
+		i += n
+	}
+	return out, len(out) > 1
 }

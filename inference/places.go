@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,9 +34,12 @@ func (c *cover) contents(place *region, it item, m Modality) []target {
 		}
 	}
 	if place.key == bodyPlace {
-		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
-			return slices.ContainsFunc(ids, func(x string) bool { return r.apart(id, x) && !slices.Contains(c.outermost([]string{id, x}, m), id) })
-		})
+		if fits("any", it.kind) {
+			for _, id := range r.inOrder(slices.Collect(maps.Keys(r.byTerm))) {
+				ids = appendNew(ids, id)
+			}
+		}
+		ids = c.outermost(ids, m, r.apart)
 	}
 	ids = r.keepSide(ids, it.side)
 	var out []target
@@ -73,10 +77,16 @@ func (c *cover) contents(place *region, it item, m Modality) []target {
 	return out
 }
 
-// apart says that two structures are listed in no region together; those that
-// are were judged to be drawn side by side, though one may be part of the other
-// (the duodenum and the small bowel).
+// apart says that one structure may be left out because it lies in another.
+// Those that are listed in a region together were judged to be drawn side by
+// side, though one may be part of the other (the duodenum and the small bowel);
+// and what is listed is not given up for what is not (the heart for the
+// thoracic cavity).
 func (r *Resolver) apart(a, b string) bool {
+	everywhere := r.knowledge.regions[bodyPlace]
+	if r.liesAt(everywhere, a) && !r.liesAt(everywhere, b) {
+		return false
+	}
 	for _, place := range r.knowledge.regions {
 		if place.key != bodyPlace && r.liesAt(place, a) && r.liesAt(place, b) {
 			return false
@@ -120,7 +130,7 @@ func (c *cover) findings(place *region, it item, m Modality) []target {
 			ids = append(ids, id)
 		}
 	}
-	return c.found(it, r.keepSide(r.inOrder(c.outermost(ids, m)), it.side))
+	return c.found(it, r.keepSide(r.inOrder(c.outermost(ids, m, nil)), it.side))
 }
 
 func (c *cover) found(it item, ids []string) []target {
@@ -157,7 +167,7 @@ func (c *cover) inside(id, kind string, m Modality) []string {
 			}
 		}
 	}
-	return r.inOrder(c.outermost(ids, m))
+	return r.inOrder(c.outermost(ids, m, nil))
 }
 
 // kindTerms are the terms that are the kinds.
@@ -180,30 +190,30 @@ func (r *Resolver) isKind(id, kind string) bool {
 }
 
 // outermost drops what lies in another of the list that can be segmented
-// wherever it can itself, and what can't be segmented anywhere.
-func (c *cover) outermost(ids []string, m Modality) []string {
+// wherever it can itself, and what can't be segmented in the modality asked for.
+// compare, if not nil, says which two to compare at all.
+func (c *cover) outermost(ids []string, m Modality, compare func(a, b string) bool) []string {
 	asked := modalities
 	if m != "" {
 		asked = []Modality{m}
 	}
-	has := func(id string) (in []Modality) {
+	where := make(map[string][]Modality, len(ids))
+	for _, id := range ids {
+		where[id] = nil
 		for _, x := range asked {
 			if len(c.of(id, x).classes) > 0 {
-				in = append(in, x)
+				where[id] = append(where[id], x)
 			}
 		}
-		return in
-	}
-	where := map[string][]Modality{}
-	for _, id := range ids {
-		where[id] = has(id)
 	}
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
-		return slices.ContainsFunc(ids, func(x string) bool {
-			if x == id || !c.r.tree.IsDescendant(id, x, graph.PartOf, graph.IsA) {
-				return false
-			}
-			return !slices.ContainsFunc(where[id], func(m Modality) bool { return !slices.Contains(where[x], m) }) && len(where[x]) > 0
+		if len(where[id]) == 0 && m != "" {
+			return true
+		}
+		return slices.ContainsFunc(c.r.tree.Ancestors(id, graph.PartOf, graph.IsA), func(x string) bool {
+			in := where[x]
+			return len(in) > 0 && (compare == nil || compare(id, x)) &&
+				!slices.ContainsFunc(where[id], func(m Modality) bool { return !slices.Contains(in, m) })
 		})
 	})
 }

@@ -71,10 +71,11 @@ type group struct {
 
 // namer tells the parser what a text may be, so that names are not cut.
 type namer interface {
-	known(text string) bool // it names a term, perhaps several
-	whole(text string) bool // a text with commas names a term as it stands
-	place(text string) bool // it names a region of the body
-	drawn(text string) bool // it names one term that classes draw
+	known(text string) bool    // it names a term, perhaps several
+	whole(text string) bool    // a text with commas names a term as it stands
+	place(text string) bool    // it names a region of the body
+	drawn(text string) bool    // it names one term that classes draw
+	singular(text string) bool // it is a name in the singular
 }
 
 // parseQuery reads a query. A modality named in it ("... in this CT") is
@@ -129,7 +130,8 @@ var (
 	reObject    = regexp.MustCompile(`(?i)^(?:the|a|an|all)?\s*(?:binary\s+)?(?:masks?|segmentations?|contours?|outlines?|labels?|volumes?)\s+(?:of|for)\s+`)
 	reLead      = regexp.MustCompile(`(?i)^(?:in|on|from|for)\s+(?:this|the|that|my|these|a|an)?\s*(ct|cta|cbct|mri?|mra|pet|pet/ct|t1w?|t2w?|flair)?\s*(?:` + scanWords + `)?\s*[,:]\s*`)
 	reTail      = regexp.MustCompile(`(?i)[\s,]+(?:(?:seen|visible|shown|present)\s+)?(?:in|on|from|for)\s+(?:(?:this|the|that|my|these|a|an)\s+)?(?:(?:[a-z]+\s+)?(ct|cta|cbct|mri?|mra|pet|pet/ct|t1w?|t2w?|flair)(?:\s+(?:` + scanWords + `))?|(?:` + scanWords + `))$`)
-	reThanks    = regexp.MustCompile(`(?i)[\s,]+(?:please|for me|thanks|thank you|thx|now|if possible)$`)
+	reThanks    = regexp.MustCompile(`(?i)[\s,]+(?:please|for me|thanks|thank you|thx|now|if possible|(?:that |which )?you (?:can|know|have|see)(?: of)?)$`)
+	reWhich     = regexp.MustCompile(`(?i)^(?:which|what)\s+([a-z ]+?)\s+(?:is|are|lies|lie)\s+((?:there\s+)?in(?:side)?\s)`)
 	reBare      = regexp.MustCompile(`(?i)^(.+)\s+\(?(ct|mri|pet)\)?$`)
 )
 
@@ -142,6 +144,7 @@ func (p *parser) trim(text string) (string, Modality) {
 			modality, _ = ParseModality(said)
 		}
 	}
+	text = reWhich.ReplaceAllString(text, "$1 $2")
 	for range 8 {
 		if p.known(text) {
 			break

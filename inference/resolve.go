@@ -71,6 +71,11 @@ func NewResolver(tree *graph.Tree, classes []Class) *Resolver {
 		for _, text := range []string{place.term, name} {
 			if best := graph.Best(tree.Lookup(text)); len(best) == 1 && len(r.byTerm[best[0].ID]) == 0 {
 				r.placeIDs[best[0].ID] = place.said
+				for _, side := range []graph.Laterality{graph.Left, graph.Right} {
+					if id, ok := r.sided(best[0].ID, side); ok {
+						r.placeIDs[id] = string(side) + " " + place.said
+					}
+				}
 			}
 		}
 	}
@@ -119,13 +124,18 @@ func (r *Resolver) Resolve(query string, m Modality) (*Plan, error) {
 		return nil, fmt.Errorf("%w: it asks for %v, but the modality given is %v", ErrBadQuery, said, m)
 	}
 	p := &Plan{Query: query, Modality: m, Terms: []TermPlan{}, Calls: []Call{}, resolver: r}
-	seen := map[string]bool{}
+	seen, byID := map[string]bool{}, map[string][]TermPlan{}
 	c := r.newCover()
 	for _, g := range groups {
 		for _, t := range c.group(g, m) {
-			if !seen[t.key()] {
-				seen[t.key()] = true
-				p.Terms = append(p.Terms, c.plan(t, m))
+			if seen[t.key()] {
+				continue
+			}
+			seen[t.key()] = true
+			plan := c.plan(t, m)
+			if !slices.ContainsFunc(byID[plan.ID], plan.same) {
+				p.Terms = append(p.Terms, plan)
+				byID[plan.ID] = append(byID[plan.ID], plan)
 			}
 		}
 	}
@@ -134,6 +144,11 @@ func (r *Resolver) Resolve(query string, m Modality) (*Plan, error) {
 	}
 	r.fillCalls(p)
 	return p, p.verdict()
+}
+
+// same says that two answers are of one structure by the same classes.
+func (t *TermPlan) same(other TermPlan) bool {
+	return t.ID != "" && t.ID == other.ID && t.Status == other.Status && slices.Equal(t.Classes, other.Classes) && slices.Equal(t.Subtract, other.Subtract)
 }
 
 // maxPlanTerms bounds a plan: the tree's largest subtrees fit.

@@ -68,7 +68,11 @@ func (c *cover) within(asked []target, items []item, m Modality) []target {
 			if len(ids) > 0 || t.id == "" {
 				break
 			}
-			for _, name := range []string{r.name(t.id) + " " + it.text, it.text + " of " + r.name(t.id)} {
+			owner := r.name(t.id)
+			if base, ok := r.tree.Base(t.id); ok {
+				owner = r.name(base)
+			}
+			for _, name := range []string{owner + " " + it.text, it.text + " of " + owner} {
 				if id := r.find(name, m).ids; len(id) == 1 && fits(id[0]) {
 					ids = appendNew(ids, id[0])
 				}
@@ -154,6 +158,9 @@ func (c *cover) target(it item, m Modality) []target {
 		plan.Status, plan.Reason = NotSegmentable, "it has nothing below it in the tree"
 		if it.sel == within {
 			plan.Reason = "nothing in it has a class"
+			if it.kind != "" && it.kind != "any" {
+				plan.Name, plan.Reason = it.kind+"s in "+plan.Name, "nothing of this kind in it has a class"
+			}
 		}
 		if it.side != "" {
 			plan.Reason = "nothing of it is on the " + it.side + " alone"
@@ -260,13 +267,37 @@ func (r *Resolver) touches(id, out string) bool {
 	if id == "" || out == "" {
 		return false
 	}
+	if base, ok := r.tree.Base(id); ok && r.isFinding(out) && r.tree.IsDescendant(out, base) {
+		return true // a tumor of the lung may lie in the left one
+	}
+	if kind, ok := r.allOf(id); ok && r.isKind(out, kind) {
+		return true
+	}
 	return id == out || r.tree.IsDescendant(out, id) || r.tree.IsDescendant(id, out, graph.PartOf, graph.IsA) || slices.Contains(r.wholes[id].parts, out)
+}
+
+// allOf says that a term is that of a class that draws all of a kind: all bone,
+// all muscle.
+func (r *Resolver) allOf(id string) (kind string, ok bool) {
+	for _, class := range r.byTerm[id] {
+		if class.Name == "bone" || class.Name == "muscle" {
+			return class.Name, true
+		}
+	}
+	return "", false
 }
 
 // leaveOut takes some structures out of others.
 func (r *Resolver) leaveOut(asked, without []target) []target {
 	if len(without) == 0 {
 		return asked
+	}
+	if len(asked) == 0 {
+		e := without[0]
+		if e.fixed == nil {
+			return []target{refuse(r.name(e.id), "it is only said to be left out: of what?")}
+		}
+		return without
 	}
 	var failed []target
 	for _, e := range without {
