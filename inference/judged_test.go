@@ -40,7 +40,7 @@ func TestJudgedQuestions(t *testing.T) {
 		}
 		want, atLeast := strings.CutPrefix(f[3], "+ ")
 		got := callNames(p)
-		for _, c := range strings.Split(want, "; ") {
+		for c := range strings.SplitSeq(want, "; ") {
 			if c == "none" && len(got) > 0 || c != "none" && !slices.Contains(got, c) {
 				fail("calls "+strings.Join(got, "; "), f[3])
 				break

@@ -6,7 +6,18 @@ import "strings"
 type parser struct {
 	names namer
 	seen  map[string]bool
+	parts map[string]reading
+	work  int // readings of parts of the piece at hand
 }
+
+// reading is what a text was read as.
+type reading struct {
+	items []item
+	ok    bool
+}
+
+// maxWork bounds the readings of one piece, which may be cut at every "of".
+const maxWork = 100
 
 func (p *parser) known(text string) bool {
 	if v, ok := p.seen[text]; ok {
@@ -73,7 +84,8 @@ var exclusions = [][]string{
 	{"excl"},
 	{"minus"},
 	{"w/o"},
-	{"not"}, {"but"},
+	{"not"},
+	{"but"},
 	{"sans"},
 }
 
@@ -429,6 +441,7 @@ func (p *parser) clear(pc *piece) bool {
 }
 
 func (p *parser) readable(text string) bool {
+	p.work = 0
 	items, ok := p.readText(text, 0)
 	return ok && len(items) > 0
 }

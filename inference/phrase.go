@@ -2,6 +2,7 @@ package inference
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"satgraph/graph"
@@ -82,6 +83,7 @@ func (p *parser) read(pc piece, last []item) []item {
 	if m := reIts.FindStringSubmatch(pc.text); m != nil && len(last) > 0 {
 		return p.its(m[1], last)
 	}
+	p.work = 0
 	items, ok := p.readText(pc.text, 0)
 	if len(items) == 0 {
 		return nil
@@ -123,8 +125,20 @@ func (p *parser) its(text string, last []item) []item {
 }
 
 // readText reads the text of one piece. ok is false when no term is so called;
-// then the one item has the text as it stands.
+// then the one item has the text as it stands. The items are the caller's.
 func (p *parser) readText(text string, depth int) (items []item, ok bool) {
+	if done, found := p.parts[text]; found {
+		return slices.Clone(done.items), done.ok
+	}
+	p.work++
+	items, ok = p.readAnew(text, depth)
+	if p.work < maxWork {
+		p.parts[text] = reading{slices.Clone(items), ok}
+	}
+	return items, ok
+}
+
+func (p *parser) readAnew(text string, depth int) (items []item, ok bool) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return nil, false
@@ -161,7 +175,7 @@ func (p *parser) readText(text string, depth int) (items []item, ok bool) {
 	}
 	fail := one(item{text: bare})
 	words := split(bare)
-	if depth >= maxDepth || len(words) > maxPieceWords || len(words) == 0 {
+	if depth >= maxDepth || p.work > maxWork || len(words) > maxPieceWords || len(words) == 0 {
 		return fail, false
 	}
 	for _, try := range []func(string, []word, int) ([]item, bool){

@@ -91,7 +91,7 @@ func parseQuery(query string, names namer) ([]group, Modality, error) {
 	if text == "" {
 		return nil, "", fmt.Errorf("%w: it is empty", ErrBadQuery)
 	}
-	p := &parser{names: names, seen: map[string]bool{}}
+	p := &parser{names: names, seen: map[string]bool{}, parts: map[string]reading{}}
 	if p.isName(split(text), text) {
 		items, _ := p.readText(text, 0)
 		return []group{{items: items}}, "", nil

@@ -15,6 +15,7 @@ type Resolver struct {
 	byTerm    map[string][]Class // by modality, then fit, then name
 	byName    map[string][]Class // by key(Name)
 	byNorm    map[string][]Class // by graph.Normalize(Name)
+	joint     map[string][]Class // by what stands before and behind an "and" in the name, normalised
 	knowledge *knowledge
 	wholes    map[string]composition // by term id
 	placed    map[string]string      // term id by name in places.tsv
@@ -37,6 +38,7 @@ func NewResolver(tree *graph.Tree, classes []Class) *Resolver {
 		byTerm:    map[string][]Class{},
 		byName:    map[string][]Class{},
 		byNorm:    map[string][]Class{},
+		joint:     map[string][]Class{},
 		knowledge: loadKnowledge(),
 		wholes:    map[string]composition{},
 	}
@@ -47,6 +49,10 @@ func NewResolver(tree *graph.Tree, classes []Class) *Resolver {
 		r.byName[key(c.Name)] = append(r.byName[key(c.Name)], c)
 		r.byNorm[graph.Normalize(c.Name)] = append(r.byNorm[graph.Normalize(c.Name)], c)
 		r.byTerm[c.TermID] = append(r.byTerm[c.TermID], c)
+		if one, other, ok := strings.Cut(c.Name, " and "); ok {
+			r.joint[graph.Normalize(one)] = append(r.joint[graph.Normalize(one)], c)
+			r.joint[graph.Normalize(other)] = append(r.joint[graph.Normalize(other)], c)
+		}
 	}
 	for _, index := range []map[string][]Class{r.byTerm, r.byName, r.byNorm} {
 		for _, list := range index {

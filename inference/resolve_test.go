@@ -236,28 +236,6 @@ func TestUnknownTermSuggests(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		most int
-		want int
-	}{
-		{"heart", "heart", 2, 0},
-		{"hert", "heart", 2, 1},
-		{"haert", "heart", 2, 1},
-		{"herat", "heart", 2, 1},
-		{"liver", "river", 2, 1},
-		{"abc", "", 3, 3},
-		{"kitten", "sitting", 3, 3},
-		{"kitten", "sitting", 2, 3},
-		{"rib", "vertebra", 2, 3},
-	} {
-		if got := distance(c.a, c.b, c.most); got != c.want {
-			t.Errorf("distance(%q, %q, %d) = %d, want %d", c.a, c.b, c.most, got, c.want)
-		}
-	}
-}
-
 // The document that `satgraph resolve --json` prints.
 func TestPlanJSON(t *testing.T) {
 	p, err := NewResolver(smallTree(t), smallClasses()).Resolve("left ventricle, kidney", CT)

@@ -7,115 +7,62 @@ import (
 	"satgraph/graph"
 )
 
-// suggest looks for the terms that an unknown text may have meant: names spelt
-// nearly so, those with a class first; if there are none, names with most of
-// its words.
+// leastScore is below what a hit of graph.Tree.Search has in common with the
+// text by more than a few letters.
+const leastScore = 0.25
+
+// suggest looks for the terms that an unknown text may have meant: what the
+// tree finds, those with a class first where both are as near; if there is
+// nothing, what it finds without one of the words.
 func (r *Resolver) suggest(text string, most int) []string {
-	// Below this score a hit has hardly more than the first letters in common.
-	const least = 0.25
-	if out := r.misspelt(graph.Normalize(text)); len(out) > 0 {
-		return out[:min(len(out), most)]
+	hits := r.hits(text, most)
+	const maxWords = 8
+	if words := strings.Fields(text); len(hits) == 0 && len(words) > 1 && len(words) <= maxWords {
+		for i := range words {
+			hits = append(hits, r.hits(strings.Join(slices.Concat(words[:i:i], words[i+1:]), " "), most)...)
+		}
+		slices.SortStableFunc(hits, byScore)
 	}
 	var out []string
-	search := func(text string) {
-		for _, h := range r.tree.Search(text, most) {
-			if h.Score >= least {
-				out = appendNew(out, h.ID)
-			}
-		}
-	}
-	words := strings.Fields(text)
-	const maxWords = 8
-	if len(words) > 1 && len(words) <= maxWords {
-		for i := range words {
-			search(strings.Join(slices.Concat(words[:i:i], words[i+1:]), " "))
-		}
-	} else {
-		search(text)
+	for _, h := range hits {
+		out = appendNew(out, h.ID)
 	}
 	return out[:min(len(out), most)]
 }
 
-// misspelt lists the terms with a name or exact synonym at most two slips (one
-// for short names) away, nearest first.
-func (r *Resolver) misspelt(text string) []string {
-	const short, long = 4, 64
-	if len(text) < 3 || len(text) > long {
-		return nil
+func byScore(a, b graph.Hit) int {
+	switch {
+	case a.Score > b.Score:
+		return -1
+	case a.Score < b.Score:
+		return 1
+	default:
+		return 0
 	}
-	slips := 2
-	if len(text) <= short {
-		slips = 1
-	}
-	type hit struct {
-		id    string
-		away  int
-		class bool
-	}
-	var hits []hit
-	terms := r.tree.Terms()
-	for i := range terms {
-		t := &terms[i]
-		away := distance(text, graph.Normalize(t.Name), slips)
-		for _, s := range t.Synonyms {
-			if s.Scope == graph.ScopeExact && away > 1 {
-				away = min(away, distance(text, graph.Normalize(s.Text), slips))
-			}
-		}
-		if away <= slips {
-			hits = append(hits, hit{t.ID, away, len(r.answering(t.ID, "")) > 0})
-		}
-	}
-	slices.SortStableFunc(hits, func(a, b hit) int {
-		switch {
-		case a.away != b.away:
-			return a.away - b.away
-		case a.class != b.class && a.class:
-			return -1
-		case a.class != b.class:
-			return 1
-		default:
-			return 0
-		}
-	})
-	var out []string
-	for _, h := range hits {
-		out = append(out, h.id)
-	}
-	return out
 }
 
-// distance counts the letters to insert, drop, change or swap with their
-// neighbour (optimal string alignment) that turn a into b; anything above most
-// is given as most+1.
-func distance(a, b string, most int) int {
-	if d := len(a) - len(b); d > most || -d > most {
-		return most + 1
-	}
-	before := make([]int, len(b)+1)
-	last := make([]int, len(b)+1)
-	row := make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		least := i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-			least = min(least, row[j])
+func (r *Resolver) hits(text string, most int) []graph.Hit {
+	hits := slices.DeleteFunc(r.tree.Search(text, most), func(h graph.Hit) bool { return h.Score < leastScore })
+	slices.SortStableFunc(hits, func(a, b graph.Hit) int {
+		if d := byScore(a, b); d != 0 {
+			return d
 		}
-		if least > most {
-			return most + 1
-		}
-		before, last, row = last, row, before
+		return min(1, len(r.answering(b.ID, ""))) - min(1, len(r.answering(a.ID, "")))
+	})
+	return hits
+}
+
+// search reads a text that no name is spelt as, but that the tree's search is
+// sure of: Latin, abbreviations. What may be a slip of the keyboard is only
+// suggested, since one letter parts the ileum from the ilium.
+func (r *Resolver) search(text string) meaning {
+	const sure, apart = 0.8, 0.05
+	hits := r.hits(text, 2)
+	if len(hits) == 0 || hits[0].Score < sure || len(hits) > 1 && hits[1].Score > hits[0].Score-apart {
+		return meaning{}
 	}
-	return min(last[len(b)], most+1)
+	if slices.ContainsFunc(hits[0].Reasons, func(s string) bool { return strings.Contains(s, "taken for") || strings.Contains(s, "letter") }) {
+		return meaning{}
+	}
+	return meaning{ids: []string{hits[0].ID}, note: "read as " + r.name(hits[0].ID) + ": " + strings.Join(hits[0].Reasons, ", ")}
 }

@@ -123,6 +123,9 @@ func (c *cover) target(it item, m Modality) []target {
 		}
 	}
 	found := r.find(it.text, m)
+	if len(found.ids) == 0 {
+		found = r.search(it.text)
+	}
 	switch len(found.ids) {
 	case 0:
 		plan := r.unknown(it.text)
