@@ -7,7 +7,11 @@ import (
 
 	"satgraph/graph"
 	"satgraph/inference"
+	"satgraph/inference/checkpoint"
+	"satgraph/inference/checkpoint/onnxfile"
+	"satgraph/inference/checkpoint/torchfile"
 	"satgraph/inference/onnx"
+	"satgraph/inference/text"
 	"satgraph/ingest"
 	"satgraph/volume"
 )
@@ -43,6 +47,9 @@ var badInput = []error{
 	inference.ErrBadQuery, inference.ErrUnknownModality, inference.ErrEmptyImage,
 	inference.ErrConstantImage, inference.ErrNotFinite, inference.ErrGridTooLarge,
 	inference.ErrBadManifest, inference.ErrBundleFile,
+	checkpoint.ErrMismatch, checkpoint.ErrOption, checkpoint.ErrExists, checkpoint.ErrNotFinite,
+	torchfile.ErrNotCheckpoint, torchfile.ErrUnsafe, torchfile.ErrCorrupt, torchfile.ErrTooLarge, torchfile.ErrUnsupported,
+	onnxfile.ErrHalfRange, text.ErrVocabulary,
 	ingest.ErrFormat, ingest.ErrTooLarge, ingest.ErrDuplicate, ingest.ErrCycle, ingest.ErrDangling,
 	graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
 }
@@ -67,7 +74,8 @@ func exitCode(err error) int {
 		errors.Is(err, graph.ErrApplied),
 		errors.Is(err, graph.ErrUndone),
 		errors.Is(err, inference.ErrUnknownTerm),
-		errors.Is(err, inference.ErrNothingSegmentable):
+		errors.Is(err, inference.ErrNothingSegmentable),
+		errors.Is(err, checkpoint.ErrPair):
 		return exitRefused
 	}
 	if _, ok := errors.AsType[*onnx.LibraryError](err); ok {

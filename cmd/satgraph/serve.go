@@ -102,7 +102,7 @@ func newServedModel(dir string, threads int) (*servedModel, error) {
 	if dir != "" {
 		folder = []string{dir}
 	}
-	bundle, err := openBundle(folder)
+	bundle, _, err := openBundle(folder)
 	if err != nil {
 		return nil, err
 	}

@@ -87,6 +87,19 @@ func readNetwork(data []byte) (*network, error) {
 	return g, err
 }
 
+// bind gives the patch's size to inputs that leave it open.
+func (g *network) bind(patch [3]int) {
+	for i := range g.inputs {
+		if p := &g.inputs[i]; len(p.shape) == 5 {
+			for a, n := range patch {
+				if p.shape[2+a] < 0 {
+					p.shape[2+a] = int64(n)
+				}
+			}
+		}
+	}
+}
+
 func (g *network) readNode(b []byte) error {
 	n := node{ints: map[string][]int64{}, text: map[string]string{}}
 	var constant *weight
@@ -358,11 +371,41 @@ func (g *network) shape(n *node, output int, shapes map[string][]int64) []int64 
 			return x
 		}
 		return broadcast(x, in[1])
-	case "Slice", "Gather", "Split", "Expand", "Tile", "Shape", "Resize", "Pad":
+	case "Pad":
+		return g.pad(n, x)
+	case "Unsqueeze":
+		return g.unsqueeze(n, x)
+	case "Slice", "Gather", "Split", "Expand", "Tile", "Shape", "Resize", "Range",
+		"ReduceSum", "ReduceSumSquare", "ReduceMean":
 		return nil
 	default: // element by element
 		return x
 	}
+}
+
+func (g *network) pad(n *node, x []int64) []int64 {
+	if len(n.in) < 2 || len(g.weights[n.in[1]].values) != 2*len(x) {
+		return nil
+	}
+	out := slices.Clone(x)
+	for i, p := range g.weights[n.in[1]].values {
+		out[i%len(x)] += p
+	}
+	return out
+}
+
+func (g *network) unsqueeze(n *node, x []int64) []int64 {
+	if len(n.in) < 2 {
+		return nil
+	}
+	out := slices.Clone(x)
+	for _, axis := range g.weights[n.in[1]].values { // in rising order, as they are written
+		if axis < 0 || axis > int64(len(out)) {
+			return nil
+		}
+		out = slices.Insert(out, int(axis), 1)
+	}
+	return out
 }
 
 // slide is the shape behind a convolution or pooling.

@@ -7,7 +7,6 @@
 package text
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -22,11 +21,7 @@ import (
 // end with [SEP] all the same.
 const MaxTokens = 256
 
-const (
-	maxWordRunes  = 100     // longer words are unknown
-	maxVocabulary = 1 << 20 // lines
-	maxLineBytes  = 1 << 12
-)
+const maxWordRunes = 100 // longer words are unknown
 
 // The tokens that stand around and for the words.
 const (
@@ -50,22 +45,22 @@ type Vocabulary struct {
 	longest             int // bytes of the longest piece
 }
 
-// ReadVocabulary reads one piece a line, the first having id 0. The error is
-// ErrVocabulary where a special token is missing or the file is too large.
+// ReadVocabulary reads a vocab.txt or a tokenizer.json; see ReadPieces.
 func ReadVocabulary(r io.Reader) (*Vocabulary, error) {
-	v := &Vocabulary{ids: map[string]int64{}}
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, maxLineBytes), maxLineBytes)
-	for n := int64(0); lines.Scan(); n++ {
-		if n >= maxVocabulary {
-			return nil, fmt.Errorf("%w: more than %d pieces", ErrVocabulary, maxVocabulary)
-		}
-		piece := lines.Text()
-		v.ids[piece] = n
-		v.longest = max(v.longest, len(piece))
+	pieces, err := ReadPieces(r)
+	if err != nil {
+		return nil, err
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrVocabulary, err)
+	return NewVocabulary(pieces)
+}
+
+// NewVocabulary takes the pieces in the order of their ids. The error is
+// ErrVocabulary where a special token is missing.
+func NewVocabulary(pieces []string) (*Vocabulary, error) {
+	v := &Vocabulary{ids: make(map[string]int64, len(pieces))}
+	for id, piece := range pieces {
+		v.ids[piece] = int64(id)
+		v.longest = max(v.longest, len(piece))
 	}
 	for token, id := range map[string]*int64{startToken: &v.start, endToken: &v.end, unknownToken: &v.unknown} {
 		var ok bool
