@@ -15,6 +15,7 @@ const (
 	ByName
 	ByExactSynonym
 	ByOtherSynonym
+	ByXref // a cross-reference, such as a retired id, where no id is so called
 )
 
 // String names the way in words: "id", "name", "exact synonym", "other synonym".
@@ -26,6 +27,8 @@ func (h How) String() string {
 		return "name"
 	case ByExactSynonym:
 		return "exact synonym"
+	case ByXref:
+		return "cross-reference"
 	default:
 		return "other synonym"
 	}
@@ -46,7 +49,7 @@ type Match struct {
 // so called and not a basal ganglion.
 func (m Match) rank() int {
 	switch {
-	case m.How == ByID:
+	case m.How == ByID || m.How == ByXref:
 		return 0
 	case m.How == ByOtherSynonym && m.Verbatim:
 		return 5
@@ -69,8 +72,8 @@ func Best(matches []Match) []Match {
 	return matches[:n]
 }
 
-// Lookup returns the terms that text names: by id, by name or by a synonym,
-// compared as Normalize says. Best match first: id; name, then exact synonym, as
+// Lookup returns the terms that text names: by id, else by a cross-reference,
+// by name or by a synonym, compared as Normalize says. Best match first: id; name, then exact synonym, as
 // spelt; name, then exact synonym, normalised; other synonyms as spelt, then
 // normalised; equals by id. Each term appears once, by its best match. Best
 // tells a clear answer from an ambiguous one; nil means no term is so called.
@@ -84,6 +87,11 @@ func (t *Tree) Lookup(text string) []Match {
 		if term, ok := t.Term(id); ok {
 			out = append(out, Match{ID: term.ID, How: ByID, Text: term.ID, Verbatim: true})
 			break
+		}
+	}
+	if len(out) == 0 && strings.Contains(text, ":") {
+		for _, id := range t.ByXref(text) {
+			out = append(out, Match{ID: id, How: ByXref, Text: text, Verbatim: true})
 		}
 	}
 	key := Normalize(text)

@@ -26,6 +26,8 @@ type Tree struct {
 	names     *nameIndex
 	textsOnce sync.Once
 	texts     *textIndex
+	xrefsOnce sync.Once
+	xrefs     *xrefIndex
 	statsOnce sync.Once
 	stats     Stats
 	sidesOnce sync.Once
