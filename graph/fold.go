@@ -71,29 +71,45 @@ func unaccented(r rune) rune {
 	return r
 }
 
+// folder folds words and remembers what became of them, for the indexes, which
+// meet the same words a million times.
+type folder struct{ known map[string]string }
+
 // appendFolded brings words to the form in which names are compared: singular,
 // American spelling, sides in English, numbers in digits. It works in place.
-func appendFolded(words []string) []string {
+func appendFolded(words []string) []string { return (&folder{}).fold(words) }
+
+func (f *folder) fold(words []string) []string {
 	out := words[:0]
-	for i, w := range words {
-		if n, ok := numberOf(w); ok {
-			out = append(out, n)
-			continue
-		}
+	for _, w := range words {
 		switch w {
 		case "i", "v", "x", "va", "vb":
 			// One letter is a number only after something that is counted.
-			if i > 0 && counted(out[len(out)-1]) {
+			if len(out) > 0 && counted(out[len(out)-1]) {
 				w = map[string]string{"i": "1", "v": "5", "x": "10", "va": "5a", "vb": "5b"}[w]
 			}
 		case "th", "st", "nd", "rd":
-			if i > 0 && isNumber(out[len(out)-1]) {
+			if len(out) > 0 && isNumber(out[len(out)-1]) {
 				continue // as in "4 th digit"
 			}
 		}
-		out = append(out, foldWord(w))
+		out = append(out, f.word(w))
 	}
 	return out
+}
+
+func (f *folder) word(w string) string {
+	if folded, ok := f.known[w]; ok {
+		return folded
+	}
+	folded, ok := numberOf(w)
+	if !ok {
+		folded = foldWord(w)
+	}
+	if f.known != nil {
+		f.known[strings.Clone(w)] = strings.Clone(folded) // not to hold the whole text
+	}
+	return folded
 }
 
 // counted says whether a structure comes in numbers, so that "V" after it is 5.

@@ -2,8 +2,10 @@ package graph
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // How says by what a lookup matched; smaller is better.
@@ -160,7 +162,7 @@ type nameIndex struct {
 
 // find returns the texts with the normalised form key, by term.
 func (n *nameIndex) find(key string) []posting {
-	hash := hashOf(key)
+	hash := hashMore(hashStart, key)
 	i, ok := slices.BinarySearch(n.hashes, hash)
 	if !ok {
 		return nil
@@ -175,39 +177,34 @@ func (n *nameIndex) find(key string) []posting {
 	return found
 }
 
-// hashOf is FNV-1a.
-func hashOf(key string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(key) {
-		h = (h ^ uint64(key[i])) * 1099511628211
-	}
-	return h
-}
-
 func (t *Tree) nameIndex() *nameIndex {
 	t.namesOnce.Do(func() { t.names = newNameIndex(t.terms) })
 	return t.names
 }
 
 func newNameIndex(terms []Term) *nameIndex {
-	count := len(terms)
-	for i := range terms {
-		count += len(terms[i].Synonyms)
-	}
 	type entry struct {
 		hash uint64
 		text posting
 	}
-	entries := make([]entry, 0, count)
-	var norm normalizer
-	for i := range terms {
-		for j := -1; j < len(terms[i].Synonyms); j++ {
-			p := posting{int32(i), int32(j)}
-			if key := norm.key(p.text(&terms[i])); key != "" {
-				entries = append(entries, entry{hashOf(key), p})
+	parts := make([][]entry, runtime.GOMAXPROCS(0))
+	var group sync.WaitGroup
+	for k := range parts {
+		from, to := k*len(terms)/len(parts), (k+1)*len(terms)/len(parts)
+		group.Go(func() {
+			norm := normalizer{folder: folder{known: map[string]string{}}}
+			for i := from; i < to; i++ {
+				for j := -1; j < len(terms[i].Synonyms); j++ {
+					p := posting{int32(i), int32(j)} //nolint:gosec // fits memory long before
+					if hash, ok := norm.hash(p.text(&terms[i])); ok {
+						parts[k] = append(parts[k], entry{hash, p})
+					}
+				}
 			}
-		}
+		})
 	}
+	group.Wait()
+	entries := slices.Concat(parts...)
 	slices.SortFunc(entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.text.term, b.text.term), cmp.Compare(a.text.synonym, b.text.synonym))
 	})

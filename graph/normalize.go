@@ -24,10 +24,16 @@ func Normalize(text string) string {
 }
 
 // normalizer normalises many texts, reusing its lists of words.
-type normalizer struct{ words, inverted []string }
+type normalizer struct {
+	folder          folder
+	words, inverted []string
+}
 
-func (n *normalizer) key(text string) string {
-	n.words = appendFolded(appendWords(n.words[:0], text))
+func (n *normalizer) key(text string) string { return strings.Join(n.parts(text), " ") }
+
+// parts returns the words of the key; they hold until the next call.
+func (n *normalizer) parts(text string) []string {
+	n.words = n.folder.fold(appendWords(n.words[:0], text))
 	words := n.words
 	if slices.Contains(words, "of") || slices.Contains(words, "the") {
 		n.inverted = appendInverted(n.inverted[:0], words)
@@ -35,7 +41,30 @@ func (n *normalizer) key(text string) string {
 			words = n.inverted
 		}
 	}
-	return strings.Join(sideFirst(words), " ")
+	return sideFirst(words)
+}
+
+// hash is hashOf(key(text)) without making the key; ok is false for an empty one.
+func (n *normalizer) hash(text string) (hash uint64, ok bool) {
+	parts := n.parts(text)
+	hash = hashStart
+	for i, w := range parts {
+		if i > 0 {
+			hash = hashMore(hash, " ")
+		}
+		hash = hashMore(hash, w)
+	}
+	return hash, len(parts) > 0
+}
+
+// FNV-1a.
+const hashStart = 14695981039346656037
+
+func hashMore(h uint64, s string) uint64 {
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
 }
 
 // verbatimKey folds case and outer space only.

@@ -51,6 +51,9 @@ type searcher struct {
 	limit int
 	best  map[int32]found // by term
 	sided bool            // a term of the side asked for was found
+
+	least   float64 // the least score of best, once it is full
+	changed bool    // since least was computed
 }
 
 // found is a hit in the making: notes are made into reasons for hits that stay.
@@ -69,6 +72,7 @@ type found struct {
 func (s *searcher) keep(term int32, f found) {
 	if old, ok := s.best[term]; !ok || f.score > old.score {
 		s.best[term] = f
+		s.changed = true
 	}
 }
 
@@ -118,40 +122,50 @@ const leastGuess = 0.5
 // read looks for the texts that answer every word of a reading.
 func (s *searcher) read(x *textIndex, r *reading, how effort) {
 	slots, notes, quality, ok := x.slots(r, how)
-	if !ok || len(slots) > 64 {
+	if !ok {
 		return
 	}
 	m := newMatcher(x, slots)
+	defer m.release()
 	bound := quality * m.best
-	weight := uint8(0)
-	cut := 0.0
-	for _, text := range m.candidates() {
-		if w := x.weight[text]; w != weight { // texts only get longer from here
-			weight = w
-			if cut = s.lowest(); bound*coverage(m.full, int(w)) < cut {
+	n := 0
+	for text := range m.candidates() {
+		if n++; n%16 == 0 && len(s.best) >= s.limit {
+			// Texts only get longer from here, and their terms less known.
+			if bound*coverage(m.full, int(x.weight[text])) <= s.cut() {
 				return
 			}
 		}
 		f, ok := s.score(x, m, r, text, quality)
-		if !ok || f.score < cut || f.score < leastGuess && slices.ContainsFunc(f.choices, func(c *choice) bool { return c.misspelt }) {
+		if !ok || f.score < s.least {
 			continue
 		}
-		f.reading, f.notes = r, notes
+		if old, ok := s.best[x.texts[text].term]; ok && old.score >= f.score {
+			continue
+		}
+		if f.score < leastGuess && slices.ContainsFunc(m.chosen, func(c *choice) bool { return c.misspelt }) {
+			continue
+		}
+		f.reading, f.notes, f.choices = r, notes, slices.Clone(m.chosen)
 		s.keep(x.texts[text].term, f)
 	}
 }
 
-// lowest is the score that a hit must reach to be among the first limit.
-func (s *searcher) lowest() float64 {
-	if len(s.best) < s.limit {
-		return 0
+// cut forgets the hits that are no longer among the first limit and returns the
+// score that another one must reach.
+func (s *searcher) cut() float64 {
+	if len(s.best) > s.limit {
+		for _, r := range s.ranked()[s.limit:] {
+			delete(s.best, r.at)
+		}
 	}
-	scores := make([]float64, 0, len(s.best))
-	for _, f := range s.best {
-		scores = append(scores, f.score)
+	if s.changed {
+		s.least, s.changed = 1, false
+		for _, f := range s.best {
+			s.least = min(s.least, f.score)
+		}
 	}
-	slices.Sort(scores)
-	return scores[len(scores)-s.limit]
+	return s.least
 }
 
 // coverage is the part of the score for how much of the weight of a text was
@@ -168,12 +182,12 @@ func (s *searcher) score(x *textIndex, m *matcher, r *reading, text int32, quali
 	if fits == no {
 		return f, false
 	}
-	q, asked, choices, ok := m.match(text)
+	q, asked, ok := m.match(text)
 	holds := int(x.weight[text])
 	if !ok || fits == less && asked < holds {
 		return f, false
 	}
-	f = found{text: p, how: p.how(term), choices: choices, covers: asked >= holds && fits != more}
+	f = found{text: p, how: p.how(term), covers: asked >= holds && fits != more}
 	f.score = quality * q * coverage(asked, holds)
 	switch f.how {
 	case ByExactSynonym:
@@ -259,23 +273,29 @@ func sameSides(a, b string) bool {
 	return order(a) == order(b)
 }
 
-// hits sorts what was found and puts the reasons into words.
-func (s *searcher) hits() []Hit {
-	type ranked struct {
-		found
-		term *Term
-	}
+// ranked is a hit at its place in the order.
+type ranked struct {
+	found
+	at   int32
+	term *Term
+}
+
+// ranked sorts what was found.
+func (s *searcher) ranked() []ranked {
 	all := make([]ranked, 0, len(s.best))
 	for i, f := range s.best {
-		if !f.unsided || !s.sided {
-			all = append(all, ranked{f, &s.tree.terms[i]})
-		}
+		all = append(all, ranked{f, i, &s.tree.terms[i]})
 	}
-	known := func(t *Term) int { return len(t.Synonyms) + len(t.Xrefs) }
 	slices.SortFunc(all, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(known(b.term), known(a.term)),
 			strings.Compare(a.term.Name, b.term.Name), strings.Compare(a.term.ID, b.term.ID))
 	})
+	return all
+}
+
+// hits puts what was found into words.
+func (s *searcher) hits() []Hit {
+	all := slices.DeleteFunc(s.ranked(), func(r ranked) bool { return r.unsided && s.sided })
 	var out []Hit
 	for _, r := range all[:min(len(all), s.limit)] {
 		h := Hit{ID: r.term.ID, Text: r.term.ID, How: r.how, Score: r.score}

@@ -176,7 +176,7 @@ func fromLatin(w string) []string {
 // guess adds the words that begin with an unfinished one of at least so many
 // letters, and those that a misspelt one may stand for.
 func (x *textIndex) guess(choices []choice, t token, least int) []choice {
-	const most = 64 // words that begin alike
+	const most = 64 // words of either sort
 	add := func(c choice) {
 		for i := range choices {
 			if choices[i].word == c.word {
@@ -205,7 +205,8 @@ func (x *textIndex) guess(choices []choice, t token, least int) []choice {
 	if t.typed != t.word { // "maximas" is no plural
 		spelt = append(spelt, x.near(t.typed)...)
 	}
-	for _, m := range spelt {
+	slices.SortStableFunc(spelt, func(a, b misspelt) int { return a.slips - b.slips })
+	for _, m := range spelt[:min(len(spelt), most)] {
 		says := "one letter"
 		switch m.slips {
 		case 0:

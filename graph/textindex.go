@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // textIndex finds the names and synonyms that hold given words. Texts are
-// numbered by the weight of the words in them, least first, so that every list of
-// texts begins with those that a query covers best.
+// numbered by the weight of the words in them, least first, then by how well known
+// their terms are, so that every list of texts begins with those that a query
+// covers best.
 type textIndex struct {
 	texts  []posting
 	weight []uint8
@@ -22,6 +24,8 @@ type textIndex struct {
 	textsOf    []int32
 
 	left, right int32 // the sides in the vocabulary, or -1
+
+	pool sync.Pool // of *[]uint16, for matchers
 }
 
 // stopWord says whether a word says nothing about what a structure is.
@@ -32,6 +36,9 @@ func stopWord(w string) bool {
 	}
 	return false
 }
+
+// known is how well known a term is: by how many names and cross-references.
+func known(t *Term) int { return len(t.Synonyms) + len(t.Xrefs) }
 
 // weightOf is how much a word counts in a text: in full, or a little where names
 // may leave it out. Sides are weighed apart.
@@ -59,7 +66,15 @@ func (t *Tree) textIndex() *textIndex {
 }
 
 func newTextIndex(terms []Term) *textIndex {
-	b := textBuilder{number: map[string]int32{}, start: []int32{0}}
+	count := len(terms)
+	for i := range terms {
+		count += len(terms[i].Synonyms)
+	}
+	b := textBuilder{
+		number: map[string]int32{}, folder: folder{known: map[string]string{}},
+		texts: make([]posting, 0, count), order: make([]uint16, 0, count), start: append(make([]int32, 0, count+1), 0),
+		words: make([]int32, 0, 5*count),
+	}
 	for i := range terms {
 		for j := -1; j < len(terms[i].Synonyms); j++ {
 			b.add(posting{int32(i), int32(j)}, &terms[i])
@@ -71,11 +86,13 @@ func newTextIndex(terms []Term) *textIndex {
 // textBuilder collects texts in the order of terms, with words numbered as they
 // come.
 type textBuilder struct {
-	texts  []posting
-	weight []uint8
-	start  []int32
-	words  []int32
+	texts []posting
+	// order is the weight of a text, then how little known its term is.
+	order []uint16
+	start []int32
+	words []int32
 
+	folder     folder
 	number     map[string]int32
 	vocabulary []string
 	surface    []string
@@ -85,7 +102,7 @@ type textBuilder struct {
 
 func (b *textBuilder) add(p posting, term *Term) {
 	b.raw = appendWords(b.raw[:0], p.text(term))
-	b.folded = appendFolded(append(b.folded[:0], b.raw...))
+	b.folded = b.folder.fold(append(b.folded[:0], b.raw...))
 	aligned := len(b.raw) == len(b.folded)
 	from, weight := len(b.words), 0
 	for i, w := range b.folded {
@@ -110,8 +127,8 @@ func (b *textBuilder) add(p posting, term *Term) {
 		weight += weightOf(w)
 	}
 	b.texts = append(b.texts, p)
-	b.weight = append(b.weight, uint8(min(weight, 255)))
-	b.start = append(b.start, int32(len(b.words))) //nolint:gosec // as above
+	b.order = append(b.order, uint16(min(weight, 255))<<8|uint16(255-min(known(term), 255))) //nolint:gosec // both fit a byte
+	b.start = append(b.start, int32(len(b.words)))                                           //nolint:gosec // as above
 }
 
 // index sorts words and texts and turns the lists round.
@@ -134,13 +151,8 @@ func (b *textBuilder) index() *textIndex {
 		x.vocabulary[i], x.surface[i] = b.vocabulary[w], cmp.Or(b.surface[w], b.vocabulary[w])
 	}
 	x.left, x.right = x.word("left"), x.word("right")
-	texts := make([]int32, len(b.texts))
-	for i := range texts {
-		texts[i] = int32(i)
-	}
-	slices.SortStableFunc(texts, func(i, j int32) int { return cmp.Compare(b.weight[i], b.weight[j]) })
-	for n, i := range texts {
-		x.texts[n], x.weight[n] = b.texts[i], b.weight[i]
+	for n, i := range b.sorted() {
+		x.texts[n], x.weight[n] = b.texts[i], uint8(b.order[i]>>8) //nolint:gosec // the upper byte
 		for _, w := range b.words[b.start[i]:b.start[i+1]] {
 			x.words = append(x.words, place[w])
 			x.textStart[place[w]+1]++
@@ -158,6 +170,23 @@ func (b *textBuilder) index() *textIndex {
 		}
 	}
 	return x
+}
+
+// sorted lists the texts by order, in their own order where that is equal.
+func (b *textBuilder) sorted() []int32 {
+	next := make([]int32, 1<<16+1)
+	for _, o := range b.order {
+		next[int(o)+1]++
+	}
+	for o := range 1 << 16 {
+		next[o+1] += next[o]
+	}
+	texts := make([]int32, len(b.texts))
+	for i, o := range b.order {
+		texts[next[o]] = int32(i) //nolint:gosec // fits memory long before
+		next[o]++
+	}
+	return texts
 }
 
 // of returns the words of a text.

@@ -89,6 +89,14 @@ func checkTerm(t *Term) error {
 	return nil
 }
 
+// Prepare builds the indexes that Lookup, Search, Counterpart and Base build on
+// first use, for a service that has time before the first question.
+func (t *Tree) Prepare() {
+	t.nameIndex()
+	t.textIndex()
+	t.sideIndex()
+}
+
 // Len returns the number of terms.
 func (t *Tree) Len() int { return len(t.terms) }
 
