@@ -152,7 +152,7 @@ func (b *textBuilder) index() *textIndex {
 	}
 	x.left, x.right = x.word("left"), x.word("right")
 	for n, i := range b.sorted() {
-		x.texts[n], x.weight[n] = b.texts[i], uint8(b.order[i]>>8) //nolint:gosec // the upper byte
+		x.texts[n], x.weight[n] = b.texts[i], uint8(b.order[i]>>8)
 		for _, w := range b.words[b.start[i]:b.start[i+1]] {
 			x.words = append(x.words, place[w])
 			x.textStart[place[w]+1]++
@@ -183,7 +183,7 @@ func (b *textBuilder) sorted() []int32 {
 	}
 	texts := make([]int32, len(b.texts))
 	for i, o := range b.order {
-		texts[next[o]] = int32(i) //nolint:gosec // fits memory long before
+		texts[next[o]] = int32(i)
 		next[o]++
 	}
 	return texts
