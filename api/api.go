@@ -46,6 +46,9 @@ type Config struct {
 	Models func() []*inference.Manifest
 	// Jobs runs segmentations. The caller closes it after the service.
 	Jobs Jobs
+	// Degraded says what works less than it should now, and why; "" or nil
+	// where all is well. It stands in the health checks.
+	Degraded func() string
 	// DataDir holds the uploaded scans, in a folder "images".
 	DataDir string
 	// Limits bounds what a request may cost; unset limits get their defaults.
@@ -195,24 +198,41 @@ func allows(methods, method string) bool {
 	return false
 }
 
+// getHealth says that the process lives, and what it lacks.
 func (s *Service) getHealth(w http.ResponseWriter, r *http.Request) {
-	s.writeJSON(w, r, http.StatusOK, map[string]any{"status": "ok", "version": s.config.Version})
+	s.writeJSON(w, r, http.StatusOK, map[string]any{"status": "ok", "version": s.config.Version, "degraded": s.degraded()})
 }
 
 // getReady says what the service can do now.
 func (s *Service) getReady(w http.ResponseWriter, r *http.Request) {
-	terms, models := 0, len(s.config.Models())
-	if tree := s.config.Tree(); tree != nil {
-		terms = tree.Len()
-	}
-	answer := map[string]any{"status": "ready", "terms": terms, "models": models, "degraded": []string{}}
+	degraded := s.degraded()
+	answer := map[string]any{"status": "ready", "terms": 0, "models": len(s.config.Models()), "degraded": degraded}
 	status := http.StatusOK
-	switch {
-	case terms == 0:
+	if tree := s.config.Tree(); tree != nil && tree.Len() > 0 {
+		answer["terms"], answer["revision"] = tree.Len(), tree.Revision()
+		if len(degraded) > 0 {
+			answer["status"] = "degraded"
+		}
+	} else {
 		status = http.StatusServiceUnavailable
-		answer["status"], answer["degraded"] = "not ready", []string{"no tree is loaded"}
-	case models == 0:
-		answer["status"], answer["degraded"] = "degraded", []string{"no model is loaded: nothing can be segmented"}
+		answer["status"] = "not ready"
 	}
 	s.writeJSON(w, r, status, answer)
+}
+
+// degraded lists what works less than it should.
+func (s *Service) degraded() []string {
+	list := []string{}
+	if tree := s.config.Tree(); tree == nil || tree.Len() == 0 {
+		list = append(list, "no tree is loaded")
+	}
+	if len(s.config.Models()) == 0 {
+		list = append(list, "no model is loaded: nothing can be segmented")
+	}
+	if s.config.Degraded != nil {
+		if why := s.config.Degraded(); why != "" {
+			list = append(list, why)
+		}
+	}
+	return list
 }

@@ -13,6 +13,7 @@ import (
 	"satgraph/inference/onnx"
 	"satgraph/inference/text"
 	"satgraph/ingest"
+	"satgraph/store/neo4j"
 	"satgraph/volume"
 )
 
@@ -46,6 +47,7 @@ var badInput = []error{
 	volume.ErrNotLabels, volume.ErrFileName, fs.ErrNotExist,
 	inference.ErrBadQuery, inference.ErrUnknownModality, inference.ErrEmptyImage,
 	inference.ErrConstantImage, inference.ErrNotFinite, inference.ErrGridTooLarge,
+	neo4j.ErrURI,
 	inference.ErrBadManifest, inference.ErrBundleFile,
 	checkpoint.ErrMismatch, checkpoint.ErrOption, checkpoint.ErrExists, checkpoint.ErrNotFinite,
 	torchfile.ErrNotCheckpoint, torchfile.ErrUnsafe, torchfile.ErrCorrupt, torchfile.ErrTooLarge, torchfile.ErrUnsupported,

@@ -11,6 +11,7 @@ import (
 	"satgraph/graph"
 	"satgraph/graph/builtin"
 	"satgraph/inference"
+	"satgraph/store/neo4j"
 	"satgraph/store/sqlite"
 )
 
@@ -30,23 +31,6 @@ func dataDir() (string, error) {
 	return filepath.Join(home, ".local", "share", "satgraph"), nil
 }
 
-// storePath reads --store.
-func (a *app) storePath() (string, error) {
-	scheme, path, found := strings.Cut(a.store, ":")
-	switch {
-	case a.store == "":
-		dir, err := dataDir()
-		if err != nil {
-			return "", err
-		}
-		return filepath.Join(dir, "satgraph.db"), nil
-	case found && scheme == "sqlite" && path != "":
-		return path, nil
-	default:
-		return "", usageError{fmt.Errorf("--store %q: want sqlite:PATH", a.store)}
-	}
-}
-
 // treeStore is a store whose tree can be changed.
 type treeStore interface {
 	graph.Store
@@ -56,11 +40,21 @@ type treeStore interface {
 // openStore opens the store, which is filled with the built-in tree on its
 // first start.
 func (a *app) openStore(ctx context.Context) (treeStore, error) {
-	path, err := a.storePath()
-	if err != nil {
-		return nil, err
+	scheme, path, _ := strings.Cut(a.store, ":")
+	switch {
+	case a.store == "":
+		dir, err := dataDir()
+		if err != nil {
+			return nil, err
+		}
+		return sqlite.Open(ctx, filepath.Join(dir, "satgraph.db"), sqlite.Options{Seed: builtin.Snapshot})
+	case scheme == "sqlite" && path != "":
+		return sqlite.Open(ctx, path, sqlite.Options{Seed: builtin.Snapshot})
+	case strings.HasPrefix(scheme, "neo4j"), strings.HasPrefix(scheme, "bolt"):
+		return neo4j.Open(ctx, a.store, neo4j.Options{Seed: builtin.Snapshot})
+	default: // which is not repeated whole: a URI may hold a password
+		return nil, usageError{fmt.Errorf("--store %.20q…: want sqlite:PATH or neo4j://HOST[:PORT][/DATABASE]", scheme)}
 	}
-	return sqlite.Open(ctx, path, sqlite.Options{Seed: builtin.Snapshot})
 }
 
 // withStore opens the store for the time of f.

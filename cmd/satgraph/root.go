@@ -61,7 +61,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetErr(a.err)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.PersistentFlags().StringVar(&a.store, "store", "", "anatomy store, sqlite:PATH (default: a file in the user's data folder)")
+	root.PersistentFlags().StringVar(&a.store, "store", "", "anatomy store: sqlite:PATH, or neo4j://HOST[:PORT][/DATABASE] with NEO4J_USERNAME and NEO4J_PASSWORD (default: a file in the user's data folder)")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to stderr")
 	return root
 }

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"satgraph/api"
 	"satgraph/graph"
+	"satgraph/graph/live"
 	"satgraph/inference"
 	"satgraph/inference/onnx"
 	"satgraph/jobs"
@@ -17,6 +21,9 @@ import (
 
 // defaultAddr is reached from this machine alone.
 const defaultAddr = "127.0.0.1:8642"
+
+// pollInterval is how soon another process's change of the tree is seen.
+const pollInterval = time.Second
 
 func (a *app) serveCommand() *cobra.Command {
 	var addr, model, data string
@@ -44,14 +51,29 @@ func (a *app) serve(ctx context.Context, addr, modelDir, data string, threads in
 			return err
 		}
 	}
-	tree, err := a.openTree(ctx)
+	store, err := a.openStore(ctx)
 	if err != nil {
 		return err
 	}
-	resolver, err := newResolver(tree)
+	defer func() { err = errors.Join(err, store.Close()) }()
+	var resolver atomic.Pointer[inference.Resolver]
+	tree, err := live.Open(ctx, store, func(tree *graph.Tree) error {
+		r, err := newResolver(tree)
+		if err == nil {
+			resolver.Store(r)
+		}
+		return err
+	}, a.log)
 	if err != nil {
 		return err
 	}
+	watch, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { tree.Run(watch, pollInterval) })
+	defer func() {
+		stop()
+		watching.Wait()
+	}()
 	model, err := newServedModel(modelDir, threads)
 	if err != nil {
 		return err
@@ -68,10 +90,11 @@ func (a *app) serve(ctx context.Context, addr, modelDir, data string, threads in
 	}
 	defer func() { err = errors.Join(err, runner.Close()) }()
 	service, err := api.New(api.Config{
-		Tree:        func() *graph.Tree { return tree },
-		Resolver:    func() *inference.Resolver { return resolver },
+		Tree:        tree.Tree,
+		Resolver:    resolver.Load,
 		Models:      func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
 		Jobs:        runner,
+		Degraded:    tree.Degraded,
 		DataDir:     data,
 		Version:     version,
 		AllowRemote: remote,

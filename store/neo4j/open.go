@@ -74,7 +74,7 @@ func ParseURI(uri string) (Address, error) {
 	case u.User != nil || strings.Contains(u.Host, "@"):
 		return Address{}, fmt.Errorf("%w: it holds credentials; give them in NEO4J_USERNAME and NEO4J_PASSWORD", ErrURI)
 	case u.Hostname() == "":
-		return Address{}, fmt.Errorf("%w: it names no host", ErrURI)
+		return Address{}, fmt.Errorf("%w: it names no host; want neo4j://HOST[:PORT][/DATABASE]", ErrURI)
 	}
 	a := Address{Database: strings.Trim(u.Path, "/")}
 	if strings.Contains(a.Database, "/") {

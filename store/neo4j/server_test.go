@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -162,61 +159,11 @@ func TestURI(t *testing.T) {
 	}
 }
 
-// relay passes bytes on to a server, and keeps them to itself while silent.
-type relay struct {
-	uri    string
-	silent atomic.Bool
-}
-
-func newRelay(t *testing.T, to string) *relay {
-	t.Helper()
-	u, err := url.Parse(to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	r := &relay{uri: "bolt://" + listener.Addr().String()}
-	pass := func(from, to net.Conn) {
-		buffer := make([]byte, 4096)
-		for {
-			n, err := from.Read(buffer)
-			if err != nil {
-				_ = to.Close()
-				return
-			}
-			for r.silent.Load() {
-				time.Sleep(time.Millisecond)
-			}
-			_, _ = to.Write(buffer[:n])
-		}
-	}
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			server, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", u.Host)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			go pass(client, server)
-			go pass(server, client)
-		}
-	}()
-	return r
-}
-
 func TestSilentServer(t *testing.T) {
 	server, _ := fresh(t)
-	r := newRelay(t, server.URI)
+	r := neo4jtest.NewRelay(t, server.URI)
 	const timeout = 300 * time.Millisecond
-	s, err := neo4j.Open(t.Context(), r.uri, neo4j.Options{Timeout: 30 * time.Second})
+	s, err := neo4j.Open(t.Context(), r.URI, neo4j.Options{Timeout: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,18 +173,18 @@ func TestSilentServer(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if s, err = neo4j.Open(t.Context(), r.uri+"?timeout=10s", neo4j.Options{}); err != nil {
+	if s, err = neo4j.Open(t.Context(), r.URI+"?timeout=10s", neo4j.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close() //nolint:errcheck // a test
 	s.SetTimeout(timeout)
-	r.silent.Store(true)
+	r.Silence(true)
 	for name, call := range map[string]func() error{
 		"Load":     func() error { _, err := s.Load(t.Context()); return err },
 		"Revision": func() error { _, err := s.Revision(t.Context()); return err },
 		"Apply":    func() error { _, err := s.Apply(t.Context(), graph.ChangeSet{}); return err },
 		"Open": func() error {
-			_, err := neo4j.Open(t.Context(), r.uri, neo4j.Options{Timeout: timeout})
+			_, err := neo4j.Open(t.Context(), r.URI, neo4j.Options{Timeout: timeout})
 			return err
 		},
 	} {
@@ -250,7 +197,7 @@ func TestSilentServer(t *testing.T) {
 			t.Errorf("%s took %v, far beyond the timeout of %v", name, took, timeout)
 		}
 	}
-	r.silent.Store(false)
+	r.Silence(false)
 	s.SetTimeout(30 * time.Second)
 	if _, err := s.Load(t.Context()); err != nil {
 		t.Errorf("once the server speaks again: %v", err)

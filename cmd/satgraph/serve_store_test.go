@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"satgraph/graph"
+	"satgraph/store/neo4j/neo4jtest"
+)
+
+// served is a running service.
+type served struct {
+	t   *testing.T
+	url string
+}
+
+func startServe(t *testing.T, store string) served {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	read, write := io.Pipe()
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--store", store, "--data", t.TempDir()}, io.Discard, write)
+		_ = write.Close()
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if code := <-done; code != exitDone {
+			t.Errorf("serve ended with %d", code)
+		}
+	})
+	lines := bufio.NewScanner(read)
+	address := regexp.MustCompile(`http://[^/]+`)
+	for lines.Scan() {
+		if found := address.FindString(lines.Text()); found != "" {
+			go func() { _, _ = io.Copy(io.Discard, read) }()
+			return served{t, found}
+		}
+		t.Log(lines.Text())
+	}
+	t.Fatal("serve said no address")
+	return served{}
+}
+
+func (s served) exchange(method, path, body string) string {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // a test
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		s.t.Errorf("%s: %s: %s", path, answer.Status, text)
+	}
+	return string(text)
+}
+
+// name asks the service for a term's name.
+func (s served) name(id string) string {
+	s.t.Helper()
+	text := s.exchange(http.MethodPost, "/graphql", fmt.Sprintf(`{"query": "{ term(id: \"%s\") { name } }"}`, id))
+	var answer struct {
+		Data struct{ Term struct{ Name string } }
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		s.t.Fatal(err)
+	}
+	return answer.Data.Term.Name
+}
+
+// waits for what the service says to hold, which takes a poll or two.
+func (s served) waits(what string, holds func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(90 * time.Second); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("the service never comes to: %s; /readyz says %s", what, s.exchange(http.MethodGet, "/readyz", ""))
+		}
+	}
+}
+
+// rename changes a name in a store as another process would.
+func rename(t *testing.T, store, id, to string) {
+	t.Helper()
+	other, err := (&app{store: store}).openStore(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close() //nolint:errcheck // a test
+	snapshot, err := other.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range snapshot.Terms {
+		if old := snapshot.Terms[i]; old.ID == id {
+			changed := old
+			changed.Name = to
+			cs := graph.ChangeSet{Title: "rename", Author: "test", Changes: []graph.Change{{Op: graph.UpdateTerm, Old: &old, New: &changed}}}
+			if _, err := other.Apply(t.Context(), cs); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatalf("no term %s", id)
+}
+
+const heart = "UBERON:0000948"
+
+func TestServeSeesChangesOfOthers(t *testing.T) {
+	store := "sqlite:" + filepath.Join(t.TempDir(), "tree.db")
+	s := startServe(t, store)
+	if got := s.name(heart); got != "heart" {
+		t.Fatalf("the heart is called %q", got)
+	}
+	rename(t, store, heart, "cor")
+	s.waits("the heart is called cor", func() bool { return s.name(heart) == "cor" })
+}
+
+// TestServeWithoutItsServer loses, silences and brings back the Neo4j server of
+// a running service.
+func TestServeWithoutItsServer(t *testing.T) {
+	server := neo4jtest.Open(t)
+	server.Wipe(t)
+	t.Cleanup(func() { server.Wipe(t) })
+	relay := neo4jtest.NewRelay(t, server.URI)
+	s := startServe(t, relay.URI+"/neo4j")
+	health := func(path string) string { return s.exchange(http.MethodGet, path, "") }
+	for what, lose := range map[string]func(bool){"lost": relay.Lose, "silent": relay.Silence} {
+		lose(true)
+		s.waits("degraded, for the server is "+what, func() bool { return strings.Contains(health("/readyz"), `"degraded":["`) })
+		for _, path := range []string{"/readyz", "/healthz"} {
+			if text := health(path); !strings.Contains(text, "the store does not answer (since ") || !strings.Contains(text, "read from memory") {
+				t.Errorf("%s, %s: %s", what, path, text)
+			}
+		}
+		if got := s.name(heart); !strings.HasPrefix(got, "heart") {
+			t.Errorf("%s: the heart is called %q", what, got)
+		}
+		rename(t, server.URI, heart, "heart, while "+what)
+		lose(false)
+		s.waits("ready, with the new name", func() bool {
+			return s.name(heart) == "heart, while "+what && strings.Contains(health("/readyz"), `"degraded":[]`)
+		})
+	}
+}
+
+func TestTreeCommandsOnNeo4j(t *testing.T) {
+	server := neo4jtest.Open(t)
+	server.Wipe(t)
+	t.Cleanup(func() { server.Wipe(t) })
+	var onNeo4j, onSQLite strings.Builder
+	for store, out := range map[string]*strings.Builder{server.URI: &onNeo4j, "sqlite:" + filepath.Join(t.TempDir(), "t.db"): &onSQLite} {
+		for _, command := range [][]string{{"tree", "stats", "--json"}, {"tree", "show", "heart", "--json"}, {"tree", "search", "left ventricle", "--json"}} {
+			if code := run(t.Context(), append(command, "--store", store), out, io.Discard); code != exitDone {
+				t.Errorf("%v: exit code %d", command, code)
+			}
+		}
+	}
+	if onNeo4j.String() != onSQLite.String() || onNeo4j.Len() == 0 {
+		t.Errorf("the commands answer differently on %s:\n%.500s\n%.500s", server.Name, onNeo4j.String(), onSQLite.String())
+	}
+}
+
+func TestStoreFlag(t *testing.T) {
+	for _, store := range []string{"http://me:s3cret@host", "neo4j://me:s3cret@host", "neo4j://", "sqlite:", "nothing"} {
+		var said strings.Builder
+		if code := run(t.Context(), []string{"tree", "stats", "--store", store}, io.Discard, &said); code != exitUsage {
+			t.Errorf("--store %s: exit code %d", store, code)
+		}
+		if strings.Contains(said.String(), "s3cret") || !strings.Contains(said.String(), "neo4j://") && !strings.Contains(said.String(), "NEO4J_") {
+			t.Errorf("--store %s: %s", store, said.String())
+		}
+	}
+}
