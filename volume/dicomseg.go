@@ -144,7 +144,7 @@ func (s *SEG) Close() error {
 	}
 	head := s.header()
 	return WriteAtomic(s.path, func(w io.Writer) error {
-		if _, err := w.Write(dcm.AppendHead(head, dcm.PixelData, "OB", uint32(size))); err != nil {
+		if _, err := w.Write(dcm.AppendHead(head, dcm.PixelData, "OB", uint32(size))); err != nil { //nolint:gosec // it was checked
 			return err
 		}
 		if _, err := io.Copy(w, io.NewSectionReader(s.spool, 0, s.out.bytes)); err != nil {
@@ -206,9 +206,9 @@ const implementation = "2.25.254817466087134622961346275411063284257"
 func (s *SEG) uid(word string) string {
 	h := sha256.New()
 	h.Write(s.sum.Sum(nil))
-	fmt.Fprint(h, word, s.options.Time.UnixNano(), s.series.UID)
+	_, _ = fmt.Fprint(h, word, s.options.Time.UnixNano(), s.series.UID)
 	for _, seg := range s.segments {
-		fmt.Fprint(h, seg)
+		_, _ = fmt.Fprint(h, seg)
 	}
 	return uidOf(h.Sum(nil))
 }
@@ -220,7 +220,7 @@ func (s *SEG) standIn(uid, word string) string {
 		return uid
 	}
 	h := sha256.New()
-	fmt.Fprint(h, word, s.series.UID, s.series.StudyUID, s.grid, s.series.head.String(dcm.StudyDate), s.series.head.String(dcm.StudyTime))
+	_, _ = fmt.Fprint(h, word, s.series.UID, s.series.StudyUID, s.grid, s.series.head.String(dcm.StudyDate), s.series.head.String(dcm.StudyTime))
 	return uidOf(h.Sum(nil))
 }
 

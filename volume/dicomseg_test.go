@@ -3,7 +3,6 @@ package volume
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"os/exec"
@@ -42,7 +41,7 @@ func readBack(t *testing.T, path string) []foundSegment {
 		}
 		t.Skipf("highdicom and dcmqi cannot be had here: %v", err)
 	}
-	cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), "testdata/read_seg.py", path)
+	cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), "testdata/read_seg.py", path) //nolint:gosec // a script of the project
 	var report strings.Builder
 	cmd.Stderr = &report
 	b, err := cmd.Output()
@@ -251,7 +250,6 @@ func TestReadSegments(t *testing.T) {
 	if got, err = ReadSegments(sharedtest.Path(t, "data/odd-dicom/rtstruct.dcm")); err != nil || len(got) == 0 || got[0].Label == "" {
 		t.Errorf("%+v %v", got, err)
 	}
-	t.Log(fmt.Sprintf("%+v", got))
 	for _, name := range []string{"data/odd-dicom/CT_small.dcm", "data/odd-nifti/anatomical.nii"} {
 		if _, err := ReadSegments(sharedtest.Path(t, name)); !errors.Is(err, ErrNotImage) {
 			t.Errorf("%s: %v", name, err)

@@ -7,11 +7,34 @@ import (
 
 // readers are the formats beside NIfTI, whose own reader converts voxels as it
 // decompresses them.
-var readers = map[Format]struct {
+var readers = map[Format]formatReader{
+	DICOM:     {dicomInfo, dicomImage},
+	NRRD:      rasterReader(openNRRD),
+	MetaImage: rasterReader(openMeta),
+}
+
+type formatReader struct {
 	info  func(path string, o ReadOptions) (*Info, error)
 	image func(path string, o ReadOptions) (*Image, error)
-}{
-	DICOM: {dicomInfo, dicomImage},
+}
+
+func rasterReader(open func(path string) (*raster, error)) formatReader {
+	return formatReader{
+		info: func(path string, _ ReadOptions) (*Info, error) {
+			r, err := open(path)
+			if err != nil {
+				return nil, err
+			}
+			return r.info(), nil
+		},
+		image: func(path string, o ReadOptions) (*Image, error) {
+			r, err := open(path)
+			if err != nil {
+				return nil, err
+			}
+			return r.image(o)
+		},
+	}
 }
 
 func dicomInfo(path string, o ReadOptions) (*Info, error) {
