@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"satgraph/volume"
@@ -42,7 +43,7 @@ func (p *prepared) empty() bool { return len(p.data) == 0 || !isFinite(p.data[0]
 // ErrEmptyImage, one value only is ErrConstantImage, no finite voxel is
 // ErrNotFinite. Options.SATExact does as SAT does.
 func prepare(ctx context.Context, im *volume.Image, m Modality, man *Manifest, o Options) (*prepared, error) {
-	p := &prepared{source: im.Grid}
+	p := &prepared{source: im.Grid, warnings: slices.Clone(im.Warnings)}
 	if im.Header != nil {
 		p.warnings = append(p.warnings, im.Header.Warnings...)
 		if warn := twoSpacings(im); warn != "" && !o.SATExact {

@@ -67,7 +67,7 @@ func (a *app) demo(ctx context.Context, image, query string, seed uint64, o segm
 	if o.asJSON {
 		return nil
 	}
-	if drawn != nil {
+	if drawn != nil && o.layout == layoutFiles {
 		if err := a.printTruth(drawn, report, o.out); err != nil {
 			return err
 		}

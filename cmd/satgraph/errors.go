@@ -77,7 +77,8 @@ func exitCode(err error) int {
 		errors.Is(err, graph.ErrUndone),
 		errors.Is(err, inference.ErrUnknownTerm),
 		errors.Is(err, inference.ErrNothingSegmentable),
-		errors.Is(err, checkpoint.ErrPair):
+		errors.Is(err, checkpoint.ErrPair),
+		errors.Is(err, inference.ErrMemory):
 		return exitRefused
 	}
 	if _, ok := errors.AsType[*onnx.LibraryError](err); ok {
@@ -94,7 +95,7 @@ func exitCode(err error) int {
 // message is what the user reads of an error.
 func message(err error) string {
 	if errors.Is(err, context.Canceled) {
-		return "cancelled; what was finished before is kept"
+		return "cancelled; the same command goes on from where it was, if it ran long enough to be saved"
 	}
 	return err.Error()
 }

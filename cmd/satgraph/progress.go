@@ -18,6 +18,8 @@ type progress struct {
 	phase    string
 	quarter  int
 	started  time.Time
+	began    time.Time // the phase
+	first    int       // what was done when it began
 	width    int
 }
 
@@ -33,9 +35,14 @@ func newProgress(to io.Writer) *progress {
 func (p *progress) update(at inference.Progress) {
 	if at.Phase != p.phase {
 		p.phase, p.quarter = at.Phase, -1
+		p.began, p.first = time.Now(), at.Done
 	}
 	total := max(at.Total, 1)
 	line := fmt.Sprintf("%5.1fs  %-8s %3d/%d", time.Since(p.started).Seconds(), at.Phase, at.Done, total)
+	if at.Phase == inference.PhaseWindows && at.Done > p.first && at.Done < at.Total {
+		left := time.Since(p.began) / time.Duration(at.Done-p.first) * time.Duration(at.Total-at.Done)
+		line += fmt.Sprintf("  %v left", left.Round(time.Second))
+	}
 	if at.What != "" {
 		line += "  " + at.What
 	}
@@ -48,6 +55,19 @@ func (p *progress) update(at inference.Progress) {
 		p.quarter = quarter
 		_, _ = fmt.Fprintln(p.to, line)
 	}
+}
+
+// forecast says what the run will take, before it begins.
+func (p *progress) forecast(f inference.Forecast) error {
+	p.done()
+	p.width = 0
+	of := ""
+	if f.Limit > 0 {
+		of = fmt.Sprintf(" of %.1f GiB", float64(f.Limit)/(1<<30))
+	}
+	_, _ = fmt.Fprintf(p.to, "memory: about %.1f GiB at most%s; %d windows, structures decoded %d at a time\n",
+		float64(f.Peak)/(1<<30), of, f.Windows, f.Queries)
+	return nil
 }
 
 func (p *progress) done() {

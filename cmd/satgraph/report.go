@@ -59,7 +59,7 @@ func foundFirst(structures []inference.StructureResult) []inference.StructureRes
 		switch s.Status {
 		case inference.Segmented:
 			return 0
-		case inference.Absent:
+		case inference.Absent, inference.OutsideView, inference.Failed:
 			return 1
 		default:
 			return 2

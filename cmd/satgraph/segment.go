@@ -1,13 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -23,16 +29,59 @@ type segmentOptions struct {
 	modality string
 	model    string
 	out      string
+	layout   string
+	device   string
+	memory   string
+	restore  string
 	threads  int
+	fast     bool
+	satExact bool
+	union    bool
+	noResume bool
 	asJSON   bool
 }
 
 func (o *segmentOptions) register(cmd *cobra.Command, defaultOut string) {
-	cmd.Flags().StringVar(&o.modality, "modality", "ct", "what the scan is: ct, mri or pet")
-	cmd.Flags().StringVar(&o.model, "model", "", "model bundle's folder (default: the built-in demo model)")
-	cmd.Flags().StringVarP(&o.out, "out", "o", defaultOut, "folder for the masks, the table and the picture")
-	cmd.Flags().IntVar(&o.threads, "threads", 0, "threads to use (default: all)")
-	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print the report as one JSON document")
+	f := cmd.Flags()
+	f.StringVar(&o.modality, "modality", "", "what the scan is: ct, mri or pet (default: what its header says, else what the model takes)")
+	f.StringVar(&o.model, "model", "", "model bundle's folder (default: the built-in demo model)")
+	f.StringVarP(&o.out, "out", "o", defaultOut, "folder for the masks, the table and the picture")
+	f.StringVar(&o.layout, "layout", layoutFiles, "files: one for each structure; multilabel: one label map; layers: as few label maps as overlaps allow")
+	f.StringVar(&o.device, "device", onnx.Auto, "where the model runs: auto, cpu or cuda")
+	f.StringVar(&o.memory, "memory", "", "how large the program may become, such as 12GiB (default: what the machine has left)")
+	f.StringVar(&o.restore, "interpolation", "linear", "how probabilities are carried to the scan's grid: linear or nearest")
+	f.IntVar(&o.threads, "threads", 0, "threads to use (default: all)")
+	f.BoolVar(&o.fast, "fast", false, "pass windows by that hold nothing but air; gas in the bowel may be lost")
+	f.BoolVar(&o.satExact, "sat-exact", false, "do as SAT's published code does also where that is a fault, to compare with it")
+	f.BoolVar(&o.union, "whole-is-union", false, "add to each whole the masks of its parts that are asked as well")
+	f.BoolVar(&o.noResume, "no-resume", false, "keep nothing for going on after the program was killed, and begin anew")
+	f.BoolVar(&o.asJSON, "json", false, "print the report as one JSON document")
+}
+
+// run gives the options of the run itself.
+func (o *segmentOptions) run() (inference.Options, error) {
+	out := inference.Options{Threads: o.threads, Fast: o.fast, SATExact: o.satExact, WholeIsUnion: o.union}
+	var err error
+	if out.MemoryBytes, err = parseBytes(o.memory); err != nil {
+		return out, usageError{fmt.Errorf("--memory: %w", err)}
+	}
+	switch o.restore {
+	case "linear":
+	case "nearest":
+		out.Nearest = true
+	default:
+		return out, usageError{fmt.Errorf("--interpolation %q is neither linear nor nearest", o.restore)}
+	}
+	if o.threads < 0 {
+		return out, usageError{fmt.Errorf("--threads %d is less than none", o.threads)}
+	}
+	if !o.noResume {
+		// Without a folder for it, a run is only not resumed.
+		if dir, err := os.UserCacheDir(); err == nil {
+			out.Work = filepath.Join(dir, "satgraph", "work")
+		}
+	}
+	return out, nil
 }
 
 func (a *app) segmentCommand() *cobra.Command {
@@ -92,22 +141,37 @@ func (a *app) plan(ctx context.Context, ask asked, m inference.Modality) (*infer
 // scan, and writes masks, table, report and picture into the output folder. A
 // report comes back beside every error that occurs once the run has begun.
 func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOptions) (_ *inference.Report, err error) {
-	modality, err := inference.ParseModality(o.modality)
+	options, err := o.run()
 	if err != nil {
 		return nil, err
+	}
+	info, err := volume.ReadInfo(image)
+	if err != nil {
+		return nil, err
+	}
+	modality, err := inference.ParseModality(cmp.Or(o.modality, info.Modality))
+	if err != nil {
+		return nil, err
+	}
+	if info.Modality != "" && string(modality) != info.Modality {
+		_, _ = fmt.Fprintf(a.err, "satgraph: the scan says that it is %s; it is taken as %v, as asked\n", strings.ToUpper(info.Modality), modality)
 	}
 	plan, err := a.plan(ctx, ask, modality)
 	if err != nil {
 		return nil, err
 	}
-	scan, err := volume.ReadImage(image, volume.ReadOptions{})
+	scan, err := volume.ReadImage(image, volume.ReadOptions{Rectify: o.satExact})
+	if err != nil {
+		return nil, err
+	}
+	out, err := newMasks(o.layout, o.out, scan)
 	if err != nil {
 		return nil, err
 	}
 	if err := probeFolder(o.out); err != nil {
 		return nil, err
 	}
-	model, err := openModel(o.model, o.threads)
+	model, err := openModel(o.model, onnx.Options{Threads: o.threads, Device: o.device})
 	if err != nil {
 		return nil, err
 	}
@@ -115,28 +179,25 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 	if plan, err = plan.ForModel(model.Manifest()); err != nil {
 		return nil, err
 	}
-	canvas, err := picture.NewCanvas(scan, picture.Options{
-		Title: strings.ToUpper(plan.Query[:1]) + plan.Query[1:], Footer: model.Manifest().Notice,
-	})
+	canvas, err := picture.NewCanvas(scan, picture.Options{Title: title(plan.Query), Footer: model.Manifest().Notice})
 	if err != nil {
 		return nil, err
 	}
 
 	shown := pictured(plan)
 	show := newProgress(a.err)
-	report, err := inference.Run(ctx, model, scan, plan, inference.Options{
-		Threads:  o.threads,
-		Progress: show.update,
-		Sink: func(s *inference.StructureResult) error {
-			if err := volume.WriteBits(filepath.Join(o.out, s.File), s.Mask, scan.Header); err != nil {
-				return err
-			}
-			if !shown[s.TermID+s.Term] {
-				return nil
-			}
-			return canvas.Add(picture.Layer{Name: s.Term, Bits: s.Mask})
-		},
-	})
+	options.Progress, options.Forecast = show.update, show.forecast
+	options.Sink = func(s *inference.StructureResult) error {
+		if err := out.add(s); err != nil {
+			return err
+		}
+		if !shown[s.TermID+s.Term] {
+			return nil
+		}
+		return canvas.Add(picture.Layer{Name: s.Term, Bits: s.Mask})
+	}
+	forgetOld(options.Work)
+	report, err := inference.Run(ctx, model, scan, plan, options)
 	show.done()
 	if err != nil {
 		for _, bad := range badInput {
@@ -147,7 +208,54 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 		}
 		return report, err
 	}
-	return report, describeRun(report, canvas, o.out)
+	err = out.finish(report)
+	return report, errors.Join(describeRun(report, canvas, o.out), err)
+}
+
+// title is a query with a capital first letter.
+func title(query string) string {
+	first, size := utf8.DecodeRuneInString(query)
+	if size == 0 {
+		return query
+	}
+	return string(unicode.ToUpper(first)) + query[size:]
+}
+
+// forgetOld removes what runs left that nobody went on with.
+func forgetOld(work string) {
+	const keep = 14 * 24 * time.Hour
+	entries, err := os.ReadDir(work)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > keep {
+			_ = os.Remove(filepath.Join(work, e.Name())) // the next run tries again
+		}
+	}
+}
+
+var reBytes = regexp.MustCompile(`^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b)?$`)
+
+// parseBytes reads a size as people write it: 12GiB, 800 MB, 1.5g. Units are
+// powers of 1024. An empty text is 0.
+func parseBytes(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	m := reBytes.FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
+	if m == nil {
+		return 0, fmt.Errorf("%q is no size; write it as 12GiB or 800MB", text)
+	}
+	n, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		return 0, err
+	}
+	n *= float64(int64(1) << (10 * strings.Index(" kmgt", cmp.Or(m[2], " "))))
+	if n < 1<<20 || n > 1<<60 {
+		return 0, fmt.Errorf("%q is not between 1 MiB and 1 EiB", text)
+	}
+	return int64(n), nil
 }
 
 // pictured chooses the terms to draw: all, but for unions of classes that are
@@ -172,9 +280,13 @@ func pictured(plan *inference.Plan) map[string]bool {
 // looked for, wholly or in part.
 func completeness(r *inference.Report) error {
 	for _, s := range r.Structures {
-		if len(s.Missing) > 0 || s.Status != inference.Segmented && s.Status != inference.Absent {
-			return errPartial
+		switch s.Status {
+		case inference.Segmented, inference.Absent, inference.OutsideView:
+			if len(s.Missing) == 0 {
+				continue
+			}
 		}
+		return errPartial
 	}
 	return nil
 }
@@ -195,11 +307,14 @@ func describeRun(report *inference.Report, canvas *picture.Canvas, dir string) e
 }
 
 // openModel opens a bundle's folder, or the built-in demo model.
-func openModel(dir string, threads int) (inference.Model, error) {
+func openModel(dir string, o onnx.Options) (inference.Model, error) {
 	if dir == "" {
-		return models.OpenDemo(onnx.Options{Threads: threads})
+		return models.OpenDemo(o)
 	}
-	return onnx.Open(dir, onnx.Options{Threads: threads})
+	if cache, err := os.UserCacheDir(); err == nil {
+		o.Cache = filepath.Join(cache, "satgraph", "embeddings")
+	}
+	return onnx.Open(dir, o)
 }
 
 // probeFolder makes the output folder and tries to write in it, so that an

@@ -146,7 +146,7 @@ func (m *servedModel) Open(_ context.Context, name string) (inference.Model, err
 	if name != "" && name != m.manifest.Name {
 		return nil, fmt.Errorf("%w: %q", api.ErrUnknownModel, name)
 	}
-	model, err := openModel(m.dir, m.threads)
+	model, err := openModel(m.dir, onnx.Options{Threads: m.threads})
 	if library, ok := errors.AsType[*onnx.LibraryError](err); ok {
 		return nil, &api.Error{
 			Code: api.CodeServiceUnavailable, Message: "the service cannot run models", Hint: library.Error(), Err: err,
