@@ -56,7 +56,7 @@ type Class struct {
 }
 
 // header is the first line of the table.
-const header = "name\tmodality\tterm\tterm name\tpredicate\tabnormal\treason"
+const header = "name\tmodality\tterm\tname of term\tpredicate\tabnormal\treason"
 
 var load = sync.OnceValues(func() ([]Class, error) { return parse(classesTSV) })
 

@@ -1,23 +1,27 @@
 // Package build makes the project's tree from a source anatomy, by a rule that
 // can be run again and always gives the same tree:
 //
-//  1. The reviewed tables of this package are laid over the source: project
-//     terms (ids SATG:…) for structures and findings that the source lacks,
-//     relations added and taken away, and terms barred from a tree of human
-//     adult anatomy. Every row has its reason.
-//  2. Taken for certain: every term that a corpus class stands for, every
-//     project term, a few source terms by table, and all their ancestors,
-//     unless barred. A sided term takes its place on its side: see settle.
-//  3. Then the terms with the strongest evidence of being human anatomy, until
+//  1. The reviewed tables of this package are laid over the source, every row
+//     with its reason: terms of the project's own (ids SATG:…) for structures and
+//     findings that the source lacks, one by one or in pairs of left and right;
+//     relations, synonyms and cross-references added and taken away; preferred
+//     names; terms barred from a tree of human adult anatomy, and terms kept.
+//  2. What a class's term is part of because its kinds are is stated outright
+//     (complete), and a sided term takes its place on its side (settle).
+//  3. Taken for certain: every term that a corpus class stands for, every
+//     project term, the terms kept by table, and all their ancestors, unless
+//     barred.
+//  4. Then the terms with the strongest evidence of being human anatomy, until
 //     the tree has the wanted number: see evidence; ties go by id. Embryonic
 //     and taxon-specific terms are barred, by name pattern and by table.
-//  4. Where a term between two taken ones was left out, the lower is tied to
-//     the upper; ties that others already imply are dropped.
-//  5. The names of corpus classes become synonyms of their terms; the side of a
+//  5. Where a term between two taken ones was left out, the lower is tied to
+//     the upper; what other relations imply is dropped.
+//  6. The names of corpus classes become synonyms of their terms; the side of a
 //     term is what its name says.
+//  7. The tree is held against its rules (check), and refused if it breaks one.
 //
 // The package reads no files and knows no corpus: source and classes come from
-// its caller.
+// its caller. Start from Build.
 package build
 
 import (
@@ -63,7 +67,8 @@ type Report struct {
 }
 
 // Build chooses exactly size terms; the revision names their content. Errors:
-// ErrSize, ErrTable, or those of graph.NewTree when the result is no tree.
+// ErrSize, ErrTable, ErrCheck with a list of faults, or those of graph.NewTree
+// when the result is no tree.
 func Build(src Source, anchors []Anchor, size int) (*graph.Snapshot, *Report, error) {
 	tables, err := loadTables()
 	if err != nil {
@@ -178,8 +183,8 @@ func lay(src Source, tables *tables, anchors []Anchor) (*draft, error) {
 	return d, nil
 }
 
-// rename gives preferred names, the source's staying as exact synonyms, and adds
-// and takes away synonyms.
+// rename gives preferred names, the source's staying as exact synonyms, adds and
+// takes away synonyms, and adds cross-references.
 func (d *draft) rename(tables *tables) error {
 	for _, n := range tables.names {
 		t, ok := d.terms[n[0]]
@@ -190,6 +195,15 @@ func (d *draft) rename(tables *tables) error {
 		t.Synonyms = append(t.Synonyms, graph.Synonym{Text: t.Name, Scope: graph.ScopeExact})
 		t.Name = n[1]
 		d.terms[n[0]] = t
+	}
+	for _, x := range tables.xrefs {
+		t, ok := d.terms[x[0]]
+		if !ok {
+			return fmt.Errorf("%w: a cross-reference of the unknown term %s", ErrTable, x[0])
+		}
+		t.Xrefs = appendOnce(slices.Clone(t.Xrefs), x[1])
+		slices.Sort(t.Xrefs)
+		d.terms[x[0]] = t
 	}
 	for id, gone := range tables.unnamed {
 		t := d.terms[id]

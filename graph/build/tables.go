@@ -29,6 +29,9 @@ var keptTSV string
 //go:embed tables/names.tsv
 var namesTSV string
 
+//go:embed tables/xrefs.tsv
+var xrefsTSV string
+
 //go:embed tables/pairs.tsv
 var pairsTSV string
 
@@ -44,6 +47,7 @@ type tables struct {
 	barred         map[string]bool
 	kept           []string        // source terms taken whatever their evidence
 	names          [][2]string     // ids with the names to prefer
+	xrefs          [][2]string     // ids with cross-references to add
 	named          [][2]string     // ids with the names that the tables give for the reader
 	unpaired       map[string]bool // "mirror ID" or "base ID": sided, but without it
 }
@@ -61,6 +65,7 @@ func loadTables() (*tables, error) {
 		{"barred.tsv", barredTSV, 3, t.addBarred},
 		{"kept.tsv", keptTSV, 3, t.addKept},
 		{"names.tsv", namesTSV, 4, t.addName},
+		{"xrefs.tsv", xrefsTSV, 4, t.addXref},
 		{"pairs.tsv", pairsTSV, 5, t.addPair},
 		{"unpaired.tsv", unpairedTSV, 4, t.addUnpaired},
 	} {
@@ -152,6 +157,13 @@ func (t *tables) addKept(f []string) error {
 func (t *tables) addName(f []string) error {
 	t.named = append(t.named, [2]string{f[0], f[1]})
 	t.names = append(t.names, [2]string{f[0], f[2]})
+	return nil
+}
+
+// addXref takes id, name, cross-reference, reason.
+func (t *tables) addXref(f []string) error {
+	t.named = append(t.named, [2]string{f[0], f[1]})
+	t.xrefs = append(t.xrefs, [2]string{f[0], f[2]})
 	return nil
 }
 
