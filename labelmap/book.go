@@ -127,48 +127,108 @@ func (b *Book) allow(ctx context.Context, e *Event) error {
 	return nil
 }
 
-// Undo takes back one event.
-func (b *Book) Undo(ctx context.Context, actor string, s Subject, event, comment string) ([]Event, error) {
-	events, err := b.ledger.Subject(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	return b.Write(ctx, actor, Entry{Subject: s, Version: int64(len(events)), Action: ActUndo, Ref: event, Comment: comment})
-}
-
 // ErrUnknownBatch says that no event of the ledger belongs to the batch.
 var ErrUnknownBatch = errors.New("no such batch")
 
-// UndoBatch takes back all events of a batch, in one batch of its own. Events
-// that the batch's subjects got later are kept and fold on without it.
-func (b *Book) UndoBatch(ctx context.Context, actor, batch, comment string) ([]Event, error) {
-	events, err := b.ledger.Batch(ctx, batch)
+// Undoing makes the entries that take back one event, by its ID, or all events
+// of a batch. Events that their subjects got later are kept and fold on without
+// them. Errors: ErrUnknownBatch, or the ledger's.
+func (b *Book) Undoing(ctx context.Context, ref, comment string) ([]Entry, error) {
+	events, err := b.ledger.Batch(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	if len(events) == 0 {
-		return nil, fmt.Errorf("%w: %q", ErrUnknownBatch, batch)
+		return nil, fmt.Errorf("%w: %q", ErrUnknownBatch, ref)
 	}
 	var entries []Entry
 	versions := map[Subject]int64{}
 	for i := range events {
 		s := events[i].Subject
-		entries = append(entries, Entry{Subject: s, Action: ActUndo, Ref: events[i].ID, Comment: comment})
-		if _, ok := versions[s]; ok {
-			continue
+		if _, ok := versions[s]; !ok {
+			all, err := b.ledger.Subject(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			versions[s] = int64(len(all))
 		}
-		all, err := b.ledger.Subject(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		versions[s] = int64(len(all))
-	}
-	for i := range entries {
-		s := entries[i].Subject
-		entries[i].Version = versions[s]
+		entries = append(entries, Entry{Subject: s, Version: versions[s], Action: ActUndo, Ref: events[i].ID, Comment: comment})
 		versions[s]++
 	}
-	return b.Write(ctx, actor, entries...)
+	return entries, nil
+}
+
+// Adopted is a verdict that was given elsewhere.
+type Adopted struct {
+	Subject Subject
+	Action  Action // decide, adjudicate or reject
+	Actor   string
+	Time    time.Time
+	Verdict Verdict
+	Comment string
+}
+
+// Adopt writes verdicts that were given elsewhere as their authors', in one
+// batch, and leaves out those that the ledger has: the same author's, of the same
+// time and content. A verdict without author or time is refused. Errors: those
+// of Ledger.Append.
+func (b *Book) Adopt(ctx context.Context, list []Adopted) (written, known int, err error) {
+	batch := rand.Text()
+	subjects := map[Subject][]Event{}
+	var events []Event
+	for i := range list {
+		a := &list[i]
+		have, ok := subjects[a.Subject]
+		if !ok {
+			if have, err = b.ledger.Subject(ctx, a.Subject); err != nil {
+				return 0, 0, err
+			}
+		}
+		e := Event{
+			ID: rand.Text(), Batch: batch, Time: a.Time, Actor: a.Actor, Tool: b.tool, Subject: a.Subject,
+			Version: int64(len(have)), Action: a.Action, Verdict: &a.Verdict, Comment: a.Comment,
+		}
+		if slices.ContainsFunc(have, func(h Event) bool {
+			return h.Actor == e.Actor && h.Action == e.Action && h.Time.Equal(e.Time) && h.Verdict.Agrees(e.Verdict)
+		}) {
+			known++
+		} else {
+			events = append(events, e)
+			have = append(have, e)
+		}
+		subjects[a.Subject] = have
+	}
+	if len(events) > 0 {
+		_, err = b.ledger.Append(ctx, events)
+	}
+	return len(events), known, err
+}
+
+// Restore writes events as they are, such as those of another ledger, and
+// leaves out those that the ledger has by their IDs. Errors are those of
+// Ledger.Append.
+func (b *Book) Restore(ctx context.Context, events []Event) (written, known int, err error) {
+	var fresh []Event
+	for i := range events {
+		have, err := b.ledger.Batch(ctx, events[i].ID)
+		if err != nil {
+			return 0, 0, err
+		}
+		if len(have) > 0 {
+			known++
+		} else {
+			fresh = append(fresh, events[i])
+		}
+	}
+	if len(fresh) > 0 {
+		_, err = b.ledger.Append(ctx, fresh)
+	}
+	return len(fresh), known, err
+}
+
+// Events returns at most limit events after a place in the ledger, in order.
+func (b *Book) Events(ctx context.Context, after int64, limit int) ([]Event, error) {
+	return b.ledger.Events(ctx, after, limit)
 }
 
 // eventPage is how many events are asked of a ledger at a time.
@@ -197,12 +257,10 @@ func (b *Book) Each(ctx context.Context, after int64, f func(*Event) error) erro
 	}
 }
 
-// States returns the states of all subjects of a dataset and kind, by key.
+// States returns the states of all subjects of a dataset (of all datasets when
+// it is empty) and kind, by dataset and key.
 func (b *Book) States(ctx context.Context, dataset string, kind SubjectKind) ([]State, error) {
-	n, err := b.Reviewers(ctx, dataset)
-	if err != nil {
-		return nil, err
-	}
+	reviewers := map[string]int{}
 	var out []State
 	after := Subject{}
 	for {
@@ -211,7 +269,15 @@ func (b *Book) States(ctx context.Context, dataset string, kind SubjectKind) ([]
 			return nil, err
 		}
 		for _, events := range page {
-			out = append(out, Fold(events[0].Subject, events, n))
+			s := events[0].Subject
+			n, ok := reviewers[s.Dataset]
+			if !ok {
+				if n, err = b.Reviewers(ctx, s.Dataset); err != nil {
+					return nil, err
+				}
+				reviewers[s.Dataset] = n
+			}
+			out = append(out, Fold(s, events, n))
 		}
 		if len(page) < subjectPage {
 			return out, nil

@@ -55,6 +55,14 @@ func (d desk) write(actor string, a Action, v *Verdict) Event {
 	return events[0]
 }
 
+func (d desk) undo(actor, ref string) ([]Event, error) {
+	entries, err := d.Undoing(context.Background(), ref, "")
+	if err != nil {
+		return nil, err
+	}
+	return d.Write(context.Background(), actor, entries...)
+}
+
 func (d desk) policy(reviewers int) {
 	d.t.Helper()
 	s := Subject{Kind: SubjectDataset, Dataset: kidney.Dataset}
@@ -107,7 +115,7 @@ func TestTwoReviewersAndAdjudication(t *testing.T) {
 	if st := d.state(kidney); st.Status != Settled || st.SettledBy[0] != "carol" {
 		t.Fatalf("carol settles: %+v", st)
 	}
-	if _, err := d.Undo(ctx, "carol", kidney, settled.ID, ""); err != nil {
+	if _, err := d.undo("carol", settled.ID); err != nil {
 		t.Fatal(err)
 	}
 	if st := d.state(kidney); st.Status != Disputed {
@@ -166,7 +174,7 @@ func TestUndoOfUndoIsIdentity(t *testing.T) {
 				written = append(written, d.write(actor, ActFlag, nil))
 			case 4:
 				if len(written) > 0 {
-					e, err := d.Undo(context.Background(), actor, kidney, written[r.IntN(len(written))].ID, "")
+					e, err := d.undo(actor, written[r.IntN(len(written))].ID)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -178,11 +186,11 @@ func TestUndoOfUndoIsIdentity(t *testing.T) {
 			continue
 		}
 		before := d.state(kidney)
-		undo, err := d.Undo(context.Background(), "ann", kidney, written[r.IntN(len(written))].ID, "")
+		undo, err := d.undo("ann", written[r.IntN(len(written))].ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.Undo(context.Background(), "ann", kidney, undo[0].ID, ""); err != nil {
+		if _, err := d.undo("ann", undo[0].ID); err != nil {
 			t.Fatal(err)
 		}
 		after := d.state(kidney)
@@ -204,7 +212,7 @@ func TestUndoBatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.write("ann", ActFlag, nil)
-	if _, err := d.UndoBatch(ctx, "ann", bulk[0].Batch, "too early"); err != nil {
+	if _, err := d.undo("ann", bulk[0].Batch); err != nil {
 		t.Fatal(err)
 	}
 	if st := d.state(kidney); st.Status != Open || len(st.Flags) != 1 || st.Version != 3 {
@@ -213,7 +221,7 @@ func TestUndoBatch(t *testing.T) {
 	if st := d.state(spleen); st.Status != Open {
 		t.Errorf("spleen: %+v", st)
 	}
-	if _, err := d.UndoBatch(ctx, "ann", "nothing", ""); !errors.Is(err, ErrUnknownBatch) {
+	if _, err := d.undo("ann", "nothing"); !errors.Is(err, ErrUnknownBatch) {
 		t.Errorf("unknown batch: %v", err)
 	}
 }

@@ -44,7 +44,8 @@ type State struct {
 	Version int64
 	// Last is the time of the latest event.
 	Last time.Time
-	// Reviewers is the dataset's policy, for a dataset.
+	// Reviewers is how many were needed to settle it; for a dataset, what its
+	// policy says, or 0.
 	Reviewers int
 }
 
@@ -56,6 +57,9 @@ type State struct {
 // been.
 func Fold(s Subject, events []Event, reviewers int) State {
 	st := State{Subject: s, Status: Open, Version: int64(len(events))}
+	if s.Kind != SubjectDataset {
+		st.Reviewers = reviewers
+	}
 	off := undone(events)
 	var adjudicated *Vote
 	for i := range events {

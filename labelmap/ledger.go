@@ -148,8 +148,9 @@ type Ledger interface {
 	Subject(ctx context.Context, s Subject) ([]Event, error)
 	// Events returns at most limit events with Seq > after, in order.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
-	// Batch returns the events of a batch in order; none for an unknown one.
-	Batch(ctx context.Context, batch string) ([]Event, error)
+	// Batch returns the events of a batch in order, or the one event with that ID;
+	// none for an unknown one.
+	Batch(ctx context.Context, ref string) ([]Event, error)
 	// Subjects returns the events of the subjects of a dataset (of all datasets
 	// when it is empty) and kind (of all kinds when it is empty), a list for each
 	// subject, in the order of CompareSubjects; at most limit subjects, after the

@@ -113,12 +113,12 @@ func (m *Memory) Subjects(ctx context.Context, dataset string, kind SubjectKind,
 }
 
 // Batch implements Ledger.
-func (m *Memory) Batch(ctx context.Context, batch string) ([]Event, error) {
+func (m *Memory) Batch(ctx context.Context, ref string) ([]Event, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var out []Event
 	for i := range m.events {
-		if m.events[i].Batch == batch {
+		if m.events[i].Batch == ref || m.events[i].ID == ref {
 			out = append(out, m.events[i])
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"satgraph/inference/text"
 	"satgraph/ingest"
 	"satgraph/store/neo4j"
+	"satgraph/labelmap"
+	"satgraph/labelmap/sssom"
 	"satgraph/volume"
 )
 
@@ -53,6 +55,7 @@ var badInput = []error{
 	torchfile.ErrNotCheckpoint, torchfile.ErrUnsafe, torchfile.ErrCorrupt, torchfile.ErrTooLarge, torchfile.ErrUnsupported,
 	onnxfile.ErrHalfRange, text.ErrVocabulary,
 	ingest.ErrFormat, ingest.ErrTooLarge, ingest.ErrDuplicate, ingest.ErrCycle, ingest.ErrDangling,
+	labelmap.ErrInvalidEvent, labelmap.ErrRecipe, sssom.ErrFormat,
 	graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
 }
 
@@ -75,6 +78,11 @@ func exitCode(err error) int {
 		errors.Is(err, graph.ErrUnknownChangeSet),
 		errors.Is(err, graph.ErrApplied),
 		errors.Is(err, graph.ErrUndone),
+		errors.Is(err, labelmap.ErrConflict),
+		errors.Is(err, labelmap.ErrNotAllowed),
+		errors.Is(err, labelmap.ErrUnknownSubject),
+		errors.Is(err, labelmap.ErrUnknownBatch),
+		errors.Is(err, errNoLabel),
 		errors.Is(err, inference.ErrUnknownTerm),
 		errors.Is(err, inference.ErrNothingSegmentable),
 		errors.Is(err, checkpoint.ErrPair),

@@ -16,6 +16,12 @@ import (
 func (a *app) labelsCommand() *cobra.Command {
 	return group("labels", "Map the raw labels of a dataset onto the tree",
 		a.labelsSuggestCommand(),
+		a.labelsImportCommand(), a.labelsListCommand(), a.labelsHistoryCommand(), a.labelsExportCommand(),
+		a.labelsAcceptCommand(), a.labelsRejectCommand(), a.labelsUndoCommand(), a.labelsConfirmCommand(),
+		a.labelsNoteCommand("flag", "Mark a label for attention; --comment says why", labelmap.ActFlag),
+		a.labelsNoteCommand("unflag", "Take the marks of a label away", labelmap.ActUnflag),
+		a.labelsNoteCommand("comment", "Say something about a label with --comment", labelmap.ActComment),
+		a.labelsPolicyCommand(),
 	)
 }
 

@@ -44,7 +44,7 @@ func judged() []labelmap.State {
 func set() *Set {
 	return &Set{
 		ID: "urn:satgraph:set:test", Title: "Test: a \"set\"", License: "https://creativecommons.org/publicdomain/zero/1.0/",
-		Tool: "satgraph", ToolVersion: "0.0", Mappings: FromStates(judged(), 2),
+		Tool: "satgraph", ToolVersion: "0.0", Mappings: FromStates(judged()),
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"satgraph/labelmap"
 )
@@ -29,9 +28,8 @@ func ParseSubjectID(curie string) (dataset, key string, ok bool) {
 }
 
 // FromStates lists the standing verdicts and the rejected terms of labels, by
-// dataset, key, author and term. reviewers is how many reviewers the labels'
-// dataset needs. States of other subjects are passed over.
-func FromStates(states []labelmap.State, reviewers int) []Mapping {
+// dataset, key, author and term. States of other subjects are passed over.
+func FromStates(states []labelmap.State) []Mapping {
 	var out []Mapping
 	for i := range states {
 		s := &states[i]
@@ -40,7 +38,7 @@ func FromStates(states []labelmap.State, reviewers int) []Mapping {
 		}
 		base := Mapping{
 			SubjectID: SubjectID(s.Subject.Dataset, s.Subject.Key), SubjectLabel: s.Subject.Key,
-			Dataset: s.Subject.Dataset, Key: s.Subject.Key, Status: s.Status, Reviewers: reviewers,
+			Dataset: s.Subject.Dataset, Key: s.Subject.Key, Status: s.Status, Reviewers: s.Reviewers,
 		}
 		if s.Label != nil && s.Label.Name != "" {
 			base.SubjectLabel = s.Label.Name
@@ -91,23 +89,12 @@ func records(m Mapping, v labelmap.Vote, adjudicated bool) []Mapping {
 	return out
 }
 
-// Decision is a verdict that a mapping set holds, ready for a Book. Actor and
-// Time are the author's own.
-type Decision struct {
-	Subject labelmap.Subject
-	Action  labelmap.Action
-	Actor   string
-	Time    time.Time
-	Verdict labelmap.Verdict
-	Comment string
-}
-
 // Decisions puts the records of a set together to verdicts, in the order of
 // their dates. Records of other tools have no dataset of their own; they are
 // taken into the dataset given, with their label (or id) as the key. Errors wrap
 // ErrFormat and name the record.
-func Decisions(set *Set, dataset string) ([]Decision, error) {
-	var out []Decision
+func Decisions(set *Set, dataset string) ([]labelmap.Adopted, error) {
+	var out []labelmap.Adopted
 	at := map[string]int{}
 	for i := range set.Mappings {
 		m := &set.Mappings[i]
@@ -126,12 +113,12 @@ func Decisions(set *Set, dataset string) ([]Decision, error) {
 		at[key] = len(out)
 		out = append(out, d)
 	}
-	slices.SortStableFunc(out, func(a, b Decision) int { return a.Time.Compare(b.Time) })
+	slices.SortStableFunc(out, func(a, b labelmap.Adopted) int { return a.Time.Compare(b.Time) })
 	return out, nil
 }
 
-func decision(m *Mapping, dataset string) (Decision, error) {
-	d := Decision{Action: labelmap.ActDecide, Actor: m.Author, Time: m.Date, Comment: m.Comment}
+func decision(m *Mapping, dataset string) (labelmap.Adopted, error) {
+	d := labelmap.Adopted{Action: labelmap.ActDecide, Actor: m.Author, Time: m.Date, Comment: m.Comment}
 	d.Subject = labelmap.Subject{Kind: labelmap.SubjectLabel, Dataset: cmp.Or(m.Dataset, dataset), Key: cmp.Or(m.Key, m.SubjectLabel, m.SubjectID)}
 	if d.Subject.Dataset == "" {
 		return d, fmt.Errorf("%s names no dataset, and none was given", m.SubjectID)

@@ -172,9 +172,9 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]labelmap.
 	return s.events(ctx, `seq IN (SELECT seq FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2) ORDER BY seq`, after, max(limit, 0))
 }
 
-// Batch returns the events of a batch in order.
-func (s *Store) Batch(ctx context.Context, batch string) ([]labelmap.Event, error) {
-	return s.events(ctx, `batch = ?1 ORDER BY seq`, batch)
+// Batch returns the events of a batch in order, or the one event with that ID.
+func (s *Store) Batch(ctx context.Context, ref string) ([]labelmap.Event, error) {
+	return s.events(ctx, `(batch = ?1 OR id = ?1) ORDER BY seq`, ref)
 }
 
 // Subjects returns the events of subjects, a list for each.

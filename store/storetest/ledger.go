@@ -127,6 +127,9 @@ func eventsComeBack(t *testing.T, db Database) {
 	if batch, err := again.Batch(ctx, "b1"); err != nil || !reflect.DeepEqual(batch, written) {
 		t.Errorf("the batch: %+v, %v", batch, err)
 	}
+	if one, err := again.Batch(ctx, "e3"); err != nil || len(one) != 1 || one[0].ID != "e3" {
+		t.Errorf("one event by its ID: %+v, %v", one, err)
+	}
 	if none, err := again.Subject(ctx, subject(labelmap.SubjectLabel, "nothing", "x")); err != nil || len(none) != 0 {
 		t.Errorf("an unknown subject: %+v, %v", none, err)
 	}

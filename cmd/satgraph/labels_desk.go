@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"satgraph/graph"
+	"satgraph/labelmap"
+	"satgraph/labelmap/suggest"
+)
+
+// tool names program and version in the ledger.
+const tool = "satgraph " + version
+
+// desk is what a curator works at: the tree and the ledger of one store.
+type desk struct {
+	tree *graph.Tree
+	book *labelmap.Book
+}
+
+// withDesk opens the store for the time of f.
+func (a *app) withDesk(ctx context.Context, f func(d *desk) error) error {
+	return a.withStore(ctx, func(store treeStore) error {
+		ledger, ok := store.(labelmap.Ledger)
+		if !ok {
+			return errors.New("this store keeps no decisions; use sqlite:PATH")
+		}
+		snapshot, err := store.Load(ctx)
+		if err != nil {
+			return err
+		}
+		tree, err := snapshot.Tree()
+		if err != nil {
+			return err
+		}
+		return f(&desk{tree, labelmap.NewBook(ledger, tool)})
+	})
+}
+
+// curator is who acts: --by, else the user's name.
+func curator(by string) string {
+	if by != "" {
+		return by
+	}
+	return author("")
+}
+
+// deskFlags are what every command on a dataset's labels takes.
+type deskFlags struct {
+	dataset, by, comment string
+	asJSON               bool
+}
+
+func (f *deskFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.dataset, "dataset", "", "the dataset whose labels are meant")
+	cmd.Flags().StringVar(&f.by, "by", "", "who decides (default: the user's name)")
+	cmd.Flags().StringVar(&f.comment, "comment", "", "why")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document")
+}
+
+func (f *deskFlags) check() error {
+	if f.dataset == "" {
+		return usageError{errors.New("--dataset is missing")}
+	}
+	return nil
+}
+
+// errNoLabel says that a dataset has no such label.
+var errNoLabel = errors.New("no such label")
+
+// find returns the state of the label that text names: by key, else by name or
+// value if only one label has it.
+func (d *desk) find(ctx context.Context, dataset, text string) (*labelmap.State, error) {
+	states, err := d.book.States(ctx, dataset, labelmap.SubjectLabel)
+	if err != nil {
+		return nil, err
+	}
+	var found []*labelmap.State
+	for i := range states {
+		s := &states[i]
+		if s.Subject.Key == text {
+			return s, nil
+		}
+		value, name, _ := strings.Cut(s.Subject.Key, " ")
+		if value == text || strings.EqualFold(name, text) || s.Label != nil && strings.EqualFold(s.Label.Name, text) {
+			found = append(found, s)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return nil, fmt.Errorf("%w: %q in %s; `satgraph labels list --dataset %s` names them", errNoLabel, text, dataset, dataset)
+	}
+	keys := make([]string, len(found))
+	for i, s := range found {
+		keys[i] = s.Subject.Key
+	}
+	return nil, fmt.Errorf("%w: %q names %d labels of %s: %s", errNoLabel, text, len(found), dataset, strings.Join(keys, "; "))
+}
+
+// suggestions are those for all labels of a dataset, by key.
+func (d *desk) suggestions(states []labelmap.State) (map[string]*suggest.Result, error) {
+	engine, err := newSuggester(d.tree)
+	if err != nil {
+		return nil, err
+	}
+	labels := make([]labelmap.RawLabel, 0, len(states))
+	for i := range states {
+		if states[i].Label != nil {
+			labels = append(labels, *states[i].Label)
+		}
+	}
+	results := engine.Suggest(labels, 5)
+	byKey := make(map[string]*suggest.Result, len(results))
+	for i := range results {
+		byKey[results[i].Label.Key()] = &results[i]
+	}
+	return byKey, nil
+}
+
+// term finds the only term that text names.
+func (d *desk) term(text string) (string, error) {
+	best := graph.Best(d.tree.Lookup(text))
+	switch len(best) {
+	case 1:
+		return best[0].ID, nil
+	case 0:
+		return "", fmt.Errorf("%w %q: try `satgraph tree search`", graph.ErrUnknownTerm, text)
+	}
+	ids := make([]string, len(best))
+	for i, m := range best {
+		ids[i] = m.ID
+	}
+	return "", fmt.Errorf("%w: %q names several: %s; give an id", graph.ErrUnknownTerm, text, strings.Join(ids, ", "))
+}

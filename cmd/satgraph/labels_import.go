@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"reflect"
+
+	"github.com/spf13/cobra"
+
+	"satgraph/labelmap"
+	"satgraph/labelmap/sssom"
+)
+
+func (a *app) labelsImportCommand() *cobra.Command {
+	var read labelFlags
+	var by string
+	var decisions, ledger, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Bring a dataset's raw labels in, or decisions on them (SSSOM)",
+		Long: `Bring a dataset's raw labels in, or decisions on them (SSSOM).
+
+Labels that are in already are left alone; one whose source says something new of
+it gets that as a further event. With --decisions, FILE is a SSSOM mapping set
+(TSV or JSON): its verdicts are written down as their authors', with their dates.
+Verdicts that are in already are left out, so a file can be imported again. With
+--ledger, FILE is a ledger that "labels export" wrote, and all its events are
+taken as they are.`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.withDesk(cmd.Context(), func(d *desk) error {
+				var done, left int
+				var err error
+				switch {
+				case decisions:
+					done, left, err = d.importDecisions(cmd.Context(), given[0], read.dataset)
+				case ledger:
+					done, left, err = d.importLedger(cmd.Context(), given[0])
+				default:
+					done, left, err = d.importLabels(cmd.Context(), given[0], &read, curator(by))
+				}
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return a.printJSON(map[string]int{"written": done, "unchanged": left})
+				}
+				a.printf("%d written, %d there already\n", done, left)
+				return nil
+			})
+		},
+	}
+	read.add(cmd)
+	cmd.Flags().StringVar(&by, "by", "", "who brings them in (default: the user's name)")
+	cmd.Flags().BoolVar(&decisions, "decisions", false, "FILE holds decisions as SSSOM")
+	cmd.Flags().BoolVar(&ledger, "ledger", false, "FILE is a ledger that \"labels export --format ledger\" wrote")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
+}
+
+func (d *desk) importLabels(ctx context.Context, path string, read *labelFlags, by string) (done, left int, err error) {
+	labels, err := read.read(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	known := map[labelmap.Subject]*labelmap.State{}
+	var entries []labelmap.Entry
+	taken := map[labelmap.Subject]int64{}
+	loaded := map[string]bool{}
+	for i := range labels.Labels {
+		l := &labels.Labels[i]
+		if l.Dataset == "" {
+			return 0, 0, usageError{fmt.Errorf("%s does not name its dataset: give --dataset", path)}
+		}
+		if l.Key() == "" {
+			l.Name = fmt.Sprintf("(no name, line %d)", l.Line)
+		}
+		if !loaded[l.Dataset] {
+			loaded[l.Dataset] = true
+			states, err := d.book.States(ctx, l.Dataset, labelmap.SubjectLabel)
+			if err != nil {
+				return 0, 0, err
+			}
+			for k := range states {
+				known[states[k].Subject] = &states[k]
+			}
+		}
+		s := labelmap.Subject{Kind: labelmap.SubjectLabel, Dataset: l.Dataset, Key: l.Key()}
+		st := known[s]
+		if taken[s] > 0 || st != nil && reflect.DeepEqual(st.Label, l) {
+			left++
+			continue
+		}
+		version := int64(0)
+		if st != nil {
+			version = st.Version
+		}
+		taken[s]++
+		entries = append(entries, labelmap.Entry{Subject: s, Version: version, Action: labelmap.ActImport, Label: l})
+	}
+	if len(entries) == 0 {
+		return 0, left, nil
+	}
+	_, err = d.book.Write(ctx, by, entries...)
+	return len(entries), left, err
+}
+
+func (d *desk) importDecisions(ctx context.Context, path, dataset string) (done, left int, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	set, err := sssom.Read(f)
+	if err != nil {
+		return 0, 0, fmt.Errorf("%s: %w", path, err)
+	}
+	list, err := sssom.Decisions(set, dataset)
+	if err != nil {
+		return 0, 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return d.book.Adopt(ctx, list)
+}
