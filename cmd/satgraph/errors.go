@@ -13,9 +13,9 @@ import (
 	"satgraph/inference/onnx"
 	"satgraph/inference/text"
 	"satgraph/ingest"
-	"satgraph/store/neo4j"
 	"satgraph/labelmap"
 	"satgraph/labelmap/sssom"
+	"satgraph/store/neo4j"
 	"satgraph/volume"
 )
 
