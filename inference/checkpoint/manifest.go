@@ -121,10 +121,12 @@ func (m *Manifest) encode() ([]byte, error) {
 	return append(doc, '\n'), nil
 }
 
+// testPatch is the self-test's image, where the model's patch is not smaller.
+var testPatch = [3]int{64, 64, 32}
+
 // Sizes of the self-test.
 const (
-	testSide      = 64 // of the image, where the patch is not smaller
-	testValues    = 8  // of an embedding
+	testValues    = 8 // of an embedding
 	testTolerance = 0.01
 )
 
@@ -133,7 +135,7 @@ const (
 func (m *Manifest) newSelfTest() *inference.SelfTest {
 	t := &inference.SelfTest{Image: inference.SelfTestFormula, Modality: m.Modalities[0], Tolerance: testTolerance}
 	for a := range t.Patch {
-		t.Patch[a] = min(m.Patch[a], max(testSide, m.Vision.stride()))
+		t.Patch[a] = min(m.Patch[a], max(testPatch[a], m.Vision.stride()))
 	}
 	for _, mod := range m.Modalities {
 		var names []string

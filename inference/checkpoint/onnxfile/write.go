@@ -11,9 +11,10 @@ import (
 	"strconv"
 )
 
-// MaxInline is as many bytes of weights as a model holds in its own file;
-// protocol buffers end at 2 GiB.
-const MaxInline = 1 << 30
+// MaxInline is as many bytes of weights as a model holds in its own file. A
+// file of protocol buffers ends at 2 GiB; much earlier it costs, since weights
+// beside the model are mapped to memory and not parsed.
+const MaxInline = 256 << 20
 
 // alignment of a weight in a data file, so that it can be mapped to memory.
 const alignment = 4096
