@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -59,6 +60,7 @@ type Notes struct {
 	Unnamed         int            `json:"unnamed,omitempty"`         // terms without a name, left out
 	MoreDefinitions int            `json:"moreDefinitions,omitempty"` // a term keeps its first
 	NoTerm          int            `json:"noTerm,omitempty"`          // relations to words that name no term
+	Malformed       int            `json:"malformed,omitempty"`       // relations that are no pair of relation and name
 	Cyclic          []Cyclic       `json:"cyclic,omitempty"`          // relations left out because they closed a cycle, as asked
 }
 
@@ -98,8 +100,8 @@ type Options struct {
 // told from the content.
 //
 // Errors: *FileError around ErrFormat, ErrEncoding, ErrTooLarge, ErrDuplicate,
-// ErrCycle, ErrDangling or the operating system's.
-func ReadAnatomy(path string, format Format, o Options) (*Anatomy, error) {
+// ErrCycle, ErrDangling, the context's or the operating system's.
+func ReadAnatomy(ctx context.Context, path string, format Format, o Options) (*Anatomy, error) {
 	o.Limits = o.withDefaults()
 	if o.Kind == "" {
 		o.Kind = graph.KindAnatomy
@@ -114,11 +116,11 @@ func ReadAnatomy(path string, format Format, o Options) (*Anatomy, error) {
 	var err error
 	switch format {
 	case OBO:
-		err = a.readFile(path, o, readOBO)
+		err = a.readFile(ctx, path, o, readOBO)
 	case TSV:
-		err = a.readFile(path, o, readTSV)
+		err = a.readFile(ctx, path, o, readTSV)
 	case SATPretrain:
-		err = readKnowledge(a, path, o)
+		err = readKnowledge(ctx, a, path, o)
 	default:
 		err = fileError(path, 0, fmt.Errorf("%w: no format is called %q", ErrFormat, format))
 	}
@@ -132,14 +134,14 @@ func ReadAnatomy(path string, format Format, o Options) (*Anatomy, error) {
 }
 
 // readFile adds one file to the anatomy. The reader returns the line at fault.
-func (a *Anatomy) readFile(path string, o Options, read func(*Anatomy, io.Reader, Options) (int, error)) error {
+func (a *Anatomy) readFile(ctx context.Context, path string, o Options, read func(*Anatomy, io.Reader, Options) (int, error)) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fileError(path, 0, err)
 	}
 	defer f.Close() //nolint:errcheck // read only
 	a.paths = append(a.paths, path)
-	if line, err := read(a, f, o); err != nil {
+	if line, err := read(a, &cancelled{ctx, f}, o); err != nil {
 		return fileError(path, line, err)
 	}
 	return nil

@@ -26,7 +26,7 @@ func exported(t *testing.T, tree *graph.Tree, format export.Format) *graph.Tree 
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a, err := ReadAnatomy(path, "", Options{})
+	a, err := ReadAnatomy(t.Context(), path, "", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func snapRow(row string) (labelmap.RawLabel, bool) {
 		return labelmap.RawLabel{}, false
 	}
 	v, ok := whole(m[1])
-	l := labelmap.RawLabel{Values: []int64{v}, Name: m[6]}
+	l := labelmap.RawLabel{Values: []int64{v}, Name: m[6] + m[7]} // one of them is empty
 	l.Color = rgb(m[2], m[3], m[4])
 	return l, ok
 }

@@ -29,7 +29,7 @@ func sniffLabels(head, file string) (LabelFormat, error) {
 	if len(rows) == 0 {
 		return LabelsList, nil
 	}
-	if all(rows, itksnapRow.MatchString) {
+	if all(rows, func(row string) bool { return itksnapRow.MatchString(row) && strings.Contains(row, `"`) }) {
 		return LabelsITKSNAP, nil
 	}
 	if all(rows, func(row string) bool { _, ok := lookupRow(row); return ok }) {
@@ -53,8 +53,9 @@ func sniffLabels(head, file string) (LabelFormat, error) {
 	return LabelsList, nil
 }
 
-// itksnapRow is: index, red, green, blue, alpha, visible, mesh, "label".
-var itksnapRow = regexp.MustCompile(`^\s*(-?\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+([\d.]+)\s+\d+\s+\d+\s+"(.*)"\s*$`)
+// itksnapRow is: index, red, green, blue, alpha, visible, mesh, "label"; some
+// tools leave the quotes out.
+var itksnapRow = regexp.MustCompile(`^\s*(-?\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+([\d.]+)\s+\d+\s+\d+\s*(?:"(.*)"|(.*?))\s*$`)
 
 // sample returns up to n lines that hold something and are no comments. The
 // last one may be cut off, so it only counts where it is the only one.

@@ -81,12 +81,13 @@ func TestReadLabels(t *testing.T) {
 		{
 			"ITK-SNAP", "labels.txt",
 			"#####\n# ITK-SnAP Label Description File\n# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL\n" +
-				"    0     0    0    0        0  0  0    \"Clear Label\"\n    1   255    0    0        1  1  1    \"left \"\"big\" kidney\"\n   -2 1 2 3 0.5 1 1 \"\"\n",
+				"    0     0    0    0        0  0  0    \"Clear Label\"\n    1   255    0    0        1  1  1    \"left \"\"big\" kidney\"\n   -2 1 2 3 0.5 1 1 \"\"\n4 1 2 3 1 1 1 right kidney\n",
 			LabelsITKSNAP, 3,
 			[]raw{
 				{Values: one(0), Name: "Clear Label", Color: "#000000", Line: 4, Flags: background},
 				{Values: one(1), Name: `left ""big" kidney`, Color: "#ff0000", Line: 5},
 				{Values: one(-2), Color: "#010203", Line: 6, Flags: []string{FlagEmptyName}},
+				{Values: one(4), Name: "right kidney", Color: "#010203", Line: 7},
 			},
 		},
 		{

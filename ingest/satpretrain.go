@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -51,7 +52,7 @@ func knowledgeRank(name string) int {
 
 // readKnowledge reads one knowledge file or the folder that holds them. Terms
 // without a concept id get one made of their name, in the vocabulary SATK.
-func readKnowledge(a *Anatomy, path string, o Options) error {
+func readKnowledge(ctx context.Context, a *Anatomy, path string, o Options) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return fileError(path, 0, err)
@@ -62,7 +63,7 @@ func readKnowledge(a *Anatomy, path string, o Options) error {
 		if rank == 0 {
 			rank = 2
 		}
-		if err := k.read(path, rank); err != nil {
+		if err := k.read(ctx, path, rank); err != nil {
 			return err
 		}
 		k.resolve()
@@ -78,7 +79,7 @@ func readKnowledge(a *Anatomy, path string, o Options) error {
 		return fileError(path, 0, fmt.Errorf("%w: the folder holds none of umls_def.csv, MRDEF_name.csv, umls_kg.csv and *lab2def*.json", ErrFormat))
 	}
 	for _, e := range entries {
-		if err := k.read(filepath.Join(path, e.Name()), knowledgeRank(e.Name())); err != nil {
+		if err := k.read(ctx, filepath.Join(path, e.Name()), knowledgeRank(e.Name())); err != nil {
 			return err
 		}
 	}
@@ -102,7 +103,7 @@ type statement struct {
 	at    place
 }
 
-func (k *knowledge) read(path string, rank int) error {
+func (k *knowledge) read(ctx context.Context, path string, rank int) error {
 	read := k.readJSON
 	if rank != 2 {
 		row := k.definition
@@ -111,7 +112,7 @@ func (k *knowledge) read(path string, rank int) error {
 		}
 		read = func(r io.Reader) (int, error) { return k.readCSV(r, row) }
 	}
-	return k.a.readFile(path, k.o, func(_ *Anatomy, r io.Reader, _ Options) (int, error) { return read(r) })
+	return k.a.readFile(ctx, path, k.o, func(_ *Anatomy, r io.Reader, _ Options) (int, error) { return read(r) })
 }
 
 // readCSV calls row for each record under the header.
@@ -315,9 +316,9 @@ func (k *knowledge) resolve() {
 
 // lab2def is what the JSON files say of a name.
 type lab2def struct {
-	Definition texts      `json:"cleaned_definition"`
-	Relations  [][2]texts `json:"relations"`
-	Synonyms   texts      `json:"synonyms"`
+	Definition texts     `json:"cleaned_definition"`
+	Relations  [][]texts `json:"relations"`
+	Synonyms   texts     `json:"synonyms"`
 }
 
 // texts is one text or a list of them.
@@ -382,8 +383,9 @@ func (k *knowledge) lab2def(name string, v *lab2def, line int) error {
 		}
 	}
 	for _, r := range v.Relations {
-		if len(r[0]) != 1 || len(r[1]) == 0 {
-			return fmt.Errorf("%w: a relation of %s is not [relation, name]", ErrFormat, shorten(name))
+		if len(r) != 2 || len(r[0]) != 1 || len(r[1]) == 0 {
+			k.a.Notes.Malformed++
+			continue
 		}
 		k.pending = append(k.pending, statement{id, r[0][0], r[1], k.a.place(line)})
 	}

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -38,7 +39,7 @@ func TSVColumns() []string {
 //
 // Errors: *FileError around those of ReadAnatomy.
 func ReadUberonTSV(path string, limits Limits) (*Anatomy, error) {
-	a, err := ReadAnatomy(path, TSV, Options{Limits: limits})
+	a, err := ReadAnatomy(context.Background(), path, TSV, Options{Limits: limits})
 	if err != nil {
 		return nil, fmt.Errorf("uberon extract: %w", err)
 	}

@@ -31,7 +31,7 @@ func readText(t testing.TB, name, text string, o Options) (*Anatomy, error) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return ReadAnatomy(path, "", o)
+	return ReadAnatomy(t.Context(), path, "", o)
 }
 
 func zipped(t testing.TB, text string) string {
@@ -145,7 +145,7 @@ func TestGzipBomb(t *testing.T) {
 func TestMissingFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.obo")
 	for _, format := range append(Formats(), "") {
-		if _, err := ReadAnatomy(path, format, Options{}); !errors.Is(err, os.ErrNotExist) || strings.Count(err.Error(), path) != 1 {
+		if _, err := ReadAnatomy(t.Context(), path, format, Options{}); !errors.Is(err, os.ErrNotExist) || strings.Count(err.Error(), path) != 1 {
 			t.Errorf("%q: got %v, want %v", format, err, os.ErrNotExist)
 		}
 	}

@@ -109,7 +109,7 @@ func (f *importFlags) options() (ingest.Options, error) {
 }
 
 func (a *app) importTree(ctx context.Context, store treeStore, path string, o ingest.Options, f *importFlags) error {
-	anatomy, err := ingest.ReadAnatomy(path, ingest.Format(f.format), o)
+	anatomy, err := ingest.ReadAnatomy(ctx, path, ingest.Format(f.format), o)
 	if err != nil {
 		return importHint(err)
 	}
@@ -231,6 +231,7 @@ func (a *app) printImport(doc importDocument) {
 		{n.Unnamed, "terms without a name"},
 		{n.MoreDefinitions, "further definitions; the first of a term counts"},
 		{n.NoTerm, "relations to words that name no term"},
+		{n.Malformed, "relations that are no pair of relation and name"},
 		{len(n.Cyclic), "relations that closed a cycle"},
 	} {
 		if note.count > 0 {
