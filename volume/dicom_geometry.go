@@ -52,8 +52,8 @@ func assemble(instances []*instance) (*seriesData, error) {
 			sign = -1 // LPS to RAS
 		}
 		// PixelSpacing is the distance between rows, then between columns.
-		s.grid.Affine[w] = [4]float64{
-			sign * row[w] * first.spacing[1], sign * col[w] * first.spacing[0], sign * step[w], sign * first.position[w],
+		for c, v := range [4]float64{row[w] * first.spacing[1], col[w] * first.spacing[0], step[w], first.position[w]} {
+			s.grid.Affine[w][c] = sign*v + 0 // no negative zeros
 		}
 	}
 	s.grid.Affine[3][3] = 1

@@ -118,6 +118,21 @@ func (m *LabelMap) Mask(labels ...uint16) *Mask {
 	return out
 }
 
+// Values are the labels that the map holds, in order, without the background.
+func (m *LabelMap) Values() []uint16 {
+	var seen [1 << 16]bool
+	for _, v := range m.Data {
+		seen[v] = true
+	}
+	var out []uint16
+	for v, there := range seen {
+		if there && v != 0 {
+			out = append(out, uint16(v)) //nolint:gosec // the index of an array of 65536
+		}
+	}
+	return out
+}
+
 // Count is the number of voxels in the mask.
 func (m *Mask) Count() int {
 	n := 0

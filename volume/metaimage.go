@@ -146,9 +146,9 @@ func (r *raster) metaGeometry(fields map[string]string) error {
 			sign = -1 // LPS to RAS
 		}
 		for a := range 3 { // each axis' direction is a row of the matrix
-			r.grid.Affine[w][a] = sign * direction[a*n+w] * spacing[a]
+			r.grid.Affine[w][a] = sign*direction[a*n+w]*spacing[a] + 0 // no negative zeros
 		}
-		r.grid.Affine[w][3] = sign * origin[w]
+		r.grid.Affine[w][3] = sign*origin[w] + 0
 	}
 	return r.grid.Affine.check()
 }

@@ -14,6 +14,8 @@ import (
 // one 3-D volume of scalars, raw or gzipped, in the header's file or in one other.
 
 // nrrdTypes are the names of voxel types.
+//
+//nolint:dupword // "long long" is one
 var nrrdTypes = map[string]DType{
 	"signed char": Int8, "int8": Int8, "int8_t": Int8,
 	"uchar": Uint8, "unsigned char": Uint8, "uint8": Uint8, "uint8_t": Uint8,
@@ -141,7 +143,7 @@ func (r *raster) nrrdGeometry(fields map[string]string, sizes []int) error {
 			return fmt.Errorf("%w: space directions %q", ErrBadAffine, fields["space directions"])
 		}
 		for w := range 3 {
-			r.grid.Affine[w][axis] = sign[w] * v[w]
+			r.grid.Affine[w][axis] = sign[w]*v[w] + 0 // no negative zeros
 		}
 		lengths = append(lengths, sizes[i])
 		axis++
@@ -151,7 +153,7 @@ func (r *raster) nrrdGeometry(fields map[string]string, sizes []int) error {
 		return fmt.Errorf("%w: space origin %q", ErrBadAffine, fields["space origin"])
 	}
 	for w := range 3 {
-		r.grid.Affine[w][3] = sign[w] * origin[w]
+		r.grid.Affine[w][3] = sign[w]*origin[w] + 0
 	}
 	if r.grid.Shape, err = shape3(lengths); err != nil {
 		return err

@@ -118,3 +118,16 @@ func (m *Mask) Restore(r Reorientation, source Grid) (*Mask, error) {
 	}
 	return &Mask{Grid: source, Data: FlipPermute(r.Invert(), m.Shape, m.Data)}, nil
 }
+
+// On turns a label map onto a grid whose voxels are its own in another order,
+// such as that of the DICOM series that a NIfTI file was made of. ErrShape where
+// the grid's voxels lie elsewhere, by more than 0.001 mm.
+func (m *LabelMap) On(g Grid) (*LabelMap, error) {
+	to, from := g.ToRAS(), m.ToRAS()
+	if own, want := from.Grid(m.Grid), to.Grid(g); !own.Equal(want, gridSlack) {
+		return nil, fmt.Errorf("%w: the label map's voxels are not those of the grid (%v at %v, and %v at %v in RAS order)",
+			ErrShape, own.Shape, own.Affine, want.Shape, want.Affine)
+	}
+	ras := FlipPermute(from, m.Shape, m.Data)
+	return &LabelMap{Grid: g, Data: FlipPermute(to.Invert(), from.Grid(m.Grid).Shape, ras)}, nil
+}

@@ -78,3 +78,13 @@ func (im *Image) labels() (*LabelMap, error) {
 	}
 	return out, nil
 }
+
+// ReadSeries reads the headers of a DICOM series and the grid of its volume, and
+// no voxels. Errors are those of ReadInfo.
+func ReadSeries(path string, o ReadOptions) (*Series, Grid, error) {
+	s, err := openSeries(path, o)
+	if err != nil {
+		return nil, Grid{}, fileError("read", path, err)
+	}
+	return &s.Series, s.grid, nil
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"satgraph/datasets/metrics"
 	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/inference/checkpoint"
@@ -46,7 +47,8 @@ var errPartial = errors.New("")
 var badInput = []error{
 	volume.ErrNotNIfTI, volume.ErrTruncated, volume.ErrCorrupt, volume.ErrTooLarge,
 	volume.ErrUnsupported, volume.ErrBadHeader, volume.ErrBadAffine, volume.ErrNotVolume,
-	volume.ErrNotLabels, volume.ErrFileName, fs.ErrNotExist,
+	volume.ErrNotLabels, volume.ErrFileName, volume.ErrNotImage, volume.ErrSeries, volume.ErrSyntax,
+	volume.ErrShape, volume.ErrEmptyMask, metrics.ErrGrid, fs.ErrNotExist,
 	inference.ErrBadQuery, inference.ErrUnknownModality, inference.ErrEmptyImage,
 	inference.ErrConstantImage, inference.ErrNotFinite, inference.ErrGridTooLarge,
 	neo4j.ErrURI,

@@ -45,6 +45,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.corpusCommand(),
 		a.modelCommand(),
 		a.volumeCommand(),
+		a.metricsCommand(),
 		a.phantomCommand(),
 	)
 	root.Version = version

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"satgraph/internal/sharedtest"
+	"satgraph/volume"
+)
+
+func TestVolumeOfADICOMSeries(t *testing.T) {
+	series := sharedtest.Path(t, "data/real-ct-dicom/decompressed")
+	code, out, errs := satgraph(t, "volume", "info", series, "--json")
+	var info volume.Info
+	if code != exitDone || json.Unmarshal([]byte(out), &info) != nil || info.Modality != "ct" || info.Format != volume.DICOM || info.Series.UID != "" {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	dir := t.TempDir()
+	ct := filepath.Join(dir, "ct.nii.gz")
+	if code, _, errs := satgraph(t, "volume", "convert", series, ct); code != exitDone {
+		t.Fatal(errs)
+	}
+	im, err := volume.ReadImage(ct, volume.ReadOptions{})
+	if err != nil || im.Header.DType != volume.Int16 {
+		t.Error(im.Header.DType, err)
+	}
+	seg := filepath.Join(dir, "seg.dcm")
+	labels := sharedtest.Path(t, "data/real-ct-dicom/example_seg_dicom.nii.gz")
+	if code, _, errs := satgraph(t, "volume", "convert", labels, seg, "--source", series); code != exitDone {
+		t.Fatal(errs)
+	}
+	if code, out, errs := satgraph(t, "volume", "info", seg); code != exitDone || strings.Count(out, "\n") != 31 {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+	if code, _, errs := satgraph(t, "volume", "convert", labels, seg); code != exitUsage || !strings.Contains(errs, "--source") {
+		t.Errorf("%d %s", code, errs)
+	}
+	if code, _, errs := satgraph(t, "volume", "info", series, "--series", "1.2.3"); code != exitUsage || !strings.Contains(errs, "no series 1.2.3") {
+		t.Errorf("%d %s", code, errs)
+	}
+	if code, _, errs := satgraph(t, "volume", "convert", seg, ct); code != exitUsage || !strings.Contains(errs, "segmentation") {
+		t.Errorf("%d %s", code, errs)
+	}
+}
+
+// labelFile writes a label map of a row of voxels of 1 mm.
+func labelFile(t *testing.T, path string, values ...uint16) {
+	t.Helper()
+	g := volume.Grid{Shape: [3]int{len(values), 1, 1}, Affine: volume.Identity()}
+	if err := volume.WriteLabelMap(path, &volume.LabelMap{Grid: g, Data: values}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	pred, ref := t.TempDir(), t.TempDir()
+	labelFile(t, filepath.Join(pred, "a.nii.gz"), 1, 1, 2, 0)
+	labelFile(t, filepath.Join(ref, "a.nii.gz"), 1, 1, 0, 2)
+	labelFile(t, filepath.Join(pred, "b.nii"), 1, 0, 2, 2)
+	labelFile(t, filepath.Join(ref, "b.nii.gz"), 1, 1, 2, 2)
+	labelFile(t, filepath.Join(ref, "heart.nii.gz"), 1, 0, 0, 0)
+	table := `{"labels":[{"value":1,"name":"liver"},{"value":2,"name":"spleen"},{"value":3,"name":"aorta"}]}`
+	if err := os.WriteFile(filepath.Join(ref, "a.labels.json"), []byte(table), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := satgraph(t, "metrics", pred, ref, "--json", "--tolerance", "0.5")
+	var report metricsReport
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitPartial {
+		t.Fatalf("%d %v %s", code, err, errs)
+	}
+	if len(report.Unpaired) != 1 || filepath.Base(report.Unpaired[0]) != "heart.nii.gz" || report.Tolerance != 0.5 {
+		t.Errorf("%+v", report)
+	}
+	want := map[string]float64{"a liver": 1, "a spleen": 0, "a aorta": math.NaN(), "b label 1": 2.0 / 3, "b label 2": 1}
+	if len(report.Scores) != len(want) {
+		t.Errorf("%+v", report.Scores)
+	}
+	for _, s := range report.Scores {
+		dice, ok := want[s.Case+" "+s.Structure]
+		if !ok || math.IsNaN(dice) != (s.Dice == nil) || s.Dice != nil && *s.Dice != dice {
+			t.Errorf("%+v, want %g", s, dice)
+		}
+	}
+	all := report.Summary[len(report.Summary)-1]
+	if all.Structure != "all" || all.Cases != 5 || all.Dice.N != 4 || math.Abs(all.Dice.Mean-2.0/3) > 1e-12 || all.Dice.Low >= all.Dice.High {
+		t.Errorf("%+v %+v", all, all.Dice)
+	}
+	if code, out, _ := satgraph(t, "metrics", filepath.Join(pred, "a.nii.gz"), filepath.Join(ref, "a.nii.gz")); code != exitDone || !strings.Contains(out, "a: liver") {
+		t.Errorf("%d %s", code, out)
+	}
+	labelFile(t, filepath.Join(pred, "long.nii"), 1, 1, 1, 1, 1)
+	for _, args := range [][]string{
+		{"metrics", filepath.Join(pred, "long.nii"), filepath.Join(ref, "b.nii.gz")},
+		{"metrics", pred, filepath.Join(ref, "b.nii.gz")},
+		{"metrics", pred, t.TempDir()},
+		{"metrics", pred, ref, "--tolerance", "-1"},
+	} {
+		if code, _, errs := satgraph(t, args...); code != exitUsage || errs == "" {
+			t.Errorf("%v: %d %s", args, code, errs)
+		}
+	}
+}
