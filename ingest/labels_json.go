@@ -23,7 +23,7 @@ func (c *collector) readJSON(text *labelText) (int, error) {
 	if err := j.open('{'); err != nil {
 		return j.fail(err)
 	}
-	bare := false
+	bare := true // as long as all members may be labels
 	for j.more() {
 		key, err := j.key()
 		if err != nil {
@@ -40,6 +40,9 @@ func (c *collector) readJSON(text *labelText) (int, error) {
 			err = d.skip()
 		case "name", "dataset":
 			err = d.name(key)
+		case "description", "reference", "licence", "license", "release", "tensorImageSize", "numTraining", "numTest", "training", "test":
+			bare = false
+			err = d.skip()
 		default:
 			bare, err = d.other(key, bare)
 		}
@@ -49,6 +52,9 @@ func (c *collector) readJSON(text *labelText) (int, error) {
 	}
 	if err := j.close('}'); err != nil {
 		return j.fail(err)
+	}
+	if !bare {
+		d.loose = nil
 	}
 	return d.finish()
 }
@@ -209,17 +215,18 @@ func (d *labelDocument) name(key string) error {
 
 // other passes over a member, or keeps it where the document may be a bare
 // object of labels: as long as all members so far are names and values.
-func (d *labelDocument) other(key string, not bool) (bool, error) {
-	if not || d.found {
-		return not, d.skip()
+func (d *labelDocument) other(key string, bare bool) (bool, error) {
+	if !bare || d.found {
+		return false, d.skip()
 	}
 	e := jsonEntry{key: key, line: d.j.line()}
 	t, err := d.j.token()
 	if err != nil {
-		return not, err
+		return false, err
 	}
 	ok := true
 	switch v := t.(type) {
+	case nil:
 	case string:
 		e.text = v
 	case json.Number:
@@ -234,14 +241,13 @@ func (d *labelDocument) other(key string, not bool) (bool, error) {
 		ok = false
 	}
 	if err != nil || !ok {
-		d.loose = nil
-		return true, err
+		return false, err
 	}
 	if len(d.loose) == d.c.o.Terms {
-		return not, fmt.Errorf("%w: more than %d labels", ErrTooLarge, d.c.o.Terms)
+		return false, fmt.Errorf("%w: more than %d labels", ErrTooLarge, d.c.o.Terms)
 	}
 	d.loose = append(d.loose, e)
-	return false, nil
+	return true, nil
 }
 
 // numbers reads the rest of a list of numbers; any other is passed over.
@@ -312,13 +318,16 @@ func (d *labelDocument) finish() (int, error) {
 	}
 	for _, e := range entries {
 		l := labelmap.RawLabel{Line: e.line, Dataset: d.dataset, Name: e.key}
-		if e.nums == nil {
-			// From values to names.
-			l.Name = e.text
-			if v, ok := values(e.key); ok {
-				l.Values = v
-			} else {
-				l.Flags = append(l.Flags, FlagBadValue+": "+clip(e.key))
+		if e.nums == nil { // between two texts, the value is the one that is a number
+			byKey, keyOK := values(e.key)
+			byText, textOK := values(e.text)
+			switch {
+			case keyOK:
+				l.Name, l.Values = e.text, byKey
+			case textOK:
+				l.Values = byText
+			default:
+				l.Flags = append(l.Flags, FlagBadValue+": "+clip(e.text))
 			}
 		}
 		for _, n := range e.nums {

@@ -6,8 +6,8 @@ import (
 	"satgraph/labelmap"
 )
 
-// readList reads one label a line. Lines that begin with "#" are comments;
-// everything else on a line is the name, quotes around it aside.
+// readList reads one label a line: everything on it is the name, quotes around
+// it aside, but for comments.
 func (c *collector) readList(text *labelText) (int, error) {
 	for {
 		line, ok, err := text.next()
@@ -18,7 +18,7 @@ func (c *collector) readList(text *labelText) (int, error) {
 		switch {
 		case name == "":
 			continue
-		case name[0] == '#':
+		case isComment(name):
 			c.labels.Comments++
 			continue
 		}
@@ -36,4 +36,10 @@ func unquote(text string) string {
 		return strings.TrimSpace(text[1 : n-1])
 	}
 	return text
+}
+
+// isComment tells a comment, "# …", from a label such as "#3".
+func isComment(line string) bool {
+	rest, marked := strings.CutPrefix(line, "#")
+	return marked && (rest == "" || strings.ContainsRune(" \t#!-=", rune(rest[0])))
 }

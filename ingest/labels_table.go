@@ -174,7 +174,7 @@ func (c *collector) readTable(text *labelText) (int, error) {
 	} else {
 		rows = nil // the header is still to come
 	}
-	t := tableReader{c: c, text: text, delimiter: delimiter, layout: newLayout(columns), headless: rows != nil, seen: map[string]bool{}}
+	t := tableReader{c: c, text: text, delimiter: delimiter, layout: newLayout(columns), headless: rows != nil, begun: rows != nil, seen: map[string]bool{}}
 	if t.layout.name < 0 && t.layout.value < 0 {
 		return 1, fmt.Errorf("%w: no column of the table holds names", ErrFormat)
 	}
@@ -204,14 +204,13 @@ func (t *tableReader) line(line string) error {
 	switch {
 	case trimmed == "":
 		return nil
-	case trimmed[0] == '#' && (t.begun || t.headless || !isHeader(line, t.layout.header)):
-		t.c.labels.Comments++
-		return nil
-	case !t.begun && !t.headless:
+	case !t.begun && isHeader(line, t.layout.header):
 		t.begun = true
 		return nil
+	case isComment(trimmed), !t.begun && trimmed[0] == '#':
+		t.c.labels.Comments++
+		return nil
 	}
-	t.begun = true
 	var label labelmap.RawLabel
 	if t.headless {
 		label = t.pair(trimmed)

@@ -64,8 +64,13 @@ func TestReadLabels(t *testing.T) {
 			[]raw{{Context: "channels: CT, PET", Values: one(1), Name: "tumor", Line: 1}},
 		},
 		{
-			"a bare object", "map.json", "{\"1\": \"liver\", \"2\": \"spleen\"}", LabelsJSON, 0,
-			[]raw{{Values: one(1), Name: "liver", Line: 1}, {Values: one(2), Name: "spleen", Line: 1}},
+			"a bare object", "map.json", "{\"1\": \"liver\", \"spleen\": \"2\", \"heart\": \"3.5\", \"lung\": null}", LabelsJSON, 0,
+			[]raw{
+				{Values: one(1), Name: "liver", Line: 1},
+				{Values: one(2), Name: "spleen", Line: 1},
+				{Name: "heart", Line: 1, Flags: []string{FlagBadValue + ": 3.5"}},
+				{Name: "lung", Line: 1, Flags: []string{FlagBadValue + ": "}},
+			},
 		},
 		{"a JSON list", "names.json", "[\"liver\",\n\"spleen\"]", LabelsJSON, 0, []raw{{Name: "liver", Line: 1}, {Name: "spleen", Line: 2}}},
 		{
@@ -145,8 +150,8 @@ func TestReadLabels(t *testing.T) {
 			[]raw{{Values: one(1), Name: "liver", Line: 1}, {Values: one(2), Name: "spleen, whole", Line: 2}},
 		},
 		{
-			"a list", "l.txt", "kidney, organ\n\n  3rd ventricle \n# a comment\n\"left kidney\"\nregion\n", LabelsList, 1,
-			[]raw{{Name: "kidney, organ", Line: 1}, {Name: "3rd ventricle", Line: 3}, {Name: "left kidney", Line: 5}, {Name: "region", Line: 6}},
+			"a list", "l.txt", "kidney, organ\n#3\n  3rd ventricle \n# a comment\n\"left kidney\"\nregion\n", LabelsList, 1,
+			[]raw{{Name: "kidney, organ", Line: 1}, {Name: "#3", Line: 2}, {Name: "3rd ventricle", Line: 3}, {Name: "left kidney", Line: 5}, {Name: "region", Line: 6}},
 		},
 		{"one label", "l.txt", "4 chamber heart", LabelsList, 0, []raw{{Name: "4 chamber heart", Line: 1}}},
 		{"numbers alone", "l.txt", "1\n2\n", LabelsList, 0, []raw{{Name: "1", Line: 1}, {Name: "2", Line: 2}}},
@@ -281,6 +286,7 @@ func TestReadLabelsRefuses(t *testing.T) {
 		{"a broken lookup table", "a.txt", "# Color table file\n0 liver 1 2 3 4\nhello\n", LabelOptions{}, ErrFormat, 3, "hello"},
 		{"JSON cut short", "a.json", "{\"labels\": {\n\"a\": 1,", LabelOptions{}, ErrFormat, 2, "cut short"},
 		{"JSON without labels", "a.json", "{\"name\": \"x\", \"other\": {\"a\": 1}}", LabelOptions{}, ErrFormat, 0, "no label"},
+		{"a dataset without labels", "a.json", "{\"name\": \"x\", \"numTraining\": 3}", LabelOptions{}, ErrFormat, 0, "no label"},
 		{"labels of a wrong kind", "a.json", "{\"labels\": 3}", LabelOptions{}, ErrFormat, 1, "neither an object"},
 		{"a label of a wrong kind", "a.json", "{\"labels\": {\"a\": {}}}", LabelOptions{}, ErrFormat, 1, "neither a name nor a value"},
 		{"a region of names", "a.json", "{\"labels\": {\"a\": [\"b\"]}}", LabelOptions{}, ErrFormat, 1, "list of other things"},
