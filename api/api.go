@@ -39,6 +39,8 @@ var ErrUnknownModel = errors.New("no such model")
 type Config struct {
 	// Tree returns the present revision of the tree.
 	Tree func() *graph.Tree
+	// Exemplars finds pictures of terms; nil where there are none.
+	Exemplars Exemplars
 	// Resolver returns the resolver of the present revision.
 	Resolver func() *inference.Resolver
 	// Models returns the manifests of the models that jobs can run, the

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"satgraph/api/guard"
+	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/jobs"
 	"satgraph/volume"
@@ -101,6 +102,8 @@ var errorTable = []struct {
 	{is: jobs.ErrFinished, code: CodeJobEnded, hint: "its results are still there: job(id:)"},
 	{is: jobs.ErrInterrupted, code: CodeInterrupted, hint: "ask for it again"},
 	{is: jobs.ErrClosed, code: CodeServiceUnavailable, message: "the service is shutting down", hint: "try again later"},
+	{is: graph.ErrUnavailable, code: CodeServiceUnavailable, message: "the store does not answer now", hint: "try again later; what needs no store is answered from memory"},
+	{is: graph.ErrClosed, code: CodeServiceUnavailable, message: "the service is shutting down", hint: "try again later"},
 	{is: volume.ErrNotNIfTI, code: CodeNotNIfTI, message: "this is not a NIfTI file", hint: "send a .nii or .nii.gz file; DICOM must be converted first"},
 	{is: volume.ErrTruncated, code: CodeTruncated, message: "the file ends before its last voxel", hint: "export or upload it again"},
 	{is: volume.ErrCorrupt, code: CodeTruncated, message: "the file's compressed data is damaged", hint: "export or upload it again"},

@@ -291,7 +291,7 @@ func (s *Service) execute(ctx context.Context, q *request) *response {
 		AST:           document,
 		OperationName: q.Operation,
 		Args:          q.Variables,
-		Context:       withBudget(ctx, s.limits.Values),
+		Context:       s.withBudget(ctx),
 	})
 	if result.Data == nil && ctx.Err() != nil {
 		return refuse(ctx.Err())

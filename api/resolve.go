@@ -11,6 +11,8 @@ import (
 	"github.com/graphql-go/graphql/gqlerrors"
 	"github.com/graphql-go/graphql/language/ast"
 	"github.com/graphql-go/graphql/language/location"
+
+	"satgraph/graph"
 )
 
 var errInternal = errors.New("internal error")
@@ -50,8 +52,7 @@ func on[T any](s *Service, f func(ctx context.Context, parent T, a args) (any, e
 	return func(p graphql.ResolveParams) (value any, err error) {
 		defer func() {
 			if thrown := recover(); thrown != nil {
-				s.log.Error("a resolver panicked", "field", p.Info.FieldName, "panic", thrown, "stack", string(debug.Stack()))
-				value, err = nil, describe(errInternal)
+				value, err = nil, s.panicked(p.Info.FieldName, thrown)
 			}
 		}()
 		if err := p.Context.Err(); err != nil {
@@ -70,9 +71,23 @@ func on[T any](s *Service, f func(ctx context.Context, parent T, a args) (any, e
 	}
 }
 
-// get makes a resolver that only reads the parent.
+// get makes a resolver that only reads the parent. Most fields of an answer are
+// such, so it does nothing more.
 func get[T any](s *Service, f func(parent T) any) graphql.FieldResolveFn {
-	return on(s, func(_ context.Context, parent T, _ args) (any, error) { return f(parent), nil })
+	return func(p graphql.ResolveParams) (value any, err error) {
+		defer func() {
+			if thrown := recover(); thrown != nil {
+				value, err = nil, s.panicked(p.Info.FieldName, thrown)
+			}
+		}()
+		parent, _ := p.Source.(T)
+		return f(parent), nil
+	}
+}
+
+func (s *Service) panicked(field string, thrown any) error {
+	s.log.Error("a resolver panicked", "field", field, "panic", thrown, "stack", string(debug.Stack()))
+	return describe(errInternal)
 }
 
 type (
@@ -80,16 +95,27 @@ type (
 	infoKey   struct{}
 )
 
-// A budget is how many values a request may still gather.
+// A budget is how many values a request may still gather, and what its fields
+// share.
 type budget struct {
-	left  atomic.Int64
-	total int
+	left      atomic.Int64
+	total     int
+	tree      *graph.Tree // one revision for the whole request
+	exemplars exemplarLoader
 }
 
-func withBudget(ctx context.Context, values int) context.Context {
-	b := &budget{total: values}
-	b.left.Store(int64(values))
+func (s *Service) withBudget(ctx context.Context) context.Context {
+	b := &budget{total: s.limits.Values, tree: s.config.Tree()}
+	b.left.Store(int64(s.limits.Values))
 	return context.WithValue(ctx, budgetKey{}, b)
+}
+
+// tree is the revision that the request reads.
+func (s *Service) tree(ctx context.Context) *graph.Tree {
+	if b, ok := ctx.Value(budgetKey{}).(*budget); ok {
+		return b.tree
+	}
+	return s.config.Tree()
 }
 
 func withInfo(ctx context.Context, info *graphql.ResolveInfo) context.Context {

@@ -17,7 +17,7 @@ type types struct {
 	relation, kind, side, scope, modality *graphql.Enum
 	planStatus, foundStatus, jobStatus    *graphql.Enum
 
-	term, hit, plan, model, image, job *graphql.Object
+	term, hit, step, plan, model, image, job *graphql.Object
 }
 
 // newSchema puts the schema together. What each part means is said in its
@@ -26,6 +26,7 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 	t := newEnums()
 	t.term = s.termType(t)
 	t.hit = s.hitType(t)
+	t.step = s.stepType(t)
 	t.plan = s.planType(t)
 	t.model = s.modelType(t)
 	t.image = s.imageType()

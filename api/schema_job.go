@@ -319,7 +319,7 @@ func (s *Service) jobMutations(t *types) graphql.Fields {
 // that its name may hold a comma or an "and" without being read as several; the
 // resolver has the last word on texts that are no term's name.
 func (s *Service) planChildren(ctx context.Context, of string, m inference.Modality) (*inference.Plan, error) {
-	id, err := s.termOf(of)
+	id, err := s.termOf(ctx, of)
 	if err != nil {
 		id = of
 	}

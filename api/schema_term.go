@@ -6,7 +6,6 @@ import (
 	"github.com/graphql-go/graphql"
 
 	"satgraph/graph"
-	"satgraph/inference"
 )
 
 // Longest lists that one field gives.
@@ -79,48 +78,110 @@ func (s *Service) termType(t *types) *graphql.Object {
 			},
 		},
 	})
-	for _, walk := range []struct {
+	t.term = term
+	s.addLists(term, t)
+	s.addConnections(term, t)
+	s.addExemplars(term, t)
+	for _, one := range []struct {
 		name, description string
-		limit             int
-		ids               func(tree *graph.Tree, id string, types ...graph.RelationType) []string
+		id                func(tree *graph.Tree, id string) (string, bool)
 	}{
-		{"parents", "The terms directly above it.", 100, (*graph.Tree).Parents},
-		{"children", "The terms directly below it.", 100, (*graph.Tree).Children},
-		{"ancestors", "All terms above it, each once.", 1000, (*graph.Tree).Ancestors},
-		{"descendants", "All terms below it, each once.", 1000, (*graph.Tree).Descendants},
+		{"counterpart", "The same structure on the other side; null for terms without side and where there is none.", (*graph.Tree).Counterpart},
+		{"base", "The term without side of a sided one: kidney of left kidney; null where there is none.", (*graph.Tree).Base},
 	} {
-		term.AddFieldConfig(walk.name, &graphql.Field{
-			Type:        listOf(term),
-			Description: walk.description + " Sorted by name.",
-			Args: graphql.FieldConfigArgument{
-				"relations": {
-					Type:        graphql.NewList(graphql.NewNonNull(t.relation)),
-					Description: "Follow only these relations; all if left out.",
-				},
-				"limit": limitArgument(walk.limit, maxTerms),
-			},
+		term.AddFieldConfig(one.name, &graphql.Field{
+			Type: term, Description: one.description,
+			Resolve: on(s, func(ctx context.Context, x *graph.Term, _ args) (any, error) {
+				tree := s.tree(ctx)
+				if id, ok := one.id(tree, x.ID); ok {
+					return s.term(ctx, id)
+				}
+				return nil, nil //nolint:nilnil // none is an answer
+			}),
+		})
+	}
+	return term
+}
+
+// addLists adds the lists of terms that hang on a term, by name.
+func (s *Service) addLists(term *graphql.Object, t *types) {
+	for _, list := range termLists() {
+		arguments := graphql.FieldConfigArgument{"limit": limitArgument(list.limit, maxTerms)}
+		if list.byRelation {
+			arguments["relations"] = relationsArgument(t)
+		}
+		term.AddFieldConfig(list.name, &graphql.Field{
+			Type: listOf(term), Description: list.description + " Sorted by name.", Args: arguments,
 			Resolve: on(s, func(ctx context.Context, x *graph.Term, a args) (any, error) {
 				limit, err := a.limit(maxTerms)
 				if err != nil {
 					return nil, err
 				}
-				tree := s.config.Tree()
-				ids := tree.SortByName(walk.ids(tree, x.ID, list[graph.RelationType](a, "relations")...))
-				ids = ids[:min(len(ids), limit)]
-				if err := charge(ctx, len(ids)); err != nil {
+				tree := s.tree(ctx)
+				ids, err := list.of(ctx, tree, x, a)
+				if err != nil {
 					return nil, err
 				}
-				terms := make([]*graph.Term, 0, len(ids))
-				for _, id := range ids {
-					if y, ok := tree.Term(id); ok {
-						terms = append(terms, y)
-					}
-				}
-				return terms, nil
+				return termsOf(ctx, tree, ids[:min(len(ids), limit)])
 			}),
 		})
 	}
-	return term
+}
+
+// termList is a list of terms that hangs on a term.
+type termList struct {
+	name, description string
+	limit             int // where none is given
+	byRelation        bool
+	ids               func(tree *graph.Tree, id string, types ...graph.RelationType) []string
+}
+
+// of gathers the list by name and pays for the walk: a list may be long though
+// only its first terms are given.
+func (l *termList) of(ctx context.Context, tree *graph.Tree, x *graph.Term, a args) ([]string, error) {
+	const perValue = 50
+	ids := l.ids(tree, x.ID, relations(a)...)
+	if err := spend(ctx, len(ids)/perValue); err != nil {
+		return nil, err
+	}
+	return tree.SortByName(ids), nil
+}
+
+func termLists() []termList {
+	return []termList{
+		{"parents", "The terms directly above it.", 100, true, (*graph.Tree).Parents},
+		{"children", "The terms directly below it.", 100, true, (*graph.Tree).Children},
+		{"ancestors", "All terms above it, each once.", 1000, true, (*graph.Tree).Ancestors},
+		{"descendants", "All terms below it, each once.", 1000, true, (*graph.Tree).Descendants},
+		{"siblings", "The terms that share a parent with it by the same relation.", 100, true, (*graph.Tree).Siblings},
+		{
+			"parts", "The parts that make it up: its direct parts, without those that are a kind or a part of another of them.", 100, false,
+			func(tree *graph.Tree, id string, _ ...graph.RelationType) []string { return tree.Parts(id) },
+		},
+	}
+}
+
+func relationsArgument(t *types) *graphql.ArgumentConfig {
+	return &graphql.ArgumentConfig{
+		Type:        graphql.NewList(graphql.NewNonNull(t.relation)),
+		Description: "Follow only these relations; all if left out.",
+	}
+}
+
+func relations(a args) []graph.RelationType { return list[graph.RelationType](a, "relations") }
+
+// termsOf pays for a list of terms and gives it.
+func termsOf(ctx context.Context, tree *graph.Tree, ids []string) ([]*graph.Term, error) {
+	if err := charge(ctx, len(ids)); err != nil {
+		return nil, err
+	}
+	terms := make([]*graph.Term, 0, len(ids))
+	for _, id := range ids {
+		if x, ok := tree.Term(id); ok {
+			terms = append(terms, x)
+		}
+	}
+	return terms, nil
 }
 
 func limitArgument(standard, most int) *graphql.ArgumentConfig {
@@ -128,138 +189,4 @@ func limitArgument(standard, most int) *graphql.ArgumentConfig {
 		Type: graphql.Int, DefaultValue: standard,
 		Description: "The longest list to give, at most " + number(most) + ".",
 	}
-}
-
-func (s *Service) hitType(t *types) *graphql.Object {
-	return graphql.NewObject(graphql.ObjectConfig{
-		Name:        "SearchHit",
-		Description: "A term that a search found.",
-		Fields: graphql.Fields{
-			"term": {
-				Type: required(t.term), Description: "The term.",
-				Resolve: on(s, func(_ context.Context, h graph.Hit, _ args) (any, error) { return s.term(h.ID) }),
-			},
-			"matched": {
-				Type: required(graphql.String), Description: "The name or synonym that matched best.",
-				Resolve: get(s, func(h graph.Hit) any { return h.Text }),
-			},
-			"how": {
-				Type: required(graphql.String), Description: `By what it matched: "id", "name", "exact synonym" or "other synonym".`,
-				Resolve: get(s, func(h graph.Hit) any { return h.How.String() }),
-			},
-			"score": {
-				Type: required(graphql.Float), Description: "How well it matched: up to 1, which is the text itself.",
-				Resolve: get(s, func(h graph.Hit) any { return h.Score }),
-			},
-		},
-	})
-}
-
-func (s *Service) termQueries(t *types) graphql.Fields {
-	return graphql.Fields{
-		"term": {
-			Type: t.term,
-			Description: "One term, by its id or by a name. A name may be a synonym; one that fits several terms equally well " +
-				"is an error that lists them, and an unknown one suggests others.",
-			Args: graphql.FieldConfigArgument{
-				"id":   {Type: graphql.ID, Description: `The term's id, such as "UBERON:0000948".`},
-				"name": {Type: graphql.String, Description: `A name or synonym, such as "heart".`},
-			},
-			Resolve: on(s, func(_ context.Context, _ any, a args) (any, error) {
-				id, name := a.text("id"), a.text("name")
-				switch {
-				case (id == "") == (name == ""):
-					return nil, &Error{Code: CodeBadInput, Message: "give either id or name"}
-				case len(id)+len(name) > maxText:
-					return nil, errLongText
-				case id != "":
-					return s.term(id)
-				}
-				return s.named(name)
-			}),
-		},
-		"search": {
-			Type:        listOf(t.hit),
-			Description: "Terms whose name or synonym holds every word of a text, or words that start so, best first.",
-			Args: graphql.FieldConfigArgument{
-				"text":  {Type: graphql.NewNonNull(graphql.String), Description: `What to look for, such as "left vent".`},
-				"limit": limitArgument(20, maxHits),
-			},
-			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {
-				limit, err := a.limit(maxHits)
-				switch {
-				case err != nil:
-					return nil, err
-				case len(a.text("text")) > maxText:
-					return nil, errLongText
-				}
-				if err := spend(ctx, searchCost); err != nil {
-					return nil, err
-				}
-				hits := s.config.Tree().Search(a.text("text"), limit)
-				return hits, charge(ctx, len(hits))
-			}),
-		},
-	}
-}
-
-// What a search and a plan cost, in values of the request's budget.
-const (
-	searchCost = 500
-	planCost   = 2_000
-)
-
-var errLongText = &Error{Code: CodeBadInput, Message: "the text is longer than " + number(maxText) + " bytes"}
-
-func (s *Service) term(id string) (*graph.Term, error) {
-	if term, ok := s.config.Tree().Term(id); ok {
-		return term, nil
-	}
-	return nil, &Error{Code: CodeUnknownTerm, Message: "no term has the id " + quote(id), Hint: "look for it with search(text:)"}
-}
-
-// named finds the term that a text names best.
-func (s *Service) named(name string) (*graph.Term, error) {
-	tree := s.config.Tree()
-	best := graph.Best(tree.Lookup(name))
-	switch len(best) {
-	case 1:
-		return s.term(best[0].ID)
-	case 0:
-		var near []inference.Candidate
-		for _, h := range tree.Search(name, 5) {
-			if term, ok := tree.Term(h.ID); ok {
-				near = append(near, inference.Candidate{ID: term.ID, Name: term.Name})
-			}
-		}
-		return nil, &Error{
-			Code: CodeUnknownTerm, Message: "no term is called " + quote(name),
-			Hint: "look for it with search(text:)", Details: map[string]any{"suggestions": candidates(near)},
-		}
-	}
-	var fit []inference.Candidate
-	for _, m := range best {
-		if term, ok := tree.Term(m.ID); ok {
-			fit = append(fit, inference.Candidate{ID: term.ID, Name: term.Name})
-		}
-	}
-	return nil, &Error{
-		Code: CodeAmbiguousTerm, Message: quote(name) + " may mean several terms",
-		Hint: "ask for one of the candidates by its id", Details: map[string]any{"candidates": candidates(fit)},
-	}
-}
-
-// termOf finds a term by id or by name and gives its id.
-func (s *Service) termOf(text string) (string, error) {
-	if len(text) > maxText {
-		return "", errLongText
-	}
-	if term, ok := s.config.Tree().Term(text); ok {
-		return term.ID, nil
-	}
-	term, err := s.named(text)
-	if err != nil {
-		return "", err
-	}
-	return term.ID, nil
 }

@@ -35,6 +35,7 @@ func dataDir() (string, error) {
 type treeStore interface {
 	graph.Store
 	graph.Changer
+	graph.Exemplars
 }
 
 // openStore opens the store, which is filled with the built-in tree on its

@@ -91,6 +91,7 @@ func (a *app) serve(ctx context.Context, addr, modelDir, data string, threads in
 	defer func() { err = errors.Join(err, runner.Close()) }()
 	service, err := api.New(api.Config{
 		Tree:        tree.Tree,
+		Exemplars:   store,
 		Resolver:    resolver.Load,
 		Models:      func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
 		Jobs:        runner,
