@@ -175,9 +175,19 @@ func (m *model) size(files map[string]*content, dir string) error {
 		}
 		nets[name] = net
 	}
-	one, two := nets[DecoderFile].peak(1), nets[DecoderFile].peak(2)
+	h, w, d := int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2])
+	backbone, decoder := nets[BackboneFile], nets[DecoderFile]
+	seen := backbone.shapes(map[string][]int64{imageTensor: {1, m.channels, h, w, d}})
+	decode := func(queries int64) int64 {
+		shapes := map[string][]int64{queriesTensor: {1, queries, int64(m.man.EmbeddingWidth)}}
+		for _, name := range m.outputs {
+			shapes[name] = seen[name]
+		}
+		return decoder.peak(decoder.shapes(shapes))
+	}
+	one, two := decode(1), decode(2)
 	m.footprint = inference.Footprint{
-		Features: nets[BackboneFile].peak(1), Held: nets[BackboneFile].results(),
+		Features: backbone.peak(seen), Held: backbone.results(seen),
 		Query: two - one, Decode: max(0, 2*one-two),
 	}
 	return nil

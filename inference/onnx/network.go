@@ -213,22 +213,14 @@ const maxElements = 1 << 40
 
 // peak is about how many bytes the network holds at a time, weights and inputs
 // aside: the sum of the values that are still needed, which ONNX Runtime frees
-// when they no longer are, and what the work on them takes. Shapes that a file
-// leaves open are taken as open.
-func (g *network) peak(open int64) int64 {
-	shapes := map[string][]int64{}
+// when they no longer are, and what the work on them takes.
+func (g *network) peak(shapes map[string][]int64) int64 {
 	given := map[string]bool{}
 	for _, p := range g.inputs {
-		shape := slices.Clone(p.shape)
-		for i, d := range shape {
-			if d < 0 {
-				shape[i] = open
-			}
-		}
-		shapes[p.name], given[p.name] = shape, true
+		given[p.name] = true
 	}
-	for name, w := range g.weights {
-		shapes[name], given[name] = w.shape, true
+	for name := range g.weights {
+		given[name] = true
 	}
 	// Values that are the same memory under several names.
 	root := map[string]string{}
@@ -252,16 +244,17 @@ func (g *network) peak(open int64) int64 {
 	live, most := int64(0), int64(0)
 	for i, n := range g.nodes {
 		var work int64
-		for k, name := range n.out {
-			shape := g.shape(&n, k, shapes)
-			shapes[name] = shape
-			bytes := 4 * elements(shape)
+		for _, name := range n.out {
+			bytes := 4 * elements(shapes[name])
 			if n.op == "ConvTranspose" {
 				work += bytes // its columns
 			}
 			first := ""
 			if len(n.in) > 0 {
 				first = find(n.in[0])
+			}
+			if first == name || root[name] != "" { // a graph that no network has
+				continue
 			}
 			switch {
 			case first != "" && isView(n.op):
@@ -295,19 +288,7 @@ func (g *network) peak(open int64) int64 {
 }
 
 // results is how many bytes the network's outputs take.
-func (g *network) results() int64 {
-	shapes := map[string][]int64{}
-	for _, p := range g.inputs {
-		shapes[p.name] = p.shape
-	}
-	for name, w := range g.weights {
-		shapes[name] = w.shape
-	}
-	for _, n := range g.nodes {
-		for k, name := range n.out {
-			shapes[name] = g.shape(&n, k, shapes)
-		}
-	}
+func (g *network) results(shapes map[string][]int64) int64 {
 	total := int64(0)
 	for _, name := range g.outputs {
 		total += 4 * elements(shapes[name])
@@ -322,212 +303,4 @@ func isView(op string) bool {
 // inPlace says whether an operator may write over its first input.
 func inPlace(op string) bool {
 	return slices.Contains([]string{"LeakyRelu", "Relu", "Add", "Mul", "Sub", "Div", "Erf", "Sigmoid", "Tanh", "Clip"}, op)
-}
-
-// shape is the shape of a node's output; nil where it is not known, which is
-// so for what is small in networks of this kind.
-func (g *network) shape(n *node, output int, shapes map[string][]int64) []int64 {
-	in := make([][]int64, len(n.in))
-	for i, name := range n.in {
-		in[i] = shapes[name]
-	}
-	if len(in) == 0 || in[0] == nil || output > 0 {
-		return nil
-	}
-	x := in[0]
-	switch n.op {
-	case "Conv", "ConvTranspose", "AveragePool", "MaxPool":
-		return slide(n, in)
-	case "Concat":
-		return concat(n, in)
-	case "Transpose":
-		perm := n.ints["perm"]
-		if len(perm) != len(x) {
-			return nil
-		}
-		out := make([]int64, len(x))
-		for i, p := range perm {
-			if p < 0 || p >= int64(len(x)) {
-				return nil
-			}
-			out[i] = x[p]
-		}
-		return out
-	case "Reshape":
-		if len(n.in) < 2 {
-			return nil
-		}
-		return reshape(x, g.weights[n.in[1]].values)
-	case "MatMul":
-		if len(in) < 2 || len(x) < 2 || len(in[1]) < 2 {
-			return nil
-		}
-		out := broadcast(x[:len(x)-2], in[1][:len(in[1])-2])
-		return append(out, x[len(x)-2], in[1][len(in[1])-1])
-	case "Einsum":
-		return einsum(n.text["equation"], in)
-	case "Add", "Mul", "Sub", "Div":
-		if len(in) < 2 || in[1] == nil {
-			return x
-		}
-		return broadcast(x, in[1])
-	case "Pad":
-		return g.pad(n, x)
-	case "Unsqueeze":
-		return g.unsqueeze(n, x)
-	case "Slice", "Gather", "Split", "Expand", "Tile", "Shape", "Resize", "Range",
-		"ReduceSum", "ReduceSumSquare", "ReduceMean":
-		return nil
-	default: // element by element
-		return x
-	}
-}
-
-func (g *network) pad(n *node, x []int64) []int64 {
-	if len(n.in) < 2 || len(g.weights[n.in[1]].values) != 2*len(x) {
-		return nil
-	}
-	out := slices.Clone(x)
-	for i, p := range g.weights[n.in[1]].values {
-		out[i%len(x)] += p
-	}
-	return out
-}
-
-func (g *network) unsqueeze(n *node, x []int64) []int64 {
-	if len(n.in) < 2 {
-		return nil
-	}
-	out := slices.Clone(x)
-	for _, axis := range g.weights[n.in[1]].values { // in rising order, as they are written
-		if axis < 0 || axis > int64(len(out)) {
-			return nil
-		}
-		out = slices.Insert(out, int(axis), 1)
-	}
-	return out
-}
-
-// slide is the shape behind a convolution or pooling.
-func slide(n *node, in [][]int64) []int64 {
-	x := in[0]
-	if len(x) < 3 {
-		return nil
-	}
-	dims := len(x) - 2
-	at := func(name string, i int, otherwise int64) int64 {
-		if list := n.ints[name]; i < len(list) {
-			return list[i]
-		}
-		return otherwise
-	}
-	out := slices.Clone(x)
-	kernel := n.ints["kernel_shape"]
-	if n.op == "Conv" || n.op == "ConvTranspose" {
-		if len(in) < 2 || len(in[1]) != len(x) {
-			return nil
-		}
-		out[1] = in[1][0]
-		if n.op == "ConvTranspose" {
-			out[1] = in[1][1] * max(1, at("group", 0, 1))
-		}
-		kernel = in[1][2:]
-	}
-	if len(kernel) != dims {
-		return nil
-	}
-	for i := range dims {
-		stride := max(1, at("strides", i, 1))
-		pads := at("pads", i, 0) + at("pads", i+dims, 0)
-		reach := (kernel[i]-1)*max(1, at("dilations", i, 1)) + 1
-		if n.op == "ConvTranspose" {
-			out[i+2] = (x[i+2]-1)*stride + reach - pads + at("output_padding", i, 0)
-		} else {
-			out[i+2] = (x[i+2]+pads-reach)/stride + 1
-		}
-	}
-	return out
-}
-
-func concat(n *node, in [][]int64) []int64 {
-	out := slices.Clone(in[0])
-	axis := int64(0)
-	if list := n.ints["axis"]; len(list) > 0 {
-		axis = list[0]
-	}
-	if axis < 0 {
-		axis += int64(len(out))
-	}
-	if axis < 0 || axis >= int64(len(out)) {
-		return nil
-	}
-	for _, other := range in[1:] {
-		if len(other) != len(out) {
-			return nil
-		}
-		out[axis] += other[axis]
-	}
-	return out
-}
-
-func reshape(x, to []int64) []int64 {
-	if len(to) == 0 {
-		return nil
-	}
-	out := slices.Clone(to)
-	known, open := int64(1), -1
-	for i, d := range out {
-		switch {
-		case d == 0 && i < len(x):
-			out[i] = x[i]
-		case d < 0:
-			open = i
-			continue
-		}
-		known *= max(1, out[i])
-	}
-	if open >= 0 {
-		out[open] = elements(x) / known
-	}
-	return out
-}
-
-func broadcast(a, b []int64) []int64 {
-	out := make([]int64, max(len(a), len(b)))
-	for i := range out {
-		d := int64(1)
-		if k := i - len(out) + len(a); k >= 0 {
-			d = a[k]
-		}
-		if k := i - len(out) + len(b); k >= 0 {
-			d = max(d, b[k])
-		}
-		out[i] = d
-	}
-	return out
-}
-
-// einsum is the shape of an equation such as "bchwd,bnc->bnhwd".
-func einsum(equation string, in [][]int64) []int64 {
-	size := map[rune]int64{}
-	operand, at := 0, 0
-	var out []int64
-	result := false
-	for i, c := range equation {
-		switch {
-		case c == ' ' || c == '>':
-		case c == '-':
-			result = i+1 < len(equation) && equation[i+1] == '>'
-		case result:
-			out = append(out, size[c])
-		case c == ',':
-			operand, at = operand+1, 0
-		case operand < len(in) && at < len(in[operand]):
-			size[c] = in[operand][at]
-			at++
-		default:
-			return nil
-		}
-	}
-	return out
 }
