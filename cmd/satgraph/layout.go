@@ -1,15 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"satgraph/inference"
 	"satgraph/volume"
+	"satgraph/volume/segcode"
 )
 
 // Layouts of the masks that a run writes.
@@ -17,13 +16,10 @@ const (
 	layoutFiles      = "files"
 	layoutMultilabel = "multilabel"
 	layoutLayers     = "layers"
+	layoutDICOM      = "dicomseg"
 )
 
-var layouts = []string{layoutFiles, layoutMultilabel, layoutLayers}
-
-// errOverlap says that structures which share voxels were to go into one label
-// map.
-var errOverlap = errors.New("one label map cannot hold structures that overlap")
+var layouts = []string{layoutFiles, layoutMultilabel, layoutLayers, layoutDICOM}
 
 // masks writes what a run finds.
 type masks interface {
@@ -38,7 +34,12 @@ func newMasks(layout, dir string, scan *volume.Image) (masks, error) {
 	case layoutFiles:
 		return &maskFiles{dir: dir, like: scan.Header}, nil
 	case layoutMultilabel, layoutLayers:
-		return &labelFiles{dir: dir, scan: scan, one: layout == layoutMultilabel}, nil
+		return &labelFiles{keeper: keeper{dir: dir, scan: scan}, single: layout == layoutMultilabel}, nil
+	case layoutDICOM:
+		if scan.Series == nil {
+			return nil, usageError{errors.New("--layout dicomseg needs a scan that is a DICOM series, to whose images it refers")}
+		}
+		return &segFile{keeper{dir: dir, scan: scan}}, nil
 	default:
 		return nil, usageError{fmt.Errorf("--layout %q is none of %s", layout, strings.Join(layouts, ", "))}
 	}
@@ -56,109 +57,115 @@ func (m *maskFiles) add(s *inference.StructureResult) error {
 
 func (m *maskFiles) finish(*inference.Report) error { return nil }
 
-// labelFiles is one label map, or as few as structures that overlap need.
-type labelFiles struct {
-	dir   string
-	scan  *volume.Image
-	one   bool
-	kept  []labelled
-	taken int // labels given
+// keeper holds on to what was found until all of it is.
+type keeper struct {
+	dir  string
+	scan *volume.Image
+	kept []kept
 }
 
-// labelled is a structure with its mask.
-type labelled struct {
+// kept is a structure with its mask.
+type kept struct {
 	id, name, file string
+	coded          string // the name by which DICOM knows it
 	mask           *volume.Bits
 }
 
-func (l *labelFiles) add(s *inference.StructureResult) error {
-	l.kept = append(l.kept, labelled{s.TermID, s.Term, s.File, s.Mask})
+func (k *keeper) add(s *inference.StructureResult) error { //nolint:unparam // masks asks for it
+	coded := s.Term
+	if len(s.Classes) == 1 && len(s.Subtract) == 0 {
+		coded = s.Classes[0]
+	}
+	k.kept = append(k.kept, kept{s.TermID, s.Term, s.File, coded, s.Mask})
 	s.File = ""
 	return nil
 }
 
-// label is a row of labels.json.
-type label struct {
-	Value int    `json:"value"`
-	ID    string `json:"id"`
-	Name  string `json:"name"`
-	File  string `json:"file"`
+func setFile(r *inference.Report, id, name, file string) {
+	for i := range r.Structures {
+		if s := &r.Structures[i]; s.TermID == id && s.Term == name && s.Status == inference.Segmented {
+			s.File = file
+		}
+	}
+}
+
+// labelFiles is one label map, or as few as structures that overlap need.
+type labelFiles struct {
+	keeper
+	single bool
 }
 
 func (l *labelFiles) finish(r *inference.Report) error {
 	if len(l.kept) == 0 {
 		return nil
 	}
-	layers, clash := l.layer()
-	if l.one && len(layers) > 1 {
-		// An hour's work is not thrown away over a file's form.
-		files := &maskFiles{l.dir, l.scan.Header}
-		for _, k := range l.kept {
-			if err := files.add(&inference.StructureResult{File: k.file, Mask: k.mask}); err != nil {
-				return err
-			}
-			setFile(r, k, k.file)
+	layers := volume.NewLayers(l.scan.Grid, l.single)
+	for _, k := range l.kept {
+		err := layers.Add(volume.Label{Name: k.name, Term: k.id}, k.mask)
+		if clash, ok := errors.AsType[*volume.OverlapError](err); ok {
+			return l.apart(r, clash)
 		}
-		return refusal{fmt.Errorf("%w: %s and %s; a file was written for each structure instead (--layout layers puts them into as few label maps as that takes)",
-			errOverlap, clash[0], clash[1])}
-	}
-	var table []label
-	for n, layer := range layers {
-		name := "labels.nii.gz"
-		if len(layers) > 1 {
-			name = fmt.Sprintf("labels_%d.nii.gz", n+1)
-		}
-		out := &volume.LabelMap{Grid: l.scan.Grid, Data: make([]uint16, l.scan.Voxels()), Header: l.scan.Header}
-		for _, k := range layer {
-			l.taken++
-			if l.taken > 1<<16-1 {
-				return fmt.Errorf("more than %d structures; use --layout files", 1<<16-1)
-			}
-			value := uint16(l.taken) //nolint:gosec // checked above
-			k.mask.Runs(func(r volume.Run) bool {
-				row := out.Data[out.Index(r.From, r.J, r.K):][:r.To-r.From]
-				for i := range row {
-					row[i] = value
-				}
-				return true
-			})
-			table = append(table, label{l.taken, k.id, k.name, name})
-			setFile(r, k, name)
-		}
-		if err := volume.WriteLabelMap(filepath.Join(l.dir, name), out); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	text, err := json.MarshalIndent(map[string]any{"labels": table}, "", "  ")
+	paths, err := layers.Write(filepath.Join(l.dir, "labels"), l.scan.Header)
 	if err != nil {
 		return err
 	}
-	return writeWhole(filepath.Join(l.dir, "labels.json"), append(text, '\n'))
+	for _, path := range paths {
+		table, err := volume.ReadLabelTable(path)
+		if err != nil {
+			return err
+		}
+		for _, label := range table {
+			setFile(r, label.Term, label.Name, filepath.Base(path))
+		}
+	}
+	return nil
 }
 
-// layer puts each structure into the first layer in which it overlaps nothing.
-// clash names the first two that overlap.
-func (l *labelFiles) layer() (layers [][]labelled, clash [2]string) {
+// apart writes a file for each structure, since an hour's work is not thrown
+// away over a file's form, and refuses all the same.
+func (l *labelFiles) apart(r *inference.Report, clash error) error {
+	files := &maskFiles{l.dir, l.scan.Header}
 	for _, k := range l.kept {
-		at := slices.IndexFunc(layers, func(layer []labelled) bool {
-			other := slices.IndexFunc(layer, func(o labelled) bool { return o.mask.Overlaps(k.mask) })
-			if other >= 0 && clash[0] == "" {
-				clash = [2]string{layer[other].name, k.name}
-			}
-			return other < 0
-		})
-		if at < 0 {
-			layers, at = append(layers, nil), len(layers)
+		if err := files.add(&inference.StructureResult{File: k.file, Mask: k.mask}); err != nil {
+			return err
 		}
-		layers[at] = append(layers[at], k)
+		setFile(r, k.id, k.name, k.file)
 	}
-	return layers, clash
+	return refusal{fmt.Errorf("one label map cannot hold all of it, and a file was written for each structure instead: %w", clash)}
 }
 
-func setFile(r *inference.Report, k labelled, file string) {
-	for i := range r.Structures {
-		if s := &r.Structures[i]; s.TermID == k.id && s.Term == k.name && s.Status == inference.Segmented {
-			s.File = file
+// segFile is a DICOM segmentation of the series.
+type segFile struct{ keeper }
+
+const segName = "segmentation.dcm"
+
+func (s *segFile) finish(r *inference.Report) (err error) {
+	if len(s.kept) == 0 {
+		return nil
+	}
+	out, err := volume.NewSEG(filepath.Join(s.dir, segName), s.scan.Series, s.scan.Grid, volume.SEGOptions{
+		Description: r.Model + " segmentation", Version: version,
+	})
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	for _, k := range s.kept {
+		codes, _ := segcode.For(k.coded)
+		err := out.Add(volume.Segment{Name: k.name, Description: k.id, Codes: codes, Algorithm: r.Model + " " + r.Version}, k.mask)
+		if err != nil {
+			return err
 		}
 	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	for _, k := range s.kept {
+		setFile(r, k.id, k.name, segName)
+	}
+	return nil
 }

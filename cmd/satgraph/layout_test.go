@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -62,17 +61,6 @@ func TestMultilabelHoldsWhatDoesNotOverlap(t *testing.T) {
 	if data[24] != 1 || data[26] != 1 || data[27] != 0 || data[24+12] != 2 || data[0] != 0 {
 		t.Errorf("labels %v", data)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "labels.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc struct{ Labels []label }
-	if err := json.Unmarshal(text, &doc); err != nil {
-		t.Fatal(err)
-	}
-	if len(doc.Labels) != 2 || doc.Labels[1] != (label{2, "T:b", "b", "labels.nii.gz"}) {
-		t.Errorf("%+v", doc)
-	}
 	if r.Structures[1].File != "labels.nii.gz" {
 		t.Errorf("the report names %q", r.Structures[1].File)
 	}
@@ -80,7 +68,7 @@ func TestMultilabelHoldsWhatDoesNotOverlap(t *testing.T) {
 
 func TestMultilabelRefusesAnOverlapByName(t *testing.T) {
 	dir, r, err := writeLayout(t, layoutMultilabel, 3)
-	if !errors.Is(err, errOverlap) || exitCode(err) != exitRefused || !strings.Contains(err.Error(), "a and c") {
+	if !errors.Is(err, volume.ErrOverlap) || exitCode(err) != exitRefused || !strings.Contains(err.Error(), `"a" and "c"`) {
 		t.Errorf("got %v", err)
 	}
 	for i, name := range []string{"a.nii.gz", "b.nii.gz", "c.nii.gz"} {
@@ -98,12 +86,15 @@ func TestLayersKeepOverlapsApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, second := readLabels(t, filepath.Join(dir, "labels_1.nii.gz")), readLabels(t, filepath.Join(dir, "labels_2.nii.gz"))
-	if first[26] != 1 || first[36] != 2 || second[26] != 3 || second[24] != 0 {
+	first, second := readLabels(t, filepath.Join(dir, "labels-1.nii.gz")), readLabels(t, filepath.Join(dir, "labels-2.nii.gz"))
+	if first[26] != 1 || first[36] != 2 || second[26] != 1 || second[24] != 0 {
 		t.Errorf("%v\n%v", first, second)
 	}
-	if r.Structures[0].File != "labels_1.nii.gz" || r.Structures[2].File != "labels_2.nii.gz" {
+	if r.Structures[0].File != "labels-1.nii.gz" || r.Structures[2].File != "labels-2.nii.gz" {
 		t.Errorf("the report names %q and %q", r.Structures[0].File, r.Structures[2].File)
+	}
+	if _, _, err := writeLayout(t, layoutDICOM, 1); exitCode(err) != exitUsage {
+		t.Errorf("a DICOM segmentation of no series: %v", err)
 	}
 	if _, _, err := writeLayout(t, "rle", 1); exitCode(err) != exitUsage {
 		t.Errorf("an unknown layout: %v", err)

@@ -46,7 +46,7 @@ func (o *segmentOptions) register(cmd *cobra.Command, defaultOut string) {
 	f.StringVar(&o.modality, "modality", "", "what the scan is: ct, mri or pet (default: what its header says, else what the model takes)")
 	f.StringVar(&o.model, "model", "", "model bundle's folder (default: the built-in demo model)")
 	f.StringVarP(&o.out, "out", "o", defaultOut, "folder for the masks, the table and the picture")
-	f.StringVar(&o.layout, "layout", layoutFiles, "files: one for each structure; multilabel: one label map; layers: as few label maps as overlaps allow")
+	f.StringVar(&o.layout, "layout", layoutFiles, "files: one for each structure; multilabel: one label map; layers: as few label maps as overlaps allow; dicomseg: a DICOM segmentation of a series")
 	f.StringVar(&o.device, "device", onnx.Auto, "where the model runs: auto, cpu or cuda")
 	f.StringVar(&o.memory, "memory", "", "how large the program may become, such as 12GiB (default: what the machine has left)")
 	f.StringVar(&o.restore, "interpolation", "linear", "how probabilities are carried to the scan's grid: linear or nearest")
