@@ -80,10 +80,11 @@ const (
 	OBO         Format = "obo"
 	TSV         Format = "tsv"
 	SATPretrain Format = "sat-pretrain"
+	Treefile    Format = "satgraph" // what 'tree build' writes; see package treefile
 )
 
 // Formats lists them.
-func Formats() []Format { return []Format{OBO, TSV, SATPretrain} }
+func Formats() []Format { return []Format{OBO, TSV, SATPretrain, Treefile} }
 
 // Options say how an anatomy is read.
 type Options struct {
@@ -119,6 +120,8 @@ func ReadAnatomy(ctx context.Context, path string, format Format, o Options) (*A
 		err = a.readFile(ctx, path, o, readOBO)
 	case TSV:
 		err = a.readFile(ctx, path, o, readTSV)
+	case Treefile:
+		err = a.readFile(ctx, path, o, readTreefile)
 	case SATPretrain:
 		err = readKnowledge(ctx, a, path, o)
 	default:
@@ -181,14 +184,19 @@ func sniffAnatomy(path string, limits Limits) (Format, error) {
 		return SATPretrain, nil
 	case strings.HasPrefix(first, "format-version:"), strings.Contains(text, "\n[Term]"), strings.HasPrefix(text, "[Term]"):
 		return OBO, nil
+	case strings.HasPrefix(first, "#satgraph-tree "):
+		return Treefile, nil
 	case strings.Contains(first, "\t"):
 		return TSV, nil
 	}
 	if err := checkText(start); err != nil {
 		return "", fileError(path, 0, err)
 	}
-	return "", fileError(path, 0, fmt.Errorf("%w: it starts as none of OBO, TSV and SAT-Pretrain knowledge does; name the format if it is one", ErrFormat))
+	return "", fileError(path, 0, fmt.Errorf("%w: it starts as none of OBO, TSV, SAT-Pretrain knowledge and satgraph's own form does; name the format if it is one", ErrFormat))
 }
+
+// RelationError is an error of Relations[i], with the file and line it stands in.
+func (a *Anatomy) RelationError(i int, err error) error { return a.errorAt(a.places[i], err) }
 
 // add takes a term whose id is claimed.
 func (a *Anatomy) add(t graph.Term, limits Limits) error {

@@ -142,6 +142,17 @@ func TestGzipBomb(t *testing.T) {
 	}
 }
 
+func TestTreefileRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"another version": "#satgraph-tree 9 sha256:00\n", "a wrong checksum": "#satgraph-tree 1 sha256:00\nid\n",
+	} {
+		_, err := readText(t, "tree.gz", zipped(t, text), Options{})
+		if !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestMissingFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.obo")
 	for _, format := range append(Formats(), "") {

@@ -53,9 +53,9 @@ func (a *app) treeImportCommand() *cobra.Command {
 		Long: `Bring an ontology into the tree: beside it, or in its place.
 
 FILE is an ontology in OBO, a table of terms (TSV, with the columns that 'tree
-export --format tsv' writes; id and name are enough), or the folder of
-SAT-Pretrain's knowledge files; also gzip-compressed. The format is told from
-the content.
+export --format tsv' writes; id and name are enough), the folder of
+SAT-Pretrain's knowledge files, or what 'tree build' writes; also
+gzip-compressed. The format is told from the content.
 
 Beside the tree, a newcomer is the same term where its id, cross-references or
 name say so; what contradicts is reported and stays a term of its own.
@@ -73,7 +73,7 @@ An import happens wholly or not at all, as one change set: see it first with
 			})
 		},
 	}
-	cmd.Flags().StringVar(&f.format, "format", "", "obo, tsv or sat-pretrain (default: told from the content)")
+	cmd.Flags().StringVar(&f.format, "format", "", "obo, tsv, sat-pretrain or satgraph (default: told from the content)")
 	cmd.Flags().BoolVar(&f.replace, "replace", false, "put it in the place of the tree")
 	cmd.Flags().BoolVar(&f.preview, "preview", false, "show what would change, and change nothing")
 	cmd.Flags().StringVar(&f.kind, "kind", "anatomy", "kind of terms that do not say it: anatomy, finding or group")
@@ -88,7 +88,7 @@ An import happens wholly or not at all, as one change set: see it first with
 func (f *importFlags) options() (ingest.Options, error) {
 	var o ingest.Options
 	if f.format != "" && !slices.Contains(ingest.Formats(), ingest.Format(f.format)) {
-		return o, usageError{fmt.Errorf("--format %q: want obo, tsv or sat-pretrain", f.format)}
+		return o, usageError{fmt.Errorf("--format %q: want obo, tsv, sat-pretrain or satgraph", f.format)}
 	}
 	switch o.Kind = graph.Kind(f.kind); o.Kind {
 	case graph.KindAnatomy, graph.KindFinding, graph.KindGroup:
@@ -134,7 +134,10 @@ func (a *app) importTree(ctx context.Context, store treeStore, path string, o in
 		}
 		next, doc.Merged, err = merge.Beside(tree, anatomy.Terms, anatomy.Relations, o.LeaveOutCyclic)
 		if err != nil {
-			return importHint(fmt.Errorf("%s: beside the tree: %w", path, err))
+			if at, ok := errors.AsType[*merge.RelationError](err); ok {
+				err = anatomy.RelationError(at.Index, fmt.Errorf("beside the tree, %w", at.Err))
+			}
+			return importHint(err)
 		}
 	}
 	set := graph.Diff(now, next)

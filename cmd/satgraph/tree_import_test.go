@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"satgraph/graph"
+	"satgraph/graph/builtin"
 )
 
 // inStore runs the program on a store of its own.
@@ -104,6 +105,13 @@ func TestTreeExport(t *testing.T) {
 			t.Errorf("%s holds another tree: %s", name, out)
 		}
 	}
+	own := filepath.Join(t.TempDir(), "own.tsv.gz")
+	if err := os.WriteFile(own, builtin.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := s.run(exitDone, "tree", "import", own, "--replace"); !strings.Contains(out, "nothing to change") {
+		t.Errorf("the built-in tree's own form holds another tree: %s", out)
+	}
 	s.run(exitUsage, "tree", "export", "--format", "word")
 	s.run(exitUsage, "tree", "export", "-o", "tree.docx")
 }
@@ -117,7 +125,7 @@ func TestTreeImportRefuses(t *testing.T) {
 		"cut.obo":       {"[Term]\nid: A:1\nname: a\nis_a: A:2\n", "line 4: relation to an undefined term"},
 		"twice.obo":     {"[Term]\nid: A:1\nname: a\n\n[Term]\nid: A:1\nname: a\n", "line 6: duplicate id: A:1 was defined at line 2"},
 		"latin.obo":     {"[Term]\nid: A:1\nname: \xe9\n", "line 3: not in the expected format: not UTF-8 text"},
-		"beside.tsv":    {"id\tis_a\tname\nA:1\tA:2\tanatomical system\nA:2\t\theart\n", "beside the tree: the relations form a cycle"},
+		"beside.tsv":    {"id\tis_a\tname\nA:1\tA:2\tanatomical system\nA:2\t\theart\n", "line 2: beside the tree, the relations form a cycle"},
 		"something.txt": {"hello\n", "it starts as none of"},
 	} {
 		path := filepath.Join(t.TempDir(), name)

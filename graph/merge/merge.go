@@ -48,10 +48,22 @@ type Report struct {
 	Cyclic    []graph.Relation `json:"cyclic,omitempty"` // left out, as asked
 }
 
+// RelationError says which of the relations given is at fault.
+type RelationError struct {
+	Index int
+	Err   error
+}
+
+// Error is that of the cause.
+func (e *RelationError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *RelationError) Unwrap() error { return e.Err }
+
 // Beside returns the tree's snapshot with the newcomers merged in; the tree
 // stays as it is. Their ids must be unique and their relations lead to one
-// another. A relation that would close a cycle is a *graph.CycleError, or left
-// out and reported if leaveOutCyclic.
+// another. A relation that would close a cycle is a *RelationError around a
+// *graph.CycleError, or left out and reported if leaveOutCyclic.
 func Beside(tree *graph.Tree, terms []graph.Term, relations []graph.Relation, leaveOutCyclic bool) (*graph.Snapshot, *Report, error) {
 	m := &merger{tree: tree, report: &Report{Same: map[By]int{}}, same: make(map[string]string, len(terms)), taken: map[string]string{}}
 	m.index(terms)
@@ -250,7 +262,7 @@ func (m *merger) addRelations(s *graph.Snapshot, relations []graph.Relation, lea
 	for _, r := range s.Relations {
 		stands[r] = true
 	}
-	for _, r := range relations {
+	for i, r := range relations {
 		child, childKnown := m.same[r.Child]
 		parent, parentKnown := m.same[r.Parent]
 		if childKnown {
@@ -271,7 +283,7 @@ func (m *merger) addRelations(s *graph.Snapshot, relations []graph.Relation, lea
 		}
 		if path := w.path(r.Parent, r.Child); path != nil {
 			if !leaveOutCyclic {
-				return &graph.CycleError{Path: append([]string{r.Child}, path...)}
+				return &RelationError{i, &graph.CycleError{Path: append([]string{r.Child}, path...)}}
 			}
 			m.report.Cyclic = append(m.report.Cyclic, r)
 			continue

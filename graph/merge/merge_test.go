@@ -134,7 +134,8 @@ func TestCycle(t *testing.T) {
 	relations := []graph.Relation{isA("N:1", "N:3"), isA("N:3", "N:2")}
 	_, _, err := Beside(base(t), newcomers, relations, false)
 	var cycle *graph.CycleError
-	if !errors.As(err, &cycle) || !reflect.DeepEqual(cycle.Path, []string{"N:3", "T:4", "T:3", "T:2", "T:1", "N:3"}) {
+	var at *RelationError
+	if !errors.As(err, &at) || at.Index != 1 || !errors.As(err, &cycle) || !reflect.DeepEqual(cycle.Path, []string{"N:3", "T:4", "T:3", "T:2", "T:1", "N:3"}) {
 		t.Fatalf("got %v", err)
 	}
 	s, report, err := Beside(base(t), newcomers, relations, true)
