@@ -55,12 +55,9 @@ type Proposal struct {
 // unions of others: left and right, the members of a kind or a series, the
 // parts of a whole. A class of which only some parts are there is not proposed.
 func Propose(tree *graph.Tree, items []Item) []Proposal {
-	p := &proposer{tree: tree, byTerm: map[string]string{}, byName: map[string]string{}, memo: map[string]*parts{}}
+	p := newProposer(tree)
 	for _, it := range items {
-		if _, ok := tree.Term(it.TermID); ok && p.byTerm[it.TermID] == "" {
-			p.byTerm[it.TermID] = it.Name
-			p.byName[graph.Normalize(it.Name)] = it.TermID
-		}
+		p.add(it)
 	}
 	var out []Proposal
 	for _, it := range items {
@@ -77,8 +74,31 @@ func Propose(tree *graph.Tree, items []Item) []Proposal {
 type proposer struct {
 	tree   *graph.Tree
 	byTerm map[string]string // term -> item
-	byName map[string]string // normalised item -> term
+	byName map[string]string // normalised item or class -> term
+	called map[string]string // term -> item or class
 	memo   map[string]*parts
+}
+
+func newProposer(tree *graph.Tree) *proposer {
+	return &proposer{tree: tree, byTerm: map[string]string{}, byName: map[string]string{}, called: map[string]string{}, memo: map[string]*parts{}}
+}
+
+// add makes an item known; the first of a term counts.
+func (p *proposer) add(it Item) {
+	if _, ok := p.tree.Term(it.TermID); ok && p.byTerm[it.TermID] == "" {
+		p.byTerm[it.TermID] = it.Name
+		p.alias(it.Name, it.TermID)
+	}
+}
+
+// alias gives a term another name, by which its sides are told.
+func (p *proposer) alias(name, termID string) {
+	if k := graph.Normalize(name); p.byName[k] == "" {
+		p.byName[k] = termID
+	}
+	if p.called[termID] == "" {
+		p.called[termID] = name
+	}
 }
 
 // parts is what makes up a term; no names: not known.
@@ -177,7 +197,7 @@ func (p *proposer) series(id string) *parts {
 // namedSides takes the items that are called as this one is, with left and
 // right before: a dataset's left cerebellum is its half of the cerebellum.
 func (p *proposer) namedSides(id string) *parts {
-	name, ok := p.byTerm[id]
+	name, ok := p.called[id]
 	if !ok {
 		return nil
 	}
@@ -187,7 +207,12 @@ func (p *proposer) namedSides(id string) *parts {
 		if !ok || half == id {
 			return nil
 		}
-		got.names = append(got.names, p.made(half).names...)
+		made := p.made(half)
+		if len(made.names) == 0 {
+			return nil
+		}
+		got.names = append(got.names, made.names...)
+		got.missing = append(got.missing, made.missing...)
 	}
 	return got
 }
