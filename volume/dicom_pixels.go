@@ -13,6 +13,7 @@ import (
 
 	"satgraph/volume/internal/dcm"
 	"satgraph/volume/internal/j2k"
+	"satgraph/volume/internal/jpegx"
 )
 
 // Transfer syntaxes of compressed pixel data (PS3.5 A.4) by name. What has no
@@ -26,16 +27,16 @@ type codec func(b []byte, in *instance, out []int32) error
 var codecs = map[string]codec{
 	syntaxRLE:                decodeRLE,
 	"1.2.840.10008.1.2.4.50": decodeBaseline,
+	"1.2.840.10008.1.2.4.51": decodeJPEG,
+	"1.2.840.10008.1.2.4.57": decodeJPEG,
+	"1.2.840.10008.1.2.4.70": decodeJPEG,
+	"1.2.840.10008.1.2.4.80": decodeJPEG,
+	"1.2.840.10008.1.2.4.81": decodeJPEG,
 	"1.2.840.10008.1.2.4.90": decodeJ2K,
 	"1.2.840.10008.1.2.4.91": decodeJ2K,
 }
 
 var syntaxNames = map[string]string{
-	"1.2.840.10008.1.2.4.51":  "JPEG Extended (12 bit)",
-	"1.2.840.10008.1.2.4.57":  "JPEG Lossless",
-	"1.2.840.10008.1.2.4.70":  "JPEG Lossless, first-order prediction",
-	"1.2.840.10008.1.2.4.80":  "JPEG-LS Lossless",
-	"1.2.840.10008.1.2.4.81":  "JPEG-LS Near-lossless",
 	"1.2.840.10008.1.2.4.92":  "JPEG 2000 Part 2",
 	"1.2.840.10008.1.2.4.93":  "JPEG 2000 Part 2",
 	"1.2.840.10008.1.2.4.100": "MPEG-2 video", "1.2.840.10008.1.2.4.101": "MPEG-2 video",
@@ -259,24 +260,37 @@ func decodeJ2K(b []byte, in *instance, out []int32) error {
 		return err
 	}
 	copy(out, im.Data)
-	in.fit(out, im.Precision, im.Signed)
+	in.fit(out, im.Signed)
 	return nil
 }
 
 // fit settles a disagreement between codestream and header on the sign: the
-// header counts, as bits are what was compressed.
-func (in *instance) fit(out []int32, precision int, signed bool) {
+// header counts, as its stored bits are what was compressed, whatever precision
+// they were given.
+func (in *instance) fit(out []int32, signed bool) {
 	if signed == in.signed {
 		return
 	}
-	up := 32 - max(precision, 1)
 	for i, v := range out {
-		if in.signed {
-			out[i] = v << up >> up
-		} else {
-			out[i] = int32(uint32(v) << up >> up) //nolint:gosec // reinterpreting the bits is meant
-		}
+		out[i] = int32(in.value(uint32(v))) //nolint:gosec // reinterpreting the bits is meant
 	}
+}
+
+// decodeJPEG decodes lossless, extended and JPEG-LS images.
+func decodeJPEG(b []byte, in *instance, out []int32) error {
+	im, err := jpegx.Decode(b, len(out))
+	switch {
+	case errors.Is(err, jpegx.ErrUnsupported):
+		return fmt.Errorf("%w: %w", ErrSyntax, err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if err := in.sized(im.Width, im.Height); err != nil {
+		return err
+	}
+	copy(out, im.Data)
+	in.fit(out, false)
+	return nil
 }
 
 // decodeBaseline decodes 8-bit JPEG with loss.
@@ -301,6 +315,7 @@ func decodeBaseline(b []byte, in *instance, out []int32) error {
 			out[y*in.cols+x] = int32(grey.GrayAt(x, y).Y)
 		}
 	}
+	in.fit(out, false)
 	return nil
 }
 

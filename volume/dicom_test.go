@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"satgraph/internal/npy"
 	"satgraph/volume/internal/dcm"
 )
 
@@ -127,7 +128,13 @@ func TestSeriesThatFormNoVolume(t *testing.T) {
 // encapsulated crafts a slice of compressed pixels.
 func encapsulated(t testing.TB, syntax string, fragments ...[]byte) []byte {
 	t.Helper()
+	return encapsulatedAs(t, syntax, set(), fragments...)
+}
+
+func encapsulatedAs(t testing.TB, syntax string, change func(*dcm.Dataset), fragments ...[]byte) []byte {
+	t.Helper()
 	b := slice(t, 0, func(d *dcm.Dataset) {
+		change(d)
 		d.Elements = slices.DeleteFunc(d.Elements, func(e dcm.Element) bool { return e.Tag == dcm.PixelData })
 	})
 	b = slices.Concat(dcm.AppendMeta(nil, "1.2", "1.3", syntax, "1.2"), b[len(dcm.AppendMeta(nil, "1.2.840.10008.5.1.4.1.1.2", "1.2.3", dcm.ExplicitLittle, "1.2")):])
@@ -137,6 +144,49 @@ func encapsulated(t testing.TB, syntax string, fragments ...[]byte) []byte {
 		b = append(b, f...)
 	}
 	return append(b, 0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0)
+}
+
+// Each compressed transfer syntax, as its own encoder wrote it, in one or several
+// fragments; a signed image keeps its sign.
+func TestCompressedSyntaxes(t *testing.T) {
+	for name, c := range map[string]struct {
+		syntax string
+		bits   int
+	}{
+		"dct-8": {"1.2.840.10008.1.2.4.50", 8}, "dct-12": {"1.2.840.10008.1.2.4.51", 12},
+		"lossless-4": {"1.2.840.10008.1.2.4.57", 12}, "lossless-16": {"1.2.840.10008.1.2.4.70", 16},
+		"ls-12": {"1.2.840.10008.1.2.4.80", 12}, "ls-near": {"1.2.840.10008.1.2.4.81", 12},
+	} {
+		b, err := os.ReadFile("internal/jpegx/testdata/" + name + ".jpg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := npy.ReadFile("internal/jpegx/testdata/" + name + ".npy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, signed := range []int{0, 1} {
+			half := len(b) / 2
+			file := encapsulatedAs(t, c.syntax, set(
+				dcm.Uint(dcm.Rows, want.Shape[0]), dcm.Uint(dcm.Columns, want.Shape[1]), dcm.Uint(dcm.BitsAllocated, (c.bits+7)/8*8),
+				dcm.Uint(dcm.BitsStored, c.bits), dcm.Uint(dcm.HighBit, c.bits-1), dcm.Uint(dcm.PixelRepresentation, signed),
+			), b[:half], b[half:])
+			im, err := ReadImage(folder(t, file), ReadOptions{})
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			for i, v := range want.Float64s() {
+				if signed == 1 && v >= float64(int(1)<<(c.bits-1)) {
+					v -= float64(int(1) << c.bits)
+				}
+				if d := math.Abs(v - float64(im.Data[i])); d > 1 || d > 0 && c.bits != 8 && name != "dct-12" {
+					t.Errorf("%s: voxel %d is %g, want %g", name, i, im.Data[i], v)
+					break
+				}
+			}
+		}
+	}
 }
 
 func TestSeriesIsChosen(t *testing.T) {

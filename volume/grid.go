@@ -127,7 +127,7 @@ func (m *LabelMap) Values() []uint16 {
 	var out []uint16
 	for v, there := range seen {
 		if there && v != 0 {
-			out = append(out, uint16(v)) //nolint:gosec // the index of an array of 65536
+			out = append(out, uint16(v))
 		}
 	}
 	return out
