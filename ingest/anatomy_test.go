@@ -204,6 +204,43 @@ func TestLeaveOut(t *testing.T) {
 	}
 }
 
+// TestKnowledgeOfAnyName tells the files by their content.
+func TestKnowledgeOfAnyName(t *testing.T) {
+	for file, terms := range map[string]int{"umls_def.csv": 6, "umls_kg.csv": 5, "website_knowledge_lab2def_gpt.json": 3} {
+		data, err := os.ReadFile(filepath.Join("testdata/tiny-sat", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "any.txt")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a, err := ReadAnatomy(t.Context(), path, SATPretrain, Options{})
+		if err != nil || len(a.Terms) != terms {
+			t.Errorf("%s: %+v, %v; want %d terms", file, a, err, terms)
+		}
+	}
+}
+
+// TestLineEnds counts lines through many more than are kept.
+func TestLineEnds(t *testing.T) {
+	l := &lineEnds{r: strings.NewReader(strings.Repeat("a\n", 1_000_000)), keep: 1000}
+	buffer := make([]byte, 1000)
+	for offset := int64(0); ; {
+		n, err := l.Read(buffer)
+		if err != nil {
+			break
+		}
+		offset += int64(n)
+		if got, want := l.line(offset-1), int(offset/2); got != want {
+			t.Fatalf("offset %d is on line %d, want %d", offset, got, want)
+		}
+	}
+	if len(l.ends) > 1<<17 {
+		t.Errorf("%d line ends are kept", len(l.ends))
+	}
+}
+
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -241,6 +278,7 @@ func TestReadKnowledgeRefuses(t *testing.T) {
 		},
 		"website_lab2def.json": {
 			{"cut short", "{\n\"a\": {\"relations\": [", Options{}, ErrFormat, 2, "cut short"},
+			{"no JSON", "{\"a\": {},\n\"b\": {},\n\"c\": {,}}", Options{}, ErrFormat, 3, "invalid character"},
 			{"a list", "[]", Options{}, ErrFormat, 1, "begin with {"},
 			{"more behind", "{\"a\":{}}\n{}", Options{}, ErrFormat, 2, "more text"},
 			{"a number for a text", "{\"a\":\n{\"cleaned_definition\": 3}}", Options{}, ErrFormat, 2, "number"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // jsonReader reads a large JSON document a value at a time: no value may be
@@ -17,7 +18,7 @@ type jsonReader struct {
 }
 
 func newJSONReader(r io.Reader, limits Limits) *jsonReader {
-	j := &jsonReader{limits: limits, ends: &lineEnds{r: r}}
+	j := &jsonReader{limits: limits, ends: &lineEnds{r: r, keep: 4 * int64(limits.LineBytes)}}
 	j.value = &capped{r: j.ends}
 	j.dec = json.NewDecoder(j.value)
 	j.dec.UseNumber()
@@ -81,7 +82,7 @@ func (j *jsonReader) close(want json.Delim) error {
 // line is where the decoder stands.
 func (j *jsonReader) line() int { return j.ends.line(j.dec.InputOffset()) }
 
-// fail names an error of the decoder and its line.
+// fail names an error of the decoder and the line of the value it is in.
 func (j *jsonReader) fail(err error) (int, error) {
 	line := j.line()
 	var syntax *json.SyntaxError
@@ -92,16 +93,17 @@ func (j *jsonReader) fail(err error) (int, error) {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return line, fmt.Errorf("%w: the JSON text is cut short", ErrFormat)
 	case errors.As(err, &syntax):
-		return j.ends.line(syntax.Offset), fmt.Errorf("%w: %w", ErrFormat, err)
+		return line, fmt.Errorf("%w: %w", ErrFormat, err)
 	case errors.As(err, &kind):
 		return line, fmt.Errorf("%w: %s where %s is expected", ErrFormat, kind.Value, kind.Type)
 	}
 	return line, readError(err)
 }
 
-// lineEnds remembers where lines end in what was read of late.
+// lineEnds remembers where lines end in the last stretch of what was read.
 type lineEnds struct {
 	r      io.Reader
+	keep   int64 // how far back an offset may lie
 	offset int64
 	before int     // lines that end before the first of ends
 	ends   []int64 // offsets of newlines
@@ -115,22 +117,19 @@ func (l *lineEnds) Read(p []byte) (int, error) {
 		}
 	}
 	l.offset += int64(n)
+	const many = 1 << 16
+	if len(l.ends) > many && l.ends[len(l.ends)/2] < l.offset-l.keep {
+		half := len(l.ends) / 2
+		l.before += half
+		l.ends = append(l.ends[:0], l.ends[half:]...)
+	}
 	return n, err
 }
 
-// line is the number of the line that holds the offset; offsets must not go
-// back by more than they did in the last call.
+// line is the number of the line that holds the offset.
 func (l *lineEnds) line(offset int64) int {
-	n := 0
-	for n < len(l.ends) && l.ends[n] < offset {
-		n++
-	}
-	line := l.before + n + 1
-	if n > 4096 { // forget most of what lies behind
-		l.before += n
-		l.ends = append(l.ends[:0], l.ends[n:]...)
-	}
-	return line
+	n, _ := slices.BinarySearch(l.ends, offset)
+	return l.before + n + 1
 }
 
 // token reads the next token, with an allowance of its own.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bufio"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -34,19 +35,52 @@ import (
 // isKnowledgeName says whether a file of this name is one of them.
 func isKnowledgeName(name string) bool { return knowledgeRank(name) > 0 }
 
-// knowledgeRank orders the files: those that give ids come first, those that
-// only relate names come last; 0 is none of them.
+// The kinds of file, in the order in which they are read: those that give ids
+// come first, those that only relate names last.
+const (
+	rankDefinitions = iota + 1
+	rankJSON
+	rankRelations
+)
+
+// knowledgeRank is the kind of file that a name says; 0 is none of them.
 func knowledgeRank(name string) int {
 	name = strings.TrimSuffix(strings.ToLower(name), ".gz")
 	switch {
 	case name == "umls_def.csv" || name == "mrdef_name.csv":
-		return 1
+		return rankDefinitions
 	case strings.HasSuffix(name, ".json") && strings.Contains(name, "lab2def"):
-		return 2
+		return rankJSON
 	case name == "umls_kg.csv":
-		return 3
+		return rankRelations
 	default:
 		return 0
+	}
+}
+
+// rankByContent tells the kind of a file of another name: JSON, or a table with
+// concept ids first, or one of names.
+func rankByContent(path string, limits Limits) int {
+	f, err := os.Open(path)
+	if err != nil {
+		return rankJSON // which says what is wrong
+	}
+	defer f.Close() //nolint:errcheck // read only
+	plain, err := unpack(f, limits)
+	if err != nil {
+		return rankJSON
+	}
+	start, _ := bufio.NewReaderSize(plain, 64<<10).Peek(64 << 10)
+	text := strings.TrimSpace(string(start))
+	_, second, _ := strings.Cut(text, "\n")
+	id, _, _ := strings.Cut(second, ",")
+	switch {
+	case strings.HasPrefix(text, "{"):
+		return rankJSON
+	case cui.MatchString(strings.Trim(id, `"`)):
+		return rankDefinitions
+	default:
+		return rankRelations
 	}
 }
 
@@ -61,7 +95,7 @@ func readKnowledge(ctx context.Context, a *Anatomy, path string, o Options) erro
 	if !info.IsDir() {
 		rank := knowledgeRank(filepath.Base(path))
 		if rank == 0 {
-			rank = 2
+			rank = rankByContent(path, o.Limits)
 		}
 		if err := k.read(ctx, path, rank); err != nil {
 			return err
@@ -105,9 +139,9 @@ type statement struct {
 
 func (k *knowledge) read(ctx context.Context, path string, rank int) error {
 	read := k.readJSON
-	if rank != 2 {
+	if rank != rankJSON {
 		row := k.definition
-		if rank == 3 {
+		if rank == rankRelations {
 			row = k.relation
 		}
 		read = func(r io.Reader) (int, error) { return k.readCSV(r, row) }
