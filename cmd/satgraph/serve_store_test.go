@@ -73,10 +73,10 @@ func (s served) exchange(method, path, body string) string {
 	return string(text)
 }
 
-// name asks the service for a term's name.
-func (s served) name(id string) string {
+// heartName asks the service what the heart is called.
+func (s served) heartName() string {
 	s.t.Helper()
-	text := s.exchange(http.MethodPost, "/graphql", fmt.Sprintf(`{"query": "{ term(id: \"%s\") { name } }"}`, id))
+	text := s.exchange(http.MethodPost, "/graphql", fmt.Sprintf(`{"query": "{ term(id: \"%s\") { name } }"}`, heart))
 	var answer struct {
 		Data struct{ Term struct{ Name string } }
 	}
@@ -127,11 +127,11 @@ const heart = "UBERON:0000948"
 func TestServeSeesChangesOfOthers(t *testing.T) {
 	store := "sqlite:" + filepath.Join(t.TempDir(), "tree.db")
 	s := startServe(t, store)
-	if got := s.name(heart); got != "heart" {
+	if got := s.heartName(); got != "heart" {
 		t.Fatalf("the heart is called %q", got)
 	}
 	rename(t, store, heart, "cor")
-	s.waits("the heart is called cor", func() bool { return s.name(heart) == "cor" })
+	s.waits("the heart is called cor", func() bool { return s.heartName() == "cor" })
 }
 
 // TestServeWithoutItsServer loses, silences and brings back the Neo4j server of
@@ -151,13 +151,13 @@ func TestServeWithoutItsServer(t *testing.T) {
 				t.Errorf("%s, %s: %s", what, path, text)
 			}
 		}
-		if got := s.name(heart); !strings.HasPrefix(got, "heart") {
+		if got := s.heartName(); !strings.HasPrefix(got, "heart") {
 			t.Errorf("%s: the heart is called %q", what, got)
 		}
 		rename(t, server.URI, heart, "heart, while "+what)
 		lose(false)
 		s.waits("ready, with the new name", func() bool {
-			return s.name(heart) == "heart, while "+what && strings.Contains(health("/readyz"), `"degraded":[]`)
+			return s.heartName() == "heart, while "+what && strings.Contains(health("/readyz"), `"degraded":[]`)
 		})
 	}
 }
