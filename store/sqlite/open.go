@@ -129,6 +129,11 @@ func (s *Store) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 		return named(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // no-op after Commit
+	// Tables are written side by side, so references count at the end; with
+	// 64 MiB a big change does not spill.
+	if _, err := tx.ExecContext(ctx, "PRAGMA defer_foreign_keys = on; PRAGMA cache_size = -65536"); err != nil {
+		return named(err)
+	}
 	if err := f(tx); err != nil {
 		return err
 	}

@@ -58,7 +58,8 @@ func writeHead(ctx context.Context, tx *sql.Tx, h change.Head) error {
 	return named(err)
 }
 
-// writer writes terms and relations in batches.
+// writer writes terms and relations in batches. Its tables refer to each other,
+// which SQLite checks at the end of the transaction (see Store.write).
 type writer struct {
 	ctx                               context.Context //nolint:containedctx // lives within one transaction
 	tx                                *sql.Tx
@@ -98,7 +99,7 @@ func (w *writer) addRelation(r graph.Relation) {
 	w.relations.add(w.number[r.Child], w.number[r.Parent], string(r.Type))
 }
 
-// flush inserts what was added, terms first, for the others refer to them.
+// flush inserts what is left.
 func (w *writer) flush() error {
 	for _, in := range []*inserter{&w.terms, &w.synonyms, &w.xrefs, &w.relations} {
 		if err := in.flush(); err != nil {
@@ -108,42 +109,48 @@ func (w *writer) flush() error {
 	return nil
 }
 
-// inserter collects rows and inserts many in one statement.
+// inserter collects rows and inserts many in one statement. The first error
+// ends its work; flush returns it.
 type inserter struct {
 	ctx     context.Context //nolint:containedctx // lives within one transaction
 	tx      *sql.Tx
 	into    string
 	columns int
 	args    []any
+	full    *sql.Stmt // for insertRows rows
+	err     error
 }
 
-func (in *inserter) add(row ...any) { in.args = append(in.args, row...) }
+// insertRows is the number of rows in one statement.
+const insertRows = 400
 
-// flush inserts what was added.
-func (in *inserter) flush() error {
-	const rows = 400
-	row := "(" + strings.TrimSuffix(strings.Repeat("?,", in.columns), ",") + ")"
-	var full *sql.Stmt
-	for args := in.args; len(args) > 0; {
-		n := min(rows, len(args)/in.columns)
-		statement := "INSERT INTO " + in.into + " VALUES " + strings.TrimSuffix(strings.Repeat(row+",", n), ",") //nolint:gosec // tables and columns from newWriter and the like
-		var err error
-		if n == rows {
-			if full == nil {
-				if full, err = in.tx.PrepareContext(in.ctx, statement); err != nil {
-					return named(err)
-				}
-				defer full.Close() //nolint:errcheck,gocritic // once
-			}
-			_, err = full.ExecContext(in.ctx, args[:n*in.columns]...)
-		} else {
-			_, err = in.tx.ExecContext(in.ctx, statement, args[:n*in.columns]...)
-		}
-		if err != nil {
-			return named(err)
-		}
-		args = args[n*in.columns:]
+func (in *inserter) add(row ...any) {
+	in.args = append(in.args, row...)
+	if len(in.args) < insertRows*in.columns || in.err != nil {
+		return
 	}
+	if in.full == nil {
+		if in.full, in.err = in.tx.PrepareContext(in.ctx, in.statement()); in.err != nil {
+			return
+		}
+	}
+	_, in.err = in.full.ExecContext(in.ctx, in.args...)
 	in.args = in.args[:0]
-	return nil
+}
+
+// statement inserts the rows that were collected.
+func (in *inserter) statement() string {
+	row := "(" + strings.TrimSuffix(strings.Repeat("?,", in.columns), ",") + ")"
+	return "INSERT INTO " + in.into + " VALUES " + strings.TrimSuffix(strings.Repeat(row+",", len(in.args)/in.columns), ",")
+}
+
+// flush inserts what is left.
+func (in *inserter) flush() error {
+	if in.full != nil {
+		defer in.full.Close() //nolint:errcheck // the transaction's end counts
+	}
+	if in.err == nil && len(in.args) > 0 {
+		_, in.err = in.tx.ExecContext(in.ctx, in.statement(), in.args...)
+	}
+	return named(in.err)
 }
