@@ -50,15 +50,26 @@ type response struct {
 	status   int // of a refusal
 }
 
-func (r *response) MarshalJSON() ([]byte, error) {
-	out := struct {
-		Errors []gqlerrors.FormattedError `json:"errors,omitempty"`
-		Data   *any                       `json:"data,omitempty"`
-	}{Errors: r.errors}
-	if r.executed {
-		out.Data = &r.data
+// appendJSON appends the response as the GraphQL specification writes it.
+func (r *response) appendJSON(b []byte) ([]byte, error) {
+	b = append(b, '{')
+	if len(r.errors) > 0 {
+		text, err := json.Marshal(r.errors)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(b, `"errors":`...), text...)
 	}
-	return json.Marshal(out)
+	if r.executed {
+		if len(r.errors) > 0 {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = appendData(append(b, `"data":`...), r.data); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}', '\n'), nil
 }
 
 // graphQL answers GET and POST /graphql as the GraphQL-over-HTTP specification

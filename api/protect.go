@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net"
@@ -83,21 +84,29 @@ func (s *Service) writeJSON(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 func (s *Service) write(w http.ResponseWriter, r *http.Request, contentType string, status int, value any) {
-	var body strings.Builder
-	enc := json.NewEncoder(&body)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(value); err != nil {
+	body, err := encode(value)
+	if err != nil {
 		s.log.Error("an answer could not be encoded", "path", r.URL.Path, "error", err)
 		status = http.StatusInternalServerError
-		body.Reset()
-		body.WriteString(`{"errors":[{"message":"something went wrong inside the service","extensions":{"code":"INTERNAL"}}]}`)
+		body = []byte(`{"errors":[{"message":"something went wrong inside the service","extensions":{"code":"INTERNAL"}}]}`)
 	}
 	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write([]byte(body.String())) // the client went away: nothing to do
+		_, _ = w.Write(body) // the client went away: nothing to do
 	}
+}
+
+func encode(value any) ([]byte, error) {
+	if r, ok := value.(*response); ok {
+		return r.appendJSON(nil)
+	}
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(value)
+	return body.Bytes(), err
 }
 
 func quote(s string) string {

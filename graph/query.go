@@ -60,9 +60,17 @@ func (x *textIndex) readings(text string) []reading {
 	return e.out
 }
 
+// letterWords are what Latin names shorten to one letter, or two for several:
+// "a. renalis", "vv. pulmonales".
+var (
+	letterWords = regexp.MustCompile(`(?i)\b(?:aa?|vv?|nn?|mm?)\.`)
+	letterWord  = map[string]string{"a": "arteria", "v": "vena", "n": "nervus", "m": "musculus"}
+)
+
 // tokenize splits a query into words, also where labels are written together:
 // "LeftKidney", "rib3", "L5S1".
 func tokenize(text string) []token {
+	text = letterWords.ReplaceAllStringFunc(text, func(m string) string { return letterWord[strings.ToLower(m[:1])] + " " })
 	var spaced strings.Builder
 	var before rune
 	run := 0 // letters since the last other character
@@ -150,8 +158,11 @@ func sidesOf(tokens []token) (rest []token, side asked, notes []string) {
 	return rest, anySide, notes
 }
 
-// isLevelLetter: "vertebra L 5" names a level, not a side.
+// isLevelLetter: "vertebra L 5" and "L-spine" name a level, not a side.
 func isLevelLetter(tokens []token, i int) bool {
+	if i+1 < len(tokens) && tokens[i+1].word == "spine" {
+		return true
+	}
 	if i+1 >= len(tokens) || !isNumber(tokens[i+1].word) {
 		return false
 	}

@@ -31,7 +31,7 @@ type textIndex struct {
 // stopWord says whether a word says nothing about what a structure is.
 func stopWord(w string) bool {
 	switch w {
-	case "of", "the", "a", "an", "and", "in", "on", "at", "to", "for", "from", "with", "by", "or", "de", "la", "et":
+	case "of", "the", "a", "an", "and", "in", "on", "at", "to", "for", "from", "with", "by", "or":
 		return true
 	}
 	return false

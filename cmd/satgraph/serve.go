@@ -61,6 +61,7 @@ func (a *app) serve(ctx context.Context, addr, modelDir, data string, threads in
 		r, err := newResolver(tree)
 		if err == nil {
 			resolver.Store(r)
+			go tree.Prepare() // so that no question waits for the indexes
 		}
 		return err
 	}, a.log)
