@@ -36,12 +36,7 @@ func (s *source) problem(format string, args ...any) {
 // Where it cannot be had, that is noted and the result is nil.
 func (s *source) take(key string, want ...int) *torchfile.Tensor {
 	s.used[key] = true
-	t := s.file.Tensors[key]
-	if t == nil {
-		if other, ok := alias(key); ok {
-			t = s.file.Tensors[other] // the same under its second name
-		}
-	}
+	t := s.find(key)
 	if t == nil {
 		s.problem("%s is missing (want shape %v)", key, want)
 		return nil
@@ -64,9 +59,18 @@ func (s *source) take(key string, want ...int) *torchfile.Tensor {
 	return t
 }
 
+// find returns a tensor under its name or its second name, or nil.
+func (s *source) find(key string) *torchfile.Tensor {
+	t := s.file.Tensors[key]
+	if other, ok := alias(key); t == nil && ok {
+		t = s.file.Tensors[other]
+	}
+	return t
+}
+
 // dim is the length of a tensor's axis, or -1.
 func (s *source) dim(key string, axis int) int {
-	if t := s.file.Tensors[key]; t != nil && axis < len(t.Shape) {
+	if t := s.find(key); t != nil && axis < len(t.Shape) {
 		return t.Shape[axis]
 	}
 	return -1
