@@ -139,8 +139,8 @@ func visionFile() torchtest.File {
 	return torchtest.File{Step: 5, Prefix: "module.", Tensors: tinyVision()}
 }
 
-func textFileOf(width int) torchtest.File {
-	return torchtest.File{Step: 5, Prefix: "module.", Tensors: tinyText(width)}
+func wordsFile() torchtest.File {
+	return torchtest.File{Step: 5, Prefix: "module.", Tensors: tinyText(tinyWidth)}
 }
 
 // convert converts into a folder beside nothing else, and checks that a
@@ -161,7 +161,7 @@ func convert(t *testing.T, o Options) (string, *Manifest, error) {
 
 func TestConvert(t *testing.T) {
 	onnxtest.Need(t)
-	o := tiny(t, visionFile(), textFileOf(tinyWidth))
+	o := tiny(t, visionFile(), wordsFile())
 	o.SelfTest = func(ctx context.Context, dir string, st *inference.SelfTest) error {
 		return onnx.SelfTest(ctx, os.DirFS(dir), dir, st)
 	}
@@ -194,7 +194,7 @@ func TestConvert(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := visionFile()
-			changed := tiny(t, f, textFileOf(tinyWidth))
+			changed := tiny(t, f, wordsFile())
 			change(&changed, &f)
 			torchtest.Write(t, changed.Vision, f)
 			changed.SelfTest = o.SelfTest
@@ -248,7 +248,7 @@ func separate(f *torchtest.File) {
 // TestEveryTensorIsNamed takes away, reshapes and adds tensors one at a time:
 // the error names that tensor and no other.
 func TestEveryTensorIsNamed(t *testing.T) {
-	base := tiny(t, visionFile(), textFileOf(tinyWidth))
+	base := tiny(t, visionFile(), wordsFile())
 	check := func(path string, f torchtest.File, change, key string) {
 		t.Helper()
 		torchtest.Write(t, path, f)
@@ -268,7 +268,7 @@ func TestEveryTensorIsNamed(t *testing.T) {
 		path   string
 		whole  torchtest.File
 		unused func(string) bool
-	}{{base.Vision, visionFile(), unusedVision}, {base.Text, textFileOf(tinyWidth), unusedText}} {
+	}{{base.Vision, visionFile(), unusedVision}, {base.Text, wordsFile(), unusedText}} {
 		for i, x := range file.whole.Tensors {
 			if file.unused(x.Name) || x.Of != "" {
 				continue
@@ -339,7 +339,7 @@ func TestConvertRefuses(t *testing.T) {
 		"no vision":     {func(o *Options, _, _ *torchtest.File) { o.Vision += "x" }, os.ErrNotExist, "pthx"},
 		"no vocabulary": {func(o *Options, _, _ *torchtest.File) { o.Vocabulary += "x" }, os.ErrNotExist, "txtx"},
 	} {
-		v, x := visionFile(), textFileOf(tinyWidth)
+		v, x := visionFile(), wordsFile()
 		o := tiny(t, v, x)
 		c.change(&o, &v, &x)
 		if !strings.Contains(name, "swapped") && !strings.Contains(name, "twice") && !strings.HasPrefix(name, "no vision") {
@@ -353,7 +353,7 @@ func TestConvertRefuses(t *testing.T) {
 }
 
 func TestStepsOfPretrainingSayNothing(t *testing.T) {
-	x := textFileOf(tinyWidth)
+	x := wordsFile()
 	x.Step = 9
 	o := tiny(t, visionFile(), x)
 	o.Unpaired = true
@@ -372,7 +372,7 @@ func TestVocabularyOfAnotherModel(t *testing.T) {
 		strings.Join(tinyPieces, "\n") + "\nmore\n": ErrPair,
 		"[CLS]\n[UNK]\n": text.ErrVocabulary,
 	} {
-		o := tiny(t, visionFile(), textFileOf(tinyWidth))
+		o := tiny(t, visionFile(), wordsFile())
 		if err := os.WriteFile(o.Vocabulary, []byte(pieces), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -383,7 +383,7 @@ func TestVocabularyOfAnotherModel(t *testing.T) {
 }
 
 func TestCancelled(t *testing.T) {
-	o := tiny(t, visionFile(), textFileOf(tinyWidth))
+	o := tiny(t, visionFile(), wordsFile())
 	ctx, cancel := context.WithCancel(context.Background())
 	o.Progress = func(done, all int64) {
 		if done > all/2 {

@@ -31,9 +31,16 @@ const (
 	continuation = "##"
 )
 
-// verbatim tokens are recognised inside a prompt as they are. [SEP] and [CLS]
-// are not: the encoder's own special tokens are these.
-var verbatim = []string{"<s>", "</s>", "<pad>", "<mask>"}
+// special tokens are recognised inside a cleaned prompt, each as it reads when
+// it is cleaned itself. [SEP] and [CLS] are not: to the encoder's tokenizer the
+// special tokens are these.
+var special = []struct{ text, token string }{
+	{"<s>", "<s>"},
+	{"</s>", "</s>"},
+	{"<pad>", "<pad>"},
+	{"<mask>", "<mask>"},
+	{"[unk]", unknownToken},
+}
 
 // ErrVocabulary says that a vocabulary file cannot be used.
 var ErrVocabulary = errors.New("bad vocabulary")
@@ -78,15 +85,15 @@ func (v *Vocabulary) Len() int { return len(v.ids) }
 // MaxTokens. Any text will do; an empty one gives just the two.
 func (v *Vocabulary) IDs(prompt string) []int64 {
 	out := []int64{v.start}
-	for prompt != "" && len(out) < MaxTokens {
-		plain, token, rest := nextVerbatim(prompt)
+	for rest := clean(prompt); rest != "" && len(out) < MaxTokens; {
+		var plain, token string
+		plain, token, rest = v.nextSpecial(rest)
 		for _, word := range words(plain) {
 			out = v.appendWord(out, word)
 		}
-		if id, ok := v.ids[token]; ok && token != "" {
-			out = append(out, id)
+		if token != "" {
+			out = append(out, v.ids[token])
 		}
-		prompt = rest
 	}
 	return append(out[:min(len(out), MaxTokens-1)], v.end)
 }
@@ -113,21 +120,25 @@ func (v *Vocabulary) Batch(prompts []string) (ids, mask []int64, width int) {
 	return ids, mask, width
 }
 
-// nextVerbatim splits off what stands before the first verbatim token.
-func nextVerbatim(s string) (plain, token, rest string) {
-	at := len(s)
-	for _, t := range verbatim {
-		if i := strings.Index(s, t); i >= 0 && i < at {
-			at, token = i, t
+// nextSpecial splits off what stands before the first special token of this
+// vocabulary.
+func (v *Vocabulary) nextSpecial(s string) (plain, token, rest string) {
+	at, length := len(s), 0
+	for _, t := range special {
+		if _, ok := v.ids[t.token]; !ok {
+			continue
+		}
+		if i := strings.Index(s, t.text); i >= 0 && i < at {
+			at, length, token = i, len(t.text), t.token
 		}
 	}
-	return s[:at], token, s[at+len(token):]
+	return s[:at], token, s[at+length:]
 }
 
-// words cleans a text as BERT does and cuts it at spaces and around punctuation
-// and CJK characters: control characters go, accents are stripped (NFD without
-// Mn), letters become lower case.
-func words(s string) []string {
+// clean normalises a text as BERT does: control characters go, every space
+// becomes a plain one, CJK characters stand alone, accents are stripped (NFD
+// without Mn), letters become lower case.
+func clean(s string) string {
 	var b strings.Builder
 	for _, r := range s {
 		switch {
@@ -145,15 +156,24 @@ func words(s string) []string {
 	plain := norm.NFD.String(b.String())
 	b.Reset()
 	for _, r := range plain {
-		switch {
-		case unicode.Is(unicode.Mn, r):
-		case isPunctuation(r):
+		if !unicode.Is(unicode.Mn, r) {
+			b.WriteString(strings.ToLower(string(r)))
+		}
+	}
+	return b.String()
+}
+
+// words cuts a cleaned text at spaces and around punctuation.
+func words(s string) []string {
+	var b strings.Builder
+	for _, r := range s {
+		if isPunctuation(r) {
 			b.WriteByte(' ')
 			b.WriteRune(r)
 			b.WriteByte(' ')
-		default:
-			b.WriteString(strings.ToLower(string(r)))
+			continue
 		}
+		b.WriteRune(r)
 	}
 	return strings.Fields(b.String())
 }

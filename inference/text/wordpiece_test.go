@@ -32,7 +32,8 @@ func TestIDs(t *testing.T) {
 		"le\x00ft\u200b":                   {4, 6, 5}, // control and format characters go
 		"\xff left":                        {4, 6, 5}, // bytes that are no UTF-8 go
 		"[SEP]":                            {4, 3, 3, 3, 5},
-		"kid<mask>kidney":                  {4, 7, 7, 8, 5}, // <mask> is not in this vocabulary
+		"left </S> [Unk]kid":               {4, 6, 2, 3, 7, 5},       // special tokens are found in the cleaned text
+		"kid<mask>kidney":                  {4, 7, 3, 3, 3, 7, 8, 5}, // <mask> is not in this vocabulary
 		strings.Repeat("k", 101) + " left": {4, 3, 6, 5},
 	} {
 		if got := v.IDs(prompt); !slices.Equal(got, want) {
@@ -57,6 +58,39 @@ func TestReadVocabularyRefuses(t *testing.T) {
 	}
 }
 
+func TestTokenizerFile(t *testing.T) {
+	const head = `{"normalizer":{"type":"BertNormalizer","lowercase":true,"strip_accents":null},"pre_tokenizer":{"type":"BertPreTokenizer"},`
+	const model = `"model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,"vocab":`
+	read := func(doc string) ([]string, error) { return ReadPieces(strings.NewReader(doc)) }
+	got, err := read(head + `"added_tokens":[{"id":3,"content":"<mask>"}],` + model + `{"[CLS]":0,"[UNK]":2,"[SEP]":1}}}`)
+	if want := []string{"[CLS]", "[SEP]", "[UNK]", "<mask>"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v", got, err)
+	}
+	var again strings.Builder
+	if err := WriteVocabulary(&again, got); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := read(again.String()); err != nil || !slices.Equal(back, got) {
+		t.Errorf("vocab.txt reads %q, %v", back, err)
+	}
+	for name, doc := range map[string]string{
+		"another model":     head + strings.Replace(model, "WordPiece", "BPE", 1) + `{"[CLS]":0,"[SEP]":1,"[UNK]":2}}}`,
+		"another case":      strings.Replace(head, "true", "false", 1) + model + `{"[CLS]":0,"[SEP]":1,"[UNK]":2}}}`,
+		"another unknown":   head + strings.Replace(model, "[UNK]", "<unk>", 1) + `{"[CLS]":0,"[SEP]":1,"[UNK]":2}}}`,
+		"a hole in the ids": head + model + `{"[CLS]":0,"[SEP]":1,"[UNK]":3}}}`,
+		"an id twice":       head + model + `{"[CLS]":0,"[SEP]":1,"[UNK]":1}}}`,
+		"a negative id":     head + model + `{"[CLS]":0,"[SEP]":1,"[UNK]":-1}}}`,
+		"a line break":      head + model + `{"[CLS]":0,"[SEP]":1,"[UNK]":2,"a\nb":3}}}`,
+		"no [SEP]":          head + model + `{"[CLS]":0,"[UNK]":1}}}`,
+		"two ids":           head + `"added_tokens":[{"id":3,"content":"[SEP]"}],` + model + `{"[CLS]":0,"[SEP]":1,"[UNK]":2}}}`,
+		"nothing":           `{}`,
+	} {
+		if _, err := read(doc); !errors.Is(err, ErrVocabulary) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 func openTiny(t *testing.T) (string, *Vocabulary) {
 	t.Helper()
 	dir := sharedtest.Path(t, "fixtures/sat-tiny")
@@ -70,6 +104,24 @@ func openTiny(t *testing.T) (string, *Vocabulary) {
 		t.Fatal(err)
 	}
 	return dir, v
+}
+
+func TestBothVocabularyFilesAgree(t *testing.T) {
+	dir, v := openTiny(t)
+	f, err := os.Open(filepath.Join(dir, "biolord", "tokenizer.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	other, err := ReadVocabulary(f)
+	if err != nil || other.Len() != v.Len() {
+		t.Fatalf("tokenizer.json: %v", err)
+	}
+	for piece, id := range v.ids {
+		if other.ids[piece] != id {
+			t.Errorf("%q is %d and %d", piece, id, other.ids[piece])
+		}
+	}
 }
 
 func TestIDsAgreeWithSAT(t *testing.T) {

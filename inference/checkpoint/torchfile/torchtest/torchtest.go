@@ -6,7 +6,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"os"
 	"strconv"
@@ -128,12 +127,10 @@ func (w *writer) tensors(f File) {
 	}
 }
 
-func (w *writer) text(s string) {
-	fmt.Fprintf(w, "X%s%s", le(len(s)), s)
-}
+func (w *writer) text(s string) { w.WriteString("X" + le(len(s)) + s) }
 
-func (w *writer) number(n int) { fmt.Fprintf(w, "J%s", le(n)) }
+func (w *writer) number(n int) { w.WriteString("J" + le(n)) }
 
 func le(n int) string {
-	return string(binary.LittleEndian.AppendUint32(nil, uint32(n)))
+	return string(binary.LittleEndian.AppendUint32(nil, uint32(n))) //nolint:gosec // of a test's own small sizes
 }
