@@ -12,6 +12,7 @@ import (
 	"satgraph/inference/checkpoint/onnxfile"
 	"satgraph/inference/checkpoint/torchfile"
 	"satgraph/inference/onnx"
+	"satgraph/inference/remote"
 	"satgraph/inference/text"
 	"satgraph/ingest"
 	"satgraph/labelmap"
@@ -52,7 +53,7 @@ var badInput = []error{
 	inference.ErrBadQuery, inference.ErrUnknownModality, inference.ErrEmptyImage,
 	inference.ErrConstantImage, inference.ErrNotFinite, inference.ErrGridTooLarge,
 	neo4j.ErrURI,
-	inference.ErrBadManifest, inference.ErrBundleFile,
+	inference.ErrBadManifest, inference.ErrBundleFile, remote.ErrEndpoint, fs.ErrExist,
 	checkpoint.ErrMismatch, checkpoint.ErrOption, checkpoint.ErrExists, checkpoint.ErrNotFinite,
 	torchfile.ErrNotCheckpoint, torchfile.ErrUnsafe, torchfile.ErrCorrupt, torchfile.ErrTooLarge, torchfile.ErrUnsupported,
 	onnxfile.ErrHalfRange, text.ErrVocabulary,

@@ -17,7 +17,7 @@ import (
 
 func (a *app) modelCommand() *cobra.Command {
 	return group("model", "Make, look at and check model bundles",
-		a.modelConvertCommand(), a.modelInfoCommand(), a.modelVerifyCommand())
+		a.modelConvertCommand(), a.modelInfoCommand(), a.modelVerifyCommand(), a.modelTritonCommand())
 }
 
 func (a *app) modelInfoCommand() *cobra.Command {

@@ -19,6 +19,7 @@ import (
 
 	"satgraph/inference"
 	"satgraph/inference/onnx"
+	"satgraph/inference/remote"
 	"satgraph/models"
 	"satgraph/volume"
 	"satgraph/volume/picture"
@@ -28,6 +29,7 @@ import (
 type segmentOptions struct {
 	modality string
 	model    string
+	remote   []string
 	out      string
 	layout   string
 	device   string
@@ -47,6 +49,7 @@ func (o *segmentOptions) register(cmd *cobra.Command, defaultOut string) {
 	f.StringVar(&o.model, "model", "", "model bundle's folder (default: the built-in demo model)")
 	f.StringVarP(&o.out, "out", "o", defaultOut, "folder for the masks, the table and the picture")
 	f.StringVar(&o.layout, "layout", layoutFiles, "files: one for each structure; multilabel: one label map; layers: as few label maps as overlaps allow; dicomseg: a DICOM segmentation of a series")
+	f.StringArrayVar(&o.remote, "remote", nil, remoteHelp)
 	f.StringVar(&o.device, "device", onnx.Auto, "where the model runs: auto, cpu or cuda")
 	f.StringVar(&o.memory, "memory", "", "how large the program may become, such as 12GiB (default: what the machine has left)")
 	f.StringVar(&o.restore, "interpolation", "linear", "how probabilities are carried to the scan's grid: linear or nearest")
@@ -171,7 +174,7 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 	if err := probeFolder(o.out); err != nil {
 		return nil, err
 	}
-	model, err := openModel(o.model, onnx.Options{Threads: o.threads, Device: o.device})
+	model, err := openModel(ctx, o.model, o.remote, onnx.Options{Threads: o.threads, Device: o.device})
 	if err != nil {
 		return nil, err
 	}
@@ -306,8 +309,20 @@ func describeRun(report *inference.Report, canvas *picture.Canvas, dir string) e
 	return picture.WritePNG(filepath.Join(dir, "picture.png"), drawn)
 }
 
-// openModel opens a bundle's folder, or the built-in demo model.
-func openModel(dir string, o onnx.Options) (inference.Model, error) {
+// openModel opens a bundle's folder, or the built-in demo model; its networks
+// run on servers, if any are named.
+func openModel(ctx context.Context, dir string, servers []string, o onnx.Options) (inference.Model, error) {
+	if len(servers) > 0 {
+		var folder []string
+		if dir != "" {
+			folder = []string{dir}
+		}
+		bundle, _, err := openBundle(folder)
+		if err != nil {
+			return nil, err
+		}
+		return remote.Open(ctx, bundle, servers, remote.Options{})
+	}
 	if dir == "" {
 		return models.OpenDemo(o)
 	}

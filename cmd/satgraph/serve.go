@@ -28,24 +28,26 @@ const pollInterval = time.Second
 func (a *app) serveCommand() *cobra.Command {
 	var addr, model, data string
 	var remote bool
+	var servers []string
 	var threads int
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer the same questions over GraphQL",
 		Args:  args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), addr, model, data, threads, remote)
+			return a.serve(cmd.Context(), addr, model, servers, data, threads, remote)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultAddr, "address to listen on; port 0 takes a free one")
 	cmd.Flags().StringVar(&model, "model", "", "model bundle's folder (default: the built-in demo model)")
+	cmd.Flags().StringArrayVar(&servers, "remote", nil, remoteHelp)
 	cmd.Flags().StringVar(&data, "data", "", "folder for uploaded scans and results (default: in the user's data folder)")
 	cmd.Flags().IntVar(&threads, "threads", 0, "threads a job may use (default: all)")
 	cmd.Flags().BoolVar(&remote, "allow-remote", false, "listen on an address other machines reach; there is no authentication yet")
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, addr, modelDir, data string, threads int, remote bool) (err error) {
+func (a *app) serve(ctx context.Context, addr, modelDir string, servers []string, data string, threads int, remote bool) (err error) {
 	if data == "" {
 		if data, err = dataDir(); err != nil {
 			return err
@@ -75,7 +77,7 @@ func (a *app) serve(ctx context.Context, addr, modelDir, data string, threads in
 		stop()
 		watching.Wait()
 	}()
-	model, err := newServedModel(modelDir, threads)
+	model, err := newServedModel(modelDir, servers, threads)
 	if err != nil {
 		return err
 	}
@@ -116,13 +118,14 @@ func (a *app) serve(ctx context.Context, addr, modelDir, data string, threads in
 // servedModel is the one model that the service runs.
 type servedModel struct {
 	dir      string
+	servers  []string
 	threads  int
 	manifest *inference.Manifest
 }
 
 // newServedModel checks the bundle, so that a bad one ends the start and not
 // the first job.
-func newServedModel(dir string, threads int) (*servedModel, error) {
+func newServedModel(dir string, servers []string, threads int) (*servedModel, error) {
 	var folder []string
 	if dir != "" {
 		folder = []string{dir}
@@ -140,15 +143,15 @@ func newServedModel(dir string, threads int) (*servedModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &servedModel{dir, threads, manifest}, nil
+	return &servedModel{dir, servers, threads, manifest}, nil
 }
 
 // Open loads the model for one job.
-func (m *servedModel) Open(_ context.Context, name string) (inference.Model, error) {
+func (m *servedModel) Open(ctx context.Context, name string) (inference.Model, error) {
 	if name != "" && name != m.manifest.Name {
 		return nil, fmt.Errorf("%w: %q", api.ErrUnknownModel, name)
 	}
-	model, err := openModel(m.dir, onnx.Options{Threads: m.threads})
+	model, err := openModel(ctx, m.dir, m.servers, onnx.Options{Threads: m.threads})
 	if library, ok := errors.AsType[*onnx.LibraryError](err); ok {
 		return nil, &api.Error{
 			Code: api.CodeServiceUnavailable, Message: "the service cannot run models", Hint: library.Error(), Err: err,
