@@ -25,7 +25,7 @@ demo: build ## segment the children of the heart with the bundled demo model
 	@scripts/test-services.sh bin/satgraph demo $(ARGS)
 
 test: ## install what the tests need, vet, and run all of them under the race detector
-	@scripts/need.sh go cc pip
+	@scripts/need.sh go cc pip libpython
 	$(GO) vet ./...
 	@mkdir -p bin && $(GO) build -o bin/testreport ./scripts/testreport
 	scripts/test-services.sh --neo4j $(GO) test -json -race -p 2 -timeout 20m $(TESTFLAGS) $(PACKAGES) | bin/testreport

@@ -28,6 +28,7 @@ here() {
     ;;
   mvn) command -v mvn >/dev/null ;;
   torch) /usr/bin/python3 -c 'import ensurepip, torch' 2>/dev/null ;;
+  libpython) /usr/bin/python3 -c 'import ctypes, sysconfig; ctypes.CDLL(sysconfig.get_config_var("INSTSONAME"))' 2>/dev/null ;;
   *)
     echo "need.sh: no need called $1 is known" >&2
     exit 2
@@ -45,6 +46,7 @@ packages() {
   java) echo openjdk-17-jre-headless ;;
   mvn) echo maven ;;
   torch) echo python3-torch python3-venv ;;
+  libpython) echo python3 libpython3-dev ;;
   esac
 }
 
@@ -56,6 +58,7 @@ purpose() {
   shellcheck) echo "ShellCheck reads the scripts" ;;
   java) echo "Java 17 or 21 runs Neo4j, which the tests of store/neo4j need" ;;
   mvn) echo "Maven fetches Neo4j once" ;;
+  libpython) echo "Triton, which the tests of inference/remote start, runs in the system's Python with its library" ;;
   torch) echo "PyTorch under /usr/bin/python3, and venv, run the tests of training/" ;;
   esac
 }
