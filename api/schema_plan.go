@@ -38,6 +38,10 @@ func (s *Service) planType(t *types) *graphql.Object {
 				Type: listOf(graphql.String), Description: "The classes whose union is its mask.",
 				Resolve: get(s, func(p inference.TermPlan) any { return p.Classes }),
 			},
+			"subtract": {
+				Type: listOf(graphql.String), Description: "The classes whose masks are taken out of that union (\"heart without its ventricles\").",
+				Resolve: get(s, func(p inference.TermPlan) any { return p.Subtract }),
+			},
 			"missing": {
 				Type: listOf(graphql.String), Description: "Its parts that no class covers.",
 				Resolve: get(s, func(p inference.TermPlan) any { return p.Missing }),
@@ -125,8 +129,8 @@ func (s *Service) planQueries(t *types) graphql.Fields {
 func queryArgument() *graphql.ArgumentConfig {
 	return &graphql.ArgumentConfig{
 		Type: graphql.NewNonNull(graphql.String),
-		Description: `A term by name, synonym or id ("heart"), "children of heart", "all descendants of heart", ` +
-			`or several of these separated by commas.`,
+		Description: "A term by name, synonym or id (\"heart\"), \"children of heart\", \"left ribs 3-5\", \"everything in the mediastinum\", " +
+			"\"liver without tumor\", or several of these. The grammar:\n\n" + inference.Grammar,
 	}
 }
 
