@@ -14,13 +14,13 @@ import (
 type Manifest struct {
 	inference.Manifest
 	// Parameters counts the trained numbers of each network.
-	Parameters Parameters `json:"parameters"`
+	Parameters Parameters `json:"parameters,omitzero"`
 	// Vision and Text are the networks' sizes.
-	Vision VisionSizes `json:"vision"`
-	Text   TextSizes   `json:"text"`
+	Vision VisionSizes `json:"vision,omitzero"`
+	Text   TextSizes   `json:"text,omitzero"`
 	// Weights is how they are stored: float32 or float16.
-	Weights string  `json:"weights"`
-	Source  Sources `json:"source"`
+	Weights string  `json:"weights,omitempty"`
+	Source  Sources `json:"source,omitzero"`
 
 	SelfTest *inference.SelfTest `json:"self_test,omitempty"`
 }
