@@ -122,7 +122,7 @@ func checkBack(t *testing.T, got []foundSegment, names []string, masks []*Bits) 
 
 // The structures of a real series, as highdicom and dcmqi read them.
 func TestSEGOfRealSeries(t *testing.T) {
-	im, err := ReadImage(sharedtest.Path(t, "data/real-ct-dicom/as-given"), ReadOptions{})
+	im, err := ReadImage(sharedtest.Path(t, "data/real-ct-dicom/decompressed"), ReadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
