@@ -96,13 +96,16 @@ func (s *imageStore) path(id string) (string, error) {
 	return "", fmt.Errorf("%w: %s", errNoImage, id)
 }
 
+// alone is how uploads are read: all of them lie in one folder.
+var alone = volume.ReadOptions{Alone: true}
+
 // get describes an image; the error is errNoImage or that of its file.
 func (s *imageStore) get(id string) (*Image, error) {
 	path, err := s.path(id)
 	if err != nil {
 		return nil, err
 	}
-	info, err := volume.ReadInfo(path)
+	info, err := volume.ReadInfoWith(path, alone)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +155,7 @@ func (s *imageStore) add(ctx context.Context, r io.Reader) (im *Image, fresh boo
 	if err := tmp.Sync(); err != nil {
 		return nil, false, err
 	}
-	info, err := volume.ReadInfo(tmp.Name())
+	info, err := volume.ReadInfoWith(tmp.Name(), alone)
 	if err != nil {
 		return nil, false, err
 	}
@@ -197,10 +200,6 @@ func (s *imageStore) copy(dst io.Writer, sum hash.Hash, src io.Reader, size *int
 // compressed file is decompressed for that, up to the size that its header
 // promises and not a byte further.
 func (s *imageStore) check(ctx context.Context, path string, info *volume.Info) error {
-	h := info.Header
-	if h.Pair {
-		return fmt.Errorf("%w: half of a .hdr/.img pair; send one .nii file", volume.ErrUnsupported)
-	}
 	voxels := int64(1)
 	for axis, n := range info.Shape {
 		if axis >= 3 && n != 1 {
@@ -213,6 +212,11 @@ func (s *imageStore) check(ctx context.Context, path string, info *volume.Info) 
 	}
 	if len(info.Shape) < 3 || voxels < 2 {
 		return fmt.Errorf("%w: shape %v", volume.ErrNotVolume, info.Shape)
+	}
+	h := info.Header
+	if h == nil { // not NIfTI: decoded once, and forgotten
+		_, err := volume.ReadImage(path, volume.ReadOptions{MaxBytes: s.decoded, Alone: true})
+		return err
 	}
 	width := int64(h.DType.Size())
 	if width == 0 {

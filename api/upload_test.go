@@ -313,3 +313,33 @@ func TestMaskInRanges(t *testing.T) {
 		t.Errorf("unchanged: %d", status)
 	}
 }
+
+// Formats are told by content: NRRD and MetaImage are taken, a DICOM object that
+// is no image and a header that names another file are not.
+func TestUploadOfOtherFormats(t *testing.T) {
+	s := start(t, nil)
+	const head = "NRRD0004\ntype: uchar\ndimension: 3\nspace: LPS\nsizes: 2 1 2\n" +
+		"space directions: (1,0,0) (0,2,0) (0,0,3)\nspace origin: (4,5,6)\nencoding: raw\n"
+	im := s.upload([]byte(head + "\n\x01\x02\x03\x04"))
+	if im == "" {
+		t.Error("no id")
+	}
+	for _, c := range []struct{ name, data, code string }{
+		{"another file's voxels", head + "data file: " + im + ".nii\n\n", "UNSUPPORTED_IMAGE"},
+		{"cut short", head + "\n\x01\x02\x03", "TRUNCATED_FILE"},
+		{"too large", strings.Replace(head, "2 1 2", "200000 200000 2", 1) + "\n", "*"},
+		{"a DICOM report", strings.Repeat("\x00", 128) + "DICM\x08\x00\x60\x00CS\x02\x00SR", "UNSUPPORTED_IMAGE"},
+		{"a DICOM image without pixels", strings.Repeat("\x00", 128) + "DICM\x08\x00\x60\x00CS\x02\x00CT", "*"},
+	} {
+		status, text := s.do(http.MethodPost, "/images", strings.NewReader(c.data), "Content-Type", "application/octet-stream")
+		if status != http.StatusUnprocessableEntity && status != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s: status %d: %s", c.name, status, text)
+		}
+		if got := errorCode(t, text); c.code != "*" && got != c.code {
+			t.Errorf("%s: code %s, want %s: %s", c.name, got, c.code, text)
+		}
+	}
+	if kept := s.kept(); len(kept) != 1 {
+		t.Errorf("kept %v", kept)
+	}
+}

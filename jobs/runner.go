@@ -323,7 +323,7 @@ func (r *Runner) run(ctx context.Context, e *entry) (report *inference.Report, e
 	r.update(e, func(j *Job) {
 		j.Model = ModelInfo{Name: m.Name, Version: m.Version, Demo: m.Demo, Notice: m.Warning()}
 	})
-	im, err := volume.ReadImage(request.ImagePath, volume.ReadOptions{MaxBytes: r.config.MaxImageBytes})
+	im, err := volume.ReadImage(request.ImagePath, volume.ReadOptions{MaxBytes: r.config.MaxImageBytes, Alone: true})
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,10 @@ func open(path string, o ReadOptions) (*file, error) {
 		h.rectify()
 	}
 	f := &file{header: h, image: s}
+	if h.Pair && o.Alone {
+		s.close()
+		return nil, fileError("read", path, fmt.Errorf("%w: it is half of a pair of files", ErrUnsupported))
+	}
 	if h.Pair {
 		s.close()
 		if img == "" {

@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -118,6 +119,25 @@ func TestRasterRefuses(t *testing.T) {
 		writeText(t, path, text)
 		if im, err := ReadImage(path, ReadOptions{}); err == nil {
 			t.Errorf("a link out of the folder was followed: %v", im.Data)
+		}
+	}
+}
+
+// Where files of several people lie in one folder, none may name another.
+func TestAlone(t *testing.T) {
+	dir := t.TempDir()
+	writeText(t, filepath.Join(dir, "other"), "\x01\x02\x03\x04")
+	pair := craft1(binary.LittleEndian, typed(Uint8, 2, 1, 2), 1, 2, 3, 4)
+	copy(pair[344:], "ni1")
+	writeText(t, filepath.Join(dir, "x.img"), "\x01\x02\x03\x04")
+	for _, text := range []string{strings.Replace(nrrdHead, "key:=", "data file: other\nkey:=", 1) + "\n", metaHead + "ElementDataFile = other\n", string(pair)} {
+		path := filepath.Join(dir, "x")
+		writeText(t, path, text)
+		if _, err := ReadImage(path, ReadOptions{Alone: true}); !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%.20q: %v", text, err)
+		}
+		if _, err := ReadInfoWith(path, ReadOptions{Alone: true}); !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%.20q: %v", text, err)
 		}
 	}
 }

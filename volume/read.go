@@ -18,6 +18,9 @@ type ReadOptions struct {
 	// Series chooses one of the DICOM series in a folder by its
 	// SeriesInstanceUID, or BlankSeries for one without.
 	Series string
+	// Alone refuses files that keep their voxels in another file, as a service
+	// must whose folder holds files of several people.
+	Alone bool
 }
 
 func (o ReadOptions) maxBytes() int64 {

@@ -18,17 +18,24 @@ type formatReader struct {
 	image func(path string, o ReadOptions) (*Image, error)
 }
 
-func rasterReader(open func(path string) (*raster, error)) formatReader {
+func rasterReader(read func(path string) (*raster, error)) formatReader {
+	open := func(path string, o ReadOptions) (*raster, error) {
+		r, err := read(path)
+		if err == nil && r.detached && o.Alone {
+			return nil, fmt.Errorf("%w: it keeps its voxels in another file", ErrUnsupported)
+		}
+		return r, err
+	}
 	return formatReader{
-		info: func(path string, _ ReadOptions) (*Info, error) {
-			r, err := open(path)
+		info: func(path string, o ReadOptions) (*Info, error) {
+			r, err := open(path, o)
 			if err != nil {
 				return nil, err
 			}
 			return r.info(), nil
 		},
 		image: func(path string, o ReadOptions) (*Image, error) {
-			r, err := open(path)
+			r, err := open(path, o)
 			if err != nil {
 				return nil, err
 			}
