@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"satgraph/datasets/catalog"
 	"satgraph/graph"
 	"satgraph/graph/merge"
 	"satgraph/ingest"
@@ -30,6 +31,7 @@ type importDocument struct {
 	Counts    graph.Counts     `json:"counts"`
 	Changes   []graph.Change   `json:"changes,omitempty"` // of a preview
 	Retired   []ingest.Retired `json:"retired,omitempty"`
+	Unplaced  []string         `json:"unplacedClasses,omitempty"` // corpus classes whose term goes
 }
 
 type readDocument struct {
@@ -147,6 +149,9 @@ func (a *app) importTree(ctx context.Context, store treeStore, path string, o in
 		set.Title = fmt.Sprintf("Import %s %s", filepath.Base(path), map[bool]string{false: "beside the tree", true: "in place of the tree"}[f.replace])
 	}
 	doc.Counts = set.Counts()
+	if doc.Unplaced, err = unplaced(&set); err != nil {
+		return err
+	}
 	switch {
 	case f.preview:
 		doc.Changes = set.Changes
@@ -162,6 +167,28 @@ func (a *app) importTree(ctx context.Context, store treeStore, path string, o in
 	}
 	a.printImport(doc)
 	return nil
+}
+
+// unplaced returns the corpus classes that stand for a term that is removed.
+func unplaced(set *graph.ChangeSet) ([]string, error) {
+	gone := map[string]bool{}
+	for i := range set.Changes {
+		if c := &set.Changes[i]; c.Op == graph.RemoveTerm {
+			gone[c.Old.ID] = true
+		}
+	}
+	classes, err := catalog.Classes()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, c := range classes {
+		if gone[c.TermID] {
+			names = append(names, c.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // importHint names the flag that the reader's errors speak of.
@@ -254,6 +281,10 @@ func (a *app) printImport(doc importDocument) {
 	}
 	c := doc.Counts
 	a.printf("terms +%d −%d, %d changed; relations +%d −%d\n", c.TermsAdded, c.TermsRemoved, c.TermsUpdated, c.RelationsAdded, c.RelationsRemoved)
+	if n := len(doc.Unplaced); n > 0 {
+		a.printf("%d corpus classes lose the term that they stand for: %s", n, strings.Join(doc.Unplaced[:min(5, n)], ", "))
+		a.printf("%s\n", map[bool]string{true: ", …"}[n > 5])
+	}
 	switch {
 	case doc.Applied:
 		a.printf("applied as %s, revision %s; 'satgraph tree undo %s' takes it back\n", doc.ChangeSet.ID, doc.ChangeSet.Revision, doc.ChangeSet.ID)

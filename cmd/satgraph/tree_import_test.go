@@ -82,7 +82,9 @@ func TestTreeImport(t *testing.T) {
 	s.run(exitRefused, "tree", "undo", applied.ChangeSet.ID)
 	s.run(exitRefused, "tree", "undo", "none")
 
-	s.run(exitDone, "tree", "import", "../../ingest/testdata/tiny-sat", "--replace")
+	if out, _ := s.run(exitDone, "tree", "import", "../../ingest/testdata/tiny-sat", "--replace"); !strings.Contains(out, "corpus classes lose the term that they stand for: ") {
+		t.Errorf("nothing is said of the classes: %s", out)
+	}
 	if out, _ := s.run(exitDone, "tree", "stats"); !strings.Contains(out, "terms      7\n") {
 		t.Errorf("in place of the tree: %s", out)
 	}
