@@ -42,6 +42,7 @@ bench: build ## measure the figures of bench/
 	@scripts/need.sh pip
 	scripts/test-services.sh $(GO) test -run '^$$' -bench . ./bench/...
 	bench/nifti-read/run.sh -n 7
+	$(GO) run ./bench/tree
 	bench/metrics/run.sh -n 3
 
 training-test: ## run the tests of training/ (PyTorch)

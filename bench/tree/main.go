@@ -11,6 +11,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -23,6 +24,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"satgraph/graph"
 	"satgraph/graph/builtin"
 	"satgraph/store/sqlite"
@@ -32,12 +35,12 @@ import (
 type figures struct {
 	Terms, Relations, Texts int
 
-	Load       time.Duration // open the store, read it, index the tree
-	LoadMB     int           // largest resident memory until then
-	SearchMB   int           // largest resident memory at the end
-	HeapMB     int           // what is in use then
-	FirstNames time.Duration // first Lookup: index of names
-	FirstWords time.Duration // first Search: index of words
+	Load       build // open the store, read it, index the tree
+	LoadMB     int   // largest resident memory until then
+	SearchMB   int   // largest resident memory at the end
+	HeapMB     int   // what is in use then
+	FirstNames build // first Lookup: index of names
+	FirstWords build // first Search: index of words
 
 	Subtree, ByName  times
 	Search, Misspelt times
@@ -127,17 +130,10 @@ func makeStore(ctx context.Context, path string, size int) error {
 // child measures one store.
 func child(ctx context.Context, path string) error {
 	var f figures
-	start := time.Now()
-	s, err := sqlite.Open(ctx, path, sqlite.Options{})
+	var tree *graph.Tree
+	var err error
+	f.Load = timed(func() { tree, err = load(ctx, path) })
 	if err != nil {
-		return err
-	}
-	tree, err := load(ctx, s)
-	if err != nil {
-		return err
-	}
-	f.Load = time.Since(start)
-	if err := s.Close(); err != nil {
 		return err
 	}
 	f.LoadMB = peakMB()
@@ -147,12 +143,8 @@ func child(ctx context.Context, path string) error {
 	}
 	runtime.GC()
 	subtrees(tree, &f)
-	start = time.Now()
-	tree.Lookup("heart")
-	f.FirstNames = time.Since(start)
-	start = time.Now()
-	tree.Search("heart", 1)
-	f.FirstWords = time.Since(start)
+	f.FirstNames = timed(func() { tree.Lookup("heart") })
+	f.FirstWords = timed(func() { tree.Search("heart", 1) })
 	plain, misspelt := queries(tree)
 	f.Search = measure(plain, func(q string) { tree.Search(q, 20) })
 	f.Misspelt = measure(misspelt, func(q string) { tree.Search(q, 20) })
@@ -165,9 +157,13 @@ func child(ctx context.Context, path string) error {
 	return json.NewEncoder(os.Stdout).Encode(f)
 }
 
-func load(ctx context.Context, s *sqlite.Store) (*graph.Tree, error) {
-	snapshot, err := s.Load(ctx)
+func load(ctx context.Context, path string) (*graph.Tree, error) {
+	s, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
+		return nil, err
+	}
+	snapshot, err := s.Load(ctx)
+	if err := errors.Join(err, s.Close()); err != nil {
 		return nil, err
 	}
 	return snapshot.Tree()
@@ -200,21 +196,37 @@ func repeat(list []string, n int) []string {
 	return out
 }
 
-// measure calls f three times with each argument and gives the percentiles of the
-// quickest of them, since other processes make one call slow and then another.
+// measure calls f with each argument and gives the percentiles of what the calls
+// took of the thread's CPU time, which is what they take on an idle machine.
 func measure(list []string, f func(string)) times {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	took := make([]time.Duration, len(list))
 	for i, x := range list {
-		for try := range 3 {
-			start := time.Now()
-			f(x)
-			if t := time.Since(start); try == 0 || t < took[i] {
-				took[i] = t
-			}
-		}
+		start := cpuTime(unix.CLOCK_THREAD_CPUTIME_ID)
+		f(x)
+		took[i] = cpuTime(unix.CLOCK_THREAD_CPUTIME_ID) - start
 	}
 	slices.Sort(took)
 	return times{took[len(took)/2], took[len(took)*99/100]}
+}
+
+// cpuTime reads one of the clocks of CPU time.
+func cpuTime(clock int32) time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(clock, &t); err != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
+}
+
+// build is what a piece of work took: on the clock, and of all CPUs.
+type build struct{ Wall, CPU time.Duration }
+
+func timed(f func()) build {
+	wall, cpu := time.Now(), cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID)
+	f()
+	return build{time.Since(wall), cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID) - cpu}
 }
 
 // peakMB is the largest resident memory of this process so far.
