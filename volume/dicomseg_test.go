@@ -41,7 +41,7 @@ func readBack(t *testing.T, path string) []foundSegment {
 		}
 		t.Skipf("highdicom and dcmqi cannot be had here: %v", err)
 	}
-	cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), "testdata/read_seg.py", path) //nolint:gosec // a script of the project
+	cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), "testdata/read_seg.py", path)
 	var report strings.Builder
 	cmd.Stderr = &report
 	b, err := cmd.Output()
