@@ -179,7 +179,7 @@ func (r *racer) ours(ctx context.Context, tree *graph.Snapshot) (time.Duration, 
 	if err != nil {
 		return 0, err
 	}
-	defer store.Close() //nolint:errcheck // the bench's end
+	defer store.Close() //nolint:errcheck,contextcheck // the bench's end
 	began := time.Now()
 	cs := graph.Diff(nil, tree)
 	cs.Title, cs.Author = "import", "bench"

@@ -111,7 +111,7 @@ func bigTree(odd bool) graph.Snapshot {
 		name = "odd"
 	}
 	s := graph.Snapshot{}
-	for i := range 1500 {
+	for i := range 600 {
 		id := fmt.Sprintf("B:%05d", i)
 		if i%3 > 0 {
 			id += name
@@ -212,13 +212,13 @@ func killed(t *testing.T, db Database) {
 		took = min(took, time.Since(began))
 		written++
 	}
-	const kills = 10
+	const kills = 8
 	for kill := range kills {
 		_, out, stop := start(t, db, roleWrite)
 		if !out.Scan() || out.Text() != "writing" {
 			t.Fatalf("the writer says %q: %s", out.Text(), stop())
 		}
-		time.Sleep(took * time.Duration(kill) / (kills - 2))
+		time.Sleep(3 * took * time.Duration(kill) / kills)
 		said := stop()
 		if said != "" {
 			t.Errorf("kill %d: the writer says: %s", kill, said)

@@ -202,8 +202,8 @@ func replaces(t *testing.T, db Database) {
 	t.Helper()
 	s := open(t, db)
 	replace(t, s, Snapshot())
-	replace(t, s, chain("r2", 10_000)) // larger than any page or batch
-	holds(t, s, chain("r2", 10_000))
+	replace(t, s, chain("r2", 6000)) // larger than any page or batch
+	holds(t, s, chain("r2", 6000))
 	replace(t, s, chain("r3", 3))
 	holds(t, s, chain("r3", 3))
 }
