@@ -42,8 +42,8 @@ def rebuild(bundle: Path, out: Path) -> int:
     positions = words["text_tower.biolord.embeddings.position_embeddings.weight"].shape[0]
     words["text_tower.biolord.embeddings.position_ids"] = torch.arange(positions)[None]
     step = int(manifest["training"]["steps"])
-    checkpoint.save(out / "vision.pth", step, vision)
-    checkpoint.save(out / "text_encoder.pth", step, words)
+    checkpoint.save(out / "vision.pth", step, vision, pair=manifest["pair"])
+    checkpoint.save(out / "text_encoder.pth", step, words, pair=manifest["pair"])
     write_tokenizer(out / "biolord", Tokenizer.load(bundle / "vocab.txt").vocab, TextConfig.from_state(words))
     meta = {k: manifest[k] for k in ("spacing", "patch")} | {
         "heads": manifest["heads"], "step": step, "minutes": manifest["training"]["minutes"],

@@ -15,6 +15,7 @@ import csv
 import json
 import math
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -211,8 +212,9 @@ class Trainer:
             "ema": self.average.states, "ema_count": self.average.count, "step": self.step, "elapsed": self.elapsed,
         }  # fmt: skip
         checkpoint.save_atomic(self.state_file, state)
-        checkpoint.save(out / "vision.pth", self.step, self.average.states[0], self.optimizer.state_dict())
-        checkpoint.save(out / "text_encoder.pth", self.step, self.average.states[1])
+        pair = uuid.uuid4().hex
+        checkpoint.save(out / "vision.pth", self.step, self.average.states[0], self.optimizer.state_dict(), pair)
+        checkpoint.save(out / "text_encoder.pth", self.step, self.average.states[1], pair=pair)
         write_tokenizer(out / "biolord", self.tokenizer.vocab, self.text_config)
         meta = {
             "spacing": list(stage.spacing), "patch": list(stage.patch), "heads": self.config.heads, "step": self.step,

@@ -8,6 +8,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 size=${1:-nano}
 python=${TRAINING_PYTHON:-.tools/training/bin/python}
+"$python" -c 'import torch' || {
+  echo "run.sh: $python has no PyTorch: run scripts/training-tests.sh once, or set TRAINING_PYTHON" >&2
+  exit 1
+}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -54,7 +54,7 @@ func TestModelConvert(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.SelfTest.Probes[0].Logit += 1
+	m.SelfTest.Probes[0].Logit++
 	doc, err := json.Marshal(m)
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,8 @@
 """Reading and writing checkpoints in the layout of the released SAT files.
 
 vision.pth holds step, model_state_dict and (optional) optimizer_state_dict;
-text_encoder.pth holds step and model_state_dict. Keys start with `module.`,
+text_encoder.pth holds step and model_state_dict. Both may hold pair, by which
+`satgraph model convert` knows that they belong together. Keys start with `module.`,
 and every convolution and norm of the U-Net is stored a second time as
 `all_modules.0` and `all_modules.1`, sharing storage with the first.
 """
@@ -51,9 +52,11 @@ def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def save(path: Path, step: int, state: dict[str, Tensor], optimizer: dict | None = None) -> None:
-    """Writes a checkpoint whole or not at all."""
+def save(path: Path, step: int, state: dict[str, Tensor], optimizer: dict | None = None, pair: str = "") -> None:
+    """Writes a checkpoint whole or not at all; pair is the same text in the two that belong together."""
     data = {"step": step, "model_state_dict": to_official(state)}
+    if pair:
+        data["pair"] = pair
     if optimizer is not None:
         data["optimizer_state_dict"] = optimizer
     save_atomic(path, data)

@@ -104,6 +104,17 @@ def test_random_pair(satgraph: Path, random_pair: Path, tmp_path: Path, flags: t
         np.testing.assert_allclose(out, want.numpy(), atol=tolerance * max(1, float(want.abs().max()) / 10))
 
 
+def test_parts_of_two_trainings(satgraph: Path, random_pair: Path, tmp_path: Path) -> None:
+    """Each part notes its pair; parts of two are refused, and nothing is written."""
+    for name, pair in (("vision", "a"), ("text_encoder", "b")):
+        step, state = checkpoint.load(random_pair / f"{name}.pth")
+        checkpoint.save(random_pair / f"{name}.pth", step, state, pair=pair)
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        convert(satgraph, random_pair, tmp_path / "bundle")
+    assert refused.value.returncode == 3
+    assert not (tmp_path / "bundle").exists()
+
+
 def test_demo_model(satgraph: Path, tmp_path: Path) -> None:
     """The demo model's checkpoint gives the demo model's logits."""
     folder, bundle = tmp_path / "checkpoint", tmp_path / "bundle"
