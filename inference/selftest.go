@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// ErrSelfTest: a bundle computes something else than what it notes of itself.
+// ErrSelfTest says that a bundle computes something else than what it notes of itself.
 var ErrSelfTest = errors.New("the model does not compute what its bundle notes")
 
 // SelfTest is what a bundle notes of its own results, so that another machine

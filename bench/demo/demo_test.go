@@ -14,7 +14,7 @@ const program = "../../bin/satgraph"
 func BenchmarkDemo(b *testing.B) {
 	for b.Loop() {
 		dir := b.TempDir()
-		command := exec.CommandContext(b.Context(), program, "demo", "-o", dir+"/out") //nolint:gosec // our own program
+		command := exec.CommandContext(b.Context(), program, "demo", "-o", dir+"/out")
 		command.Env = append(os.Environ(), "SATGRAPH_HOME="+dir)
 		if text, err := command.CombinedOutput(); err != nil && command.ProcessState.ExitCode() != 4 {
 			b.Fatalf("%v: %s", err, text)

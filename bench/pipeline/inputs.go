@@ -95,7 +95,7 @@ func writeNpy(path string, data []float32, shape ...int) error {
 	var text strings.Builder
 	text.WriteString("{'descr': '<f4', 'fortran_order': False, 'shape': (")
 	for _, n := range shape {
-		text.WriteString(fmt.Sprintf("%d,", n))
+		fmt.Fprintf(&text, "%d,", n)
 	}
 	text.WriteString(")}")
 	return volume.WriteAtomic(path, func(w io.Writer) error {

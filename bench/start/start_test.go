@@ -46,7 +46,7 @@ func firstAnswer(b *testing.B, dir string) time.Duration {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, program, "serve", "--addr", "127.0.0.1:0", //nolint:gosec // our own program
+	command := exec.CommandContext(ctx, program, "serve", "--addr", "127.0.0.1:0",
 		"--store", "sqlite:"+dir+"/tree.db", "--data", dir)
 	stderr, err := command.StderrPipe()
 	if err != nil {

@@ -44,7 +44,7 @@ func TestOutsideTools(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), "testdata/read_exports.py", dir) //nolint:gosec // the project's own interpreter
+	cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), "testdata/read_exports.py", dir)
 	var report strings.Builder
 	cmd.Stderr = &report
 	b, err := cmd.Output()

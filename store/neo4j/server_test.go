@@ -215,7 +215,7 @@ func TestKilledServer(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "neo4j")
 	control := func(ctx context.Context, what string) string {
 		t.Helper()
-		out, err := exec.CommandContext(ctx, script, what, home).Output() //nolint:gosec // the project's own script
+		out, err := exec.CommandContext(ctx, script, what, home).Output()
 		if err != nil {
 			t.Fatalf("neo4j.sh %s: %v", what, err)
 		}
