@@ -86,9 +86,12 @@ func (f *field) drop(p *pool) {
 
 // sigmoidTable holds 1/(1+exp(a)) for a = 0, 1/256, ... 24. Between them it is
 // interpolated, which is exact to 2e-7; beyond, the formula itself is used.
-type sigmoidTable [24*sigmoidSteps + 2]float32
+type sigmoidTable [sigmoidEnd*sigmoidSteps + 2]float32
 
-const sigmoidSteps = 256
+const (
+	sigmoidEnd   = 24
+	sigmoidSteps = 256
+)
 
 func newSigmoidTable() *sigmoidTable {
 	t := &sigmoidTable{}
@@ -102,7 +105,7 @@ func newSigmoidTable() *sigmoidTable {
 func (t *sigmoidTable) at(l float32) float32 {
 	x := float32(math.Abs(float64(l))) * sigmoidSteps
 	var v float32
-	if x < 24*sigmoidSteps {
+	if x < sigmoidEnd*sigmoidSteps {
 		i := int(x)
 		a, b := t[i], t[i+1]
 		v = a + (x-float32(i))*(b-a)

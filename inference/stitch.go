@@ -121,14 +121,23 @@ func (s *stitcher) add(f *field, w window, logits []float32) {
 	}
 }
 
-// quiet says whether no logit of a box is above the negligible.
+// quiet says whether no logit of a box is above the negligible. NaN is not
+// quiet.
 func (s *stitcher) quiet(logits []float32, n [3]int) bool {
 	cold := s.cold
 	for x := range n[0] {
 		for y := range n[1] {
 			row := logits[(x*s.patch[1]+y)*s.patch[2]:][:n[2]]
+			// Most bricks of most classes end here: eight at a time.
+			for ; len(row) >= 8; row = row[8:] {
+				r := row[:8]
+				if !(r[0] <= cold && r[1] <= cold && r[2] <= cold && r[3] <= cold &&
+					r[4] <= cold && r[5] <= cold && r[6] <= cold && r[7] <= cold) {
+					return false
+				}
+			}
 			for _, l := range row {
-				if !(l <= cold) { // NaN is not quiet
+				if !(l <= cold) {
 					return false
 				}
 			}
@@ -140,14 +149,30 @@ func (s *stitcher) quiet(logits []float32, n [3]int) bool {
 // sum adds a box of logits; false where one is NaN.
 func (s *stitcher) sum(sums, logits, gauss []float32, n [3]int) bool {
 	good := true
+	table := s.sigmoid
 	for x := range n[0] {
 		for y := range n[1] {
 			at := (x*s.patch[1] + y) * s.patch[2]
 			row, weights := logits[at:][:n[2]], gauss[at:][:n[2]]
 			to := sums[(x*brickSide+y)*brickSide:][:n[2]]
 			for i, l := range row {
-				to[i] += s.sigmoid.at(l) * weights[i]
-				good = good && l == l
+				// table.at, which is too long to be inlined.
+				a := l
+				if a < 0 {
+					a = -a
+				}
+				var v float32
+				if a *= sigmoidSteps; a < sigmoidEnd*sigmoidSteps {
+					j := int(a)
+					p, q := table[j], table[j+1]
+					if v = p + (a-float32(j))*(q-p); l > 0 {
+						v = 1 - v
+					}
+				} else {
+					v = table.at(l)
+					good = good && l == l
+				}
+				to[i] += v * weights[i]
 			}
 		}
 	}
