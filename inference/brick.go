@@ -64,6 +64,14 @@ func (p *pool) give(bricks []*brick) {
 	}
 }
 
+// empty lets go of the bricks that are not in use.
+func (p *pool) empty() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made -= len(p.free)
+	p.free = nil
+}
+
 // field is what is known of one class while windows are stitched: sums where
 // windows are still to come, and voxels of the scan behind them.
 type field struct {

@@ -40,6 +40,8 @@ const (
 	// openShare is the part of its slab that a structure is expected to be open
 	// in. A model that is unsure everywhere takes all of it.
 	openShare = 0.5
+	// garbageShare is what the collector lets lie beside what is in use.
+	garbageShare = 0.15
 )
 
 // budget divides memory: it makes the forecast, and the pool of bricks that
@@ -81,7 +83,7 @@ func (r *run) budget(s *stitcher) (*pool, error) {
 		most1 = min(all, limit-fixed-f.Model-reserve)
 	}
 	f.Structures = min(most1, int64(openShare*float64(all))) + int64(len(r.calls))*r.maskBytes()
-	f.Peak = max(most, fixed+f.Model+f.Structures)
+	f.Peak = max(most, fixed+f.Model+f.Structures+int64(garbageShare*float64(f.Structures)))
 	r.group = f.Queries
 	r.report.Forecast = &f
 	if r.o.maxBricks > 0 {

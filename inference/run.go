@@ -202,6 +202,7 @@ func (r *run) all(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.pool.empty()
 		if todo, err = r.settle(ctx, fields); err != nil {
 			return err
 		}

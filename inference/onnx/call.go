@@ -24,8 +24,7 @@ func (m *model) Close() error {
 			*s = nil
 		}
 	}
-	m.logits.free()
-	m.logits = nil
+	m.logits, m.image, m.spare = nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -85,6 +84,7 @@ func (m *model) encode(ctx context.Context, prompts []string, code int64) ([][]f
 	}
 	out := []ort.Value{nil}
 	if err := run(ctx, m.text, in, out); err != nil {
+		tensors(out).free()
 		return nil, fmt.Errorf("%s: %w", TextFile, err)
 	}
 	defer out[0].Destroy() //nolint:errcheck // freeing only
@@ -104,14 +104,44 @@ func (m *model) encode(ctx context.Context, prompts []string, code int64) ([][]f
 // Footprint says what the model takes at work (inference.Sizer).
 func (m *model) Footprint() inference.Footprint { return m.footprint }
 
-// features are the backbone's outputs for one window.
-type features struct{ values tensors }
+// features are the backbone's outputs for one window. Their memory is the
+// model's, which uses it again: what ONNX Runtime allocates itself is copied by
+// the bindings, which for gigabytes a window is too much.
+type features struct {
+	of     *model
+	values tensors
+	data   [][]float32
+}
 
 // Close frees the features.
 func (f *features) Close() error {
 	f.values.free()
-	f.values = nil
+	if f.values != nil {
+		f.of.spare = append(f.of.spare, f.data)
+	}
+	f.values, f.data = nil, nil
 	return nil
+}
+
+// newFeatures makes room for what the backbone gives.
+func (m *model) newFeatures() (*features, error) {
+	f := &features{of: m}
+	if last := len(m.spare) - 1; last >= 0 {
+		f.data, m.spare = m.spare[last], m.spare[:last]
+	} else {
+		f.data = make([][]float32, len(m.outputs))
+	}
+	for i, shape := range m.seen {
+		if elements(shape) == 0 { // not known before: the bindings copy it
+			f.values = append(f.values, nil)
+			continue
+		}
+		f.data[i] = sized(f.data[i], elements(shape))
+		if err := add(&f.values, f.data[i], shape...); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return f, nil
 }
 
 // Features runs the backbone over one window.
@@ -133,11 +163,14 @@ func (m *model) Features(ctx context.Context, patch []float32) (inference.Featur
 	if err := add(&in, image, 1, m.channels, h, w, d); err != nil {
 		return nil, err
 	}
-	out := make([]ort.Value, len(m.outputs))
-	if err := run(ctx, m.backbone, in, out); err != nil {
-		return nil, fmt.Errorf("%s: %w", BackboneFile, err)
+	f, err := m.newFeatures()
+	if err != nil {
+		return nil, err
 	}
-	return &features{out}, nil
+	if err := run(ctx, m.backbone, in, f.values); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", BackboneFile, err), f.Close())
+	}
+	return f, nil
 }
 
 // Decode runs the decoder over what Features saw.
@@ -162,19 +195,25 @@ func (m *model) Decode(ctx context.Context, f inference.Features, queries [][]fl
 	if err := add(&in, flat, 1, n, width); err != nil {
 		return nil, err
 	}
-	// The result is ONNX Runtime's own memory, so that it is not held twice.
-	m.logits.free()
-	m.logits = tensors{nil}
-	if err := run(ctx, m.decoder, append(in[:1:1], seen.values...), m.logits); err != nil {
-		m.logits = nil
+	shape := ort.NewShape(1, n, int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2]))
+	m.logits = sized(m.logits, shape.FlattenedSize())
+	var out tensors
+	defer out.free()
+	if err := add(&out, m.logits, shape...); err != nil {
+		return nil, err
+	}
+	if err := run(ctx, m.decoder, append(in[:1:1], seen.values...), out); err != nil {
 		return nil, fmt.Errorf("%s: %w", DecoderFile, err)
 	}
-	t, ok := m.logits[0].(*ort.Tensor[float32])
-	want := ort.NewShape(1, n, int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2]))
-	if !ok || !t.GetShape().Equals(want) {
-		return nil, fmt.Errorf("%w: %s gives logits of shape %v, not %v", inference.ErrModelOutput, DecoderFile, m.logits[0].GetShape(), want)
+	return m.logits, nil
+}
+
+// sized gives a slice of n values, in the memory of old where that is enough.
+func sized(old []float32, n int64) []float32 {
+	if int64(cap(old)) < n {
+		return make([]float32, n)
 	}
-	return t.GetData(), nil
+	return old[:n]
 }
 
 // tensors are values that are freed together.
@@ -221,11 +260,9 @@ func run(ctx context.Context, s *ort.DynamicAdvancedSession, in, out []ort.Value
 	}
 	_ = o.Destroy() // freeing only
 	if ctx.Err() != nil {
-		tensors(out).free()
 		return ctx.Err()
 	}
 	if err != nil {
-		tensors(out).free()
 		return fmt.Errorf("%w: %s", kind(err), oneLine(err))
 	}
 	return nil

@@ -81,6 +81,7 @@ func Start() (Library, error) {
 	if err != nil {
 		return Library{}, err
 	}
+	returnMemory()
 	ort.SetSharedLibraryPath(lib.Path)
 	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
 		return Library{}, &LibraryError{lib.Path, oneLine(err), ErrNoLibrary}

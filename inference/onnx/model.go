@@ -64,8 +64,10 @@ type model struct {
 	backbone *ort.DynamicAdvancedSession
 	decoder  *ort.DynamicAdvancedSession
 	text     *ort.DynamicAdvancedSession
-	logits   tensors   // of the last Decode
-	image    []float32 // scratch
+	seen     [][]int64     // shapes of outputs
+	spare    [][][]float32 // memory for outputs
+	logits   []float32     // of the last Decode
+	image    []float32     // scratch
 
 	footprint inference.Footprint
 
@@ -178,6 +180,9 @@ func (m *model) size(files map[string]*content, dir string) error {
 	h, w, d := int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2])
 	backbone, decoder := nets[BackboneFile], nets[DecoderFile]
 	seen := backbone.shapes(map[string][]int64{imageTensor: {1, m.channels, h, w, d}})
+	for _, name := range m.outputs {
+		m.seen = append(m.seen, seen[name])
+	}
 	decode := func(queries int64) int64 {
 		shapes := map[string][]int64{queriesTensor: {1, queries, int64(m.man.EmbeddingWidth)}}
 		for _, name := range m.outputs {
@@ -188,7 +193,7 @@ func (m *model) size(files map[string]*content, dir string) error {
 	one, two := decode(1), decode(2)
 	m.footprint = inference.Footprint{
 		Features: backbone.peak(seen), Held: backbone.results(seen),
-		Query: two - one, Decode: max(0, 2*one-two),
+		Query: two - one, Decode: max(0, 2*one-two), // the last of it is the result
 	}
 	return nil
 }

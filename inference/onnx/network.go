@@ -257,7 +257,7 @@ func (g *network) peak(shapes map[string][]int64) int64 {
 				continue
 			}
 			switch {
-			case first != "" && isView(n.op):
+			case first != "" && isView(n.op) && !slices.Contains(g.outputs, name):
 				root[name] = first
 				if given[first] {
 					continue // no memory of its own

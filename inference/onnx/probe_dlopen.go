@@ -7,6 +7,9 @@ package onnx
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 // The head of OrtApiBase, which has not changed since ONNX Runtime 1.0.
 typedef struct {
@@ -29,6 +32,17 @@ static const char *satgraph_ort_version(const char *path) {
 		return NULL;
 	}
 	return base()->GetVersionString();
+}
+
+// satgraph_return_memory has large blocks of memory given back to the system as
+// soon as they are freed. Left alone, glibc keeps blocks of up to 32 MiB for
+// later, in a heap for each thread, and a run then takes hundreds of megabytes
+// that nothing uses.
+static void satgraph_return_memory(void) {
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
 }
 
 static const char *satgraph_dlerror(void) {
@@ -57,3 +71,6 @@ func probe(path string) (string, error) {
 	}
 	return C.GoString(version), nil
 }
+
+// returnMemory tunes the C library's allocator.
+func returnMemory() { C.satgraph_return_memory() }
