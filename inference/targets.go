@@ -279,6 +279,20 @@ func (r *Resolver) touches(id, out string) bool {
 	return id == out || r.tree.IsDescendant(out, id) || r.tree.IsDescendant(id, out, graph.PartOf, graph.IsA) || slices.Contains(r.wholes[id].parts, out)
 }
 
+// within is the kind of a structure that lies in a sided one, where the structure
+// itself does not: of the lower lobe that of the left lung.
+func (r *Resolver) within(id, out string) string {
+	if t, _ := r.tree.Term(id); t == nil || t.Laterality == graph.Unsided || r.touches(id, out) {
+		return out
+	}
+	for _, d := range r.sides(out) {
+		if r.tree.IsDescendant(d, id) {
+			return d
+		}
+	}
+	return out
+}
+
 // allOf says that a term is that of a class that draws all of a kind: all bone,
 // all muscle.
 func (r *Resolver) allOf(id string) (kind string, ok bool) {
@@ -317,13 +331,17 @@ func (r *Resolver) leaveOut(asked, without []target) []target {
 		}
 		gone := false
 		for i, e := range without {
-			switch {
-			case e.fixed != nil || !r.touches(t.id, e.id):
+			if e.fixed != nil {
 				continue
-			case t.id == e.id || !r.tree.IsDescendant(e.id, t.id) && r.tree.IsDescendant(t.id, e.id, graph.PartOf, graph.IsA):
+			}
+			less := r.within(t.id, e.id)
+			switch {
+			case !r.touches(t.id, less):
+				continue
+			case t.id == less || !r.tree.IsDescendant(less, t.id) && r.tree.IsDescendant(t.id, less, graph.PartOf, graph.IsA):
 				gone = true
 			default:
-				t.minus = appendNew(t.minus, e.id)
+				t.minus = appendNew(t.minus, less)
 			}
 			used[i] = true
 		}

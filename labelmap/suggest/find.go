@@ -34,7 +34,12 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	for _, r := range readings {
 		e.look(&a, r, l.Modality)
 	}
-	if best := a.best(); best < 0.85 {
+	if a.best() < 0.85 {
+		for _, r := range e.words.loose(l.Name) {
+			e.look(&a, r, l.Modality)
+		}
+	}
+	if a.best() < 0.85 {
 		for _, written := range readings {
 			for _, r := range e.words.translate(written.text) {
 				r.quality *= written.quality
@@ -46,6 +51,9 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 		a.several = "it names both sides"
 	} else if a.best() < 0.88 {
 		a.several = e.parts(&a, l)
+	}
+	if a.several == "" && a.best() < 0.8 {
+		e.wholeOf(&a, l)
 	}
 	return a
 }
@@ -67,9 +75,10 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 		}
 		a.add(candidate{id: c.TermID, score: score * r.quality, predicate: c.Predicate, reasons: because(r, "the corpus class "+c.Name)})
 	}
-	asked := graph.SideOf(r.text)
-	short := len(key(r.text)) <= 2
-	for _, h := range e.tree.Search(r.text, hitsAsked) {
+	asked, _ := handed(r.text)
+	short := len(key(r.text)) <= 2 && !r.told
+	hits := e.tree.Search(r.text, hitsAsked)
+	for _, h := range hits {
 		term, _ := e.tree.Term(h.ID)
 		c := candidate{id: h.ID, score: h.Score * r.quality, reasons: because(r, h.Reasons...), short: short && h.How != graph.ByName}
 		switch {
@@ -77,7 +86,9 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 			// Search thinks little of a term without the side asked for; here it is
 			// a broader match, if no sided term exists.
 			c.predicate = labelmap.Broad
-			c.score = min(1.35*c.score, 0.79)
+			if !e.sided(hits, h.ID, asked) {
+				c.score = min(1.35*c.score, 0.79)
+			}
 		case h.Score < 0.8:
 			c.predicate = labelmap.Narrow // the term's name says more than the label
 		case h.How == graph.ByOtherSynonym:
@@ -87,6 +98,14 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 		}
 		a.add(c)
 	}
+}
+
+// sided says whether a kind of a structure, of the side asked for, was found too.
+func (e *Engine) sided(hits []graph.Hit, id string, side graph.Laterality) bool {
+	return slices.ContainsFunc(hits, func(h graph.Hit) bool {
+		t, _ := e.tree.Term(h.ID)
+		return t.Laterality == side && e.tree.IsDescendant(h.ID, id, graph.IsA)
+	})
 }
 
 func because(r reading, more ...string) []string {
@@ -118,6 +137,9 @@ func (e *Engine) parts(a *answer, l *labelmap.RawLabel) string {
 		}
 		ids = append(ids, ranked[0].id)
 	}
+	if best := a.ranked(); len(best) > 0 && best[0].score >= 0.8 && strings.Contains(name, ",") && slices.ContainsFunc(ids, func(id string) bool { return id != best[0].id && e.tree.IsDescendant(best[0].id, id) }) {
+		return "" // "inferior frontal gyrus, pars orbitalis" is a part of what it names first
+	}
 	for _, id := range ids {
 		a.add(candidate{id: id, score: 0.7, predicate: labelmap.Narrow, reasons: []string{"one of the structures that it names"}})
 	}
@@ -125,6 +147,27 @@ func (e *Engine) parts(a *answer, l *labelmap.RawLabel) string {
 		return "it names one of several structures"
 	}
 	return "it names several structures together"
+}
+
+// wholeOf reads a division that the tree lacks ("middle temporal gyrus, anterior
+// division") as a part of the structure that it divides.
+func (e *Engine) wholeOf(a *answer, l *labelmap.RawLabel) {
+	text := strings.TrimSpace(l.Name)
+	m := reQualified.FindStringSubmatch(text)
+	if m == nil {
+		return
+	}
+	whole := strings.TrimSpace(text[:len(text)-len(m[0])])
+	e.look(a, reading{text: whole + " " + m[1] + " part", quality: 0.97, reason: m[2] + " read as part"}, l.Modality)
+	e.look(a, reading{text: m[1] + " " + whole, quality: 0.95, reason: "without " + m[2]}, l.Modality)
+	if a.best() >= 0.8 {
+		return
+	}
+	for _, h := range e.tree.Search(whole, 1) {
+		if h.Score >= 0.9 {
+			a.add(candidate{id: h.ID, score: 0.75, predicate: labelmap.Broad, reasons: append([]string{"a division of it"}, h.Reasons...)})
+		}
+	}
 }
 
 // surroundings are what the rest of a list, its dataset's name and the scan say
@@ -155,8 +198,12 @@ func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *s
 				s.named = append(s.named, e.named(text)...)
 			}
 		}
+		if reParcel.MatchString(l.Name) && !said["brain"] {
+			said["brain"] = true
+			s.named = append(s.named, e.named("brain")...)
+		}
 		ranked := alone[k].ranked()
-		if alone[k].several != "" || len(ranked) == 0 || ranked[0].score < 0.9 || ranked[0].short || len(ranked) > 1 && ranked[1].score > ranked[0].score-0.01 {
+		if alone[k].several != "" || len(ranked) == 0 || ranked[0].short || !evident(ranked) {
 			continue
 		}
 		id := ranked[0].id
@@ -179,6 +226,16 @@ func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *s
 		s.regions[r] = share
 	}
 	return s
+}
+
+// evident says whether the best candidate is well found, and the less well the
+// farther from the next.
+func evident(ranked []*candidate) bool {
+	gap := 1.0
+	if len(ranked) > 1 {
+		gap = ranked[0].score - ranked[1].score
+	}
+	return ranked[0].score >= 0.9 && gap >= 0.01 || ranked[0].score >= 0.85 && gap >= 0.1
 }
 
 // regionWords are words for regions that name no single term of the tree.
@@ -248,11 +305,13 @@ func (s *surroundings) affinity(id string) float64 {
 
 // within weighs what a label means by itself against its surroundings.
 func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer {
-	name := key(l.Name)
-	e.beside(name, &a, s)
+	e.beside(l.Name, &a, s)
 	e.lesion(l, &a, s)
 	if a.none == "" && a.best() < 0.8 {
 		e.compose(l, &a, s)
+	}
+	if a.none == "" && a.best() < 0.8 {
+		e.cortical(l, &a, s)
 	}
 	known := s.total > 0 || len(s.named) > 0
 	for _, c := range a.found {
@@ -274,12 +333,19 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	return a
 }
 
-// beside adds what the tables say of a label in its surroundings, or anywhere.
-func (e *Engine) beside(name string, a *answer, s *surroundings) {
-	rows := e.words.contexts[name]
-	here := slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where == "" || !s.holds(c.where) })
+// beside adds what the tables say of a label in its surroundings, or anywhere. A
+// row without a side stands for both sides.
+func (e *Engine) beside(label string, a *answer, s *surroundings) {
+	side := graph.Unsided
+	here := e.words.here(key(label), s)
 	if len(here) == 0 {
-		here = slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where != "" })
+		bare := unwrap(split(label))
+		if hand, parcel, ok := hemisphere(label); ok {
+			bare = hand + " " + split(parcel)
+		}
+		var rest []string
+		side, rest = handed(bare)
+		here = e.words.here(key(strings.Join(rest, " ")), s)
 	}
 	for _, c := range here {
 		a.none, a.several = "", ""
@@ -290,12 +356,32 @@ func (e *Engine) beside(name string, a *answer, s *surroundings) {
 				continue
 			}
 			found := &candidate{id: id, score: 0.985, predicate: e.predicate(id), reasons: []string{c.reason + s.said(c.where)}, sure: true}
+			if t, _ := e.tree.Term(id); side != graph.Unsided && t.Laterality == graph.Unsided {
+				if sided, ok := one(e.tree, string(side)+" "+m); ok {
+					found.id = sided
+				} else if len(meanings) > 1 {
+					continue // the one that has sides is meant
+				} else {
+					found.score, found.predicate = 0.79, labelmap.Broad
+				}
+			}
 			if len(meanings) > 1 {
 				found.score = 0.75
 			}
-			a.found[id] = found
+			a.found[found.id] = found
 		}
 	}
+}
+
+// here are the rows that a label has in its surroundings, else those that it has
+// anywhere.
+func (v *vocabulary) here(name string, s *surroundings) []context {
+	rows := v.contexts[name]
+	here := slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where == "" || !s.holds(c.where) })
+	if len(here) == 0 {
+		here = slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where != "" })
+	}
+	return here
 }
 
 // said says in words which surroundings decided.

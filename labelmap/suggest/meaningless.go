@@ -13,7 +13,7 @@ var meaningless = []struct {
 	why     string
 }{
 	{regexp.MustCompile(`^[\d\s.,_\-]*$`), "a number names no structure"},
-	{regexp.MustCompile(`(?i)^(labels?|lbl|class|segments?|seg|roi|structure|region|mask|object|obj|material|value|val|item|part|layer|contour|annotation|volume|channel|index|id)[\s_\-.:#]*\d*$`), "a placeholder of a tool names no structure"},
+	{regexp.MustCompile(`(?i)^(labels?|lbl|class|segments?|seg|roi|structure|region|mask|object|obj|material|value|val|item|part|layer|contour|annotation|volume|channel|index|id|branch|fragment)[\s_\-.:#]*\d*$`), "a placeholder of a tool names no structure"},
 	{regexp.MustCompile(`(?i)^(background|bg|back ground|unknown|unlabel?led|unlabell?ed|other|others|misc|miscellaneous|ignore|ignored|void|none|null|nan|empty|nothing|clear label|exterior|outside|rest|remainder|undefined|n/?a|not ?used|reserved|test|tmp|temp|todo|dummy|foo|bar|new|untitled)$`), "it says that no structure is meant"},
 	{regexp.MustCompile(`(?i)^[ipgc]tv(?:[\s_\-]?[a-z0-9.+]+)*$|^(gtv|ctv|ptv|itv|igtv|hrctv)[a-z]?[\s_\-.0-9]*`), "a planning volume of radiotherapy, not a structure"},
 	{regexp.MustCompile(`(?i)^(external|externe?|outer contour|body|body contour|couch|couch ?\w*|table|tabletop|bolus|ring\w*|avoid\w*|opt[_ ]\w+|z+[_ ]\w+|dose\w*|isodose\w*|iso ?cent(er|re)|marker\w*|fiducials?|artifacts?|artefacts?)$`), "a helper of planning or scanning, not a structure"},

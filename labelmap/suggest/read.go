@@ -13,6 +13,7 @@ type reading struct {
 	text    string
 	quality float64 // how sure the reading is, up to 1
 	reason  string  // empty for the label as written
+	told    bool    // words that were left out say what a short name means
 }
 
 // maxName is the longest name that is read; longer ones are no names.
@@ -20,7 +21,7 @@ const maxName = 400
 
 var (
 	reExtension = regexp.MustCompile(`(?i)(\.seg)?\.(nii(\.gz)?|nrrd|mha|mhd|dcm|stl|png|npz?)$`)
-	reWrapper   = regexp.MustCompile(`(?i)^(the|oar|roi|seg|organ|structure|label|mask)[ _\-.:]+|[ _\-.]+(mask|seg|segmentation|label|roi|oar|contour|whole|total|blood (cavity|pool)|cavity blood|region|area)$`)
+	reWrapper   = regexp.MustCompile(`(?i)^(the|oar|roi|seg|organ|structure|label|mask|normal|healthy)[ _\-.:]+|[ _\-.]+(mask|seg|segmentation|label|roi|oar|contour|whole|total|blood (cavity|pool)|cavity blood|region|area|final|copy|edited|corrected|manual|auto|primar(y|ies))$`)
 	reMargin    = regexp.MustCompile(`(?i)[ _\-]?prv[ _\-]?\d*(mm)?$`)
 	reParcel    = regexp.MustCompile(`(?i)^(?:ctx|wm)[-_. ](lh|rh)[-_. ](.+)$`)
 	reHemi      = regexp.MustCompile(`(?i)^(lh|rh)[-_. ](.+)$`)
@@ -29,6 +30,11 @@ var (
 	reGerman    = regexp.MustCompile(`(?i)\b(bwk|lwk|hwk|bw|lw|hw|th) ?(\d{1,2})\b`)
 	reCavity    = regexp.MustCompile(`(?i)\b(blood )?(cavity|cav|pool|chamber)\b`)
 	reDisc      = regexp.MustCompile(`(?i)\b([ctl])(\d{1,2}) ?[/-] ?(\d{1,2})\b`)
+	reValue     = regexp.MustCompile(`^\s*[\[(]?\d{1,5}[\])]?\s*[:=.,_\- ]\s*|\s*[\[(]\s*\d{1,5}\s*[\])]$|[_\- ]\d{1,2}$`)
+	reCounted   = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|[ctls])s?[_\- ]*\d{1,2}$`)
+	reAside     = regexp.MustCompile(`\s*\([^()]*\)\s*`)
+	reQualified = regexp.MustCompile(`(?i),? +(\w+) (division|part|portion|subdivision)$`)
+	reVessel    = regexp.MustCompile(`(?i)\b[avnm]\b`)
 	reVertebral = regexp.MustCompile(`(?i)\b([CTLS]\d{1,2}) (vertebral body|body|vb|corpus)\b`)
 )
 
@@ -48,7 +54,7 @@ func (v *vocabulary) readings(name string) []reading {
 				return
 			}
 		}
-		out = append(out, reading{text, quality, reason})
+		out = append(out, reading{text: text, quality: quality, reason: reason})
 	}
 	if m := reParcel.FindStringSubmatch(text); m != nil {
 		v.parcel(m[1], m[2], add)
@@ -86,10 +92,70 @@ func (v *vocabulary) readings(name string) []reading {
 	if t := reCavity.ReplaceAllString(apart, " "); t != apart {
 		add(t, "the cavity is the chamber", 0.97)
 	}
-	if t, why := v.expand(apart); why != "" {
-		add(t, why, 0.96)
+	written := len(out)
+	for _, words := range []string{apart, separated(text)} {
+		if t, why := v.expand(words); why != "" {
+			add(t, why, 0.96)
+		}
+	}
+	for i := range out {
+		out[i].told = reCavity.MatchString(split(text))
+		if i < written && len(out) > written && reVessel.MatchString(apart) {
+			out[i].quality *= 0.8 // "renal a" is no "renal"
+		}
 	}
 	return out
+}
+
+// loose are readings that leave out what says nothing in most labels: the voxel
+// value, a count, a remark in parentheses.
+func (v *vocabulary) loose(name string) []reading {
+	text := strings.TrimSpace(reExtension.ReplaceAllString(strings.TrimSpace(name), ""))
+	if len(text) > maxName {
+		return nil
+	}
+	var out []reading
+	add := func(t, reason string, quality float64) {
+		if t = strings.TrimSpace(t); t == "" || t == text || graph.SideOf(t) != graph.SideOf(text) {
+			return
+		}
+		for _, r := range v.readings(t) {
+			r.quality *= quality
+			r.reason = strings.Trim(reason+", "+r.reason, ", ")
+			out = append(out, r)
+		}
+	}
+	if !reCounted.MatchString(text) {
+		add(reValue.ReplaceAllString(text, ""), "without its number", 0.93)
+	}
+	add(reAside.ReplaceAllString(text, " "), "without the remark", 0.9)
+	return out
+}
+
+var handWords = map[string]graph.Laterality{
+	"l": graph.Left, "lt": graph.Left, "lh": graph.Left, "r": graph.Right, "rt": graph.Right, "rh": graph.Right,
+}
+
+// handed separates the side that a label states from the rest, as words; a
+// letter counts at either end.
+func handed(text string) (graph.Laterality, []string) {
+	side, rest := graph.SplitSide(text)
+	words := strings.Fields(rest)
+	if side != graph.Unsided || len(words) < 2 {
+		return side, words
+	}
+	if s, ok := handWords[words[len(words)-1]]; ok {
+		return s, words[:len(words)-1]
+	}
+	if s, ok := handWords[words[0]]; ok {
+		return s, words[1:]
+	}
+	return side, words
+}
+
+// separated turns separators into spaces and leaves words that are run together.
+func separated(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" _-.,;:()[]", r) }), " ")
 }
 
 func germanLevel(s string) string {
@@ -144,20 +210,33 @@ func (v *vocabulary) parcel(side, rest string, add func(text, reason string, qua
 	add(hand+" "+split(rest), side+" is the "+hand+" hemisphere", 0.95)
 }
 
+// longestShort is the number of words of the longest phrase in the table of
+// short words.
+const longestShort = 3
+
 // expand writes shortened words out.
 func (v *vocabulary) expand(text string) (string, string) {
 	words := strings.Fields(text)
-	var why []string
-	for i, w := range words {
-		k := strings.ToLower(strings.Trim(w, "."))
-		s, ok := v.shorts[k]
-		if !ok || len(words) == 1 && len(k) < 3 {
-			continue
+	var out, why []string
+	for i := 0; i < len(words); {
+		n := min(longestShort, len(words)-i)
+		for ; n > 0; n-- {
+			k := strings.ToLower(strings.Join(words[i:i+n], " "))
+			s, ok := v.shorts[k]
+			if !ok || len(words) == 1 && len(k) < 3 {
+				continue
+			}
+			out = append(out, s.meaning)
+			why = append(why, k+" for "+s.meaning)
+			break
 		}
-		words[i] = s.meaning
-		why = append(why, k+" for "+s.meaning)
+		if n == 0 {
+			out = append(out, words[i])
+			n = 1
+		}
+		i += n
 	}
-	return strings.Join(words, " "), strings.Join(why, ", ")
+	return strings.Join(out, " "), strings.Join(why, ", ")
 }
 
 // translate reads a text in another language, if all its letters are accounted
@@ -167,7 +246,7 @@ func (v *vocabulary) translate(text string) []reading {
 	for _, language := range v.order {
 		words, foreign := v.words(language, text)
 		if english, said := v.languages[language].translate(words, foreign); said != "" {
-			out = append(out, reading{english, 0.95, language + ": " + said})
+			out = append(out, reading{text: english, quality: 0.95, reason: language + ": " + said})
 		}
 	}
 	return out
@@ -177,7 +256,7 @@ func (v *vocabulary) translate(text string) []reading {
 // longest phrases known.
 func (v *vocabulary) words(language, text string) (words []string, foreign bool) {
 	if language != chinese {
-		return strings.Fields(strings.ToLower(split(text))), false
+		return strings.Fields(unaccented.Replace(strings.ToLower(split(text)))), false
 	}
 	var b strings.Builder
 	for i, r := range []rune(text) {
@@ -191,6 +270,14 @@ func (v *vocabulary) words(language, text string) (words []string, foreign bool)
 	}
 	return strings.Fields(strings.ToLower(b.String())), foreign
 }
+
+// unaccented and spelledOut write the letters of other languages as English
+// keyboards do.
+var (
+	unaccented = strings.NewReplacer("ä", "a", "ö", "o", "ü", "u", "ß", "ss", "à", "a", "â", "a", "á", "a", "ã", "a", "ç", "c",
+		"è", "e", "é", "e", "ê", "e", "ë", "e", "î", "i", "ï", "i", "í", "i", "ñ", "n", "ô", "o", "ó", "o", "õ", "o", "ù", "u", "û", "u", "ú", "u", "œ", "oe")
+	spelledOut = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss")
+)
 
 // lexicon maps phrases of a language (words joined by spaces) to English.
 type lexicon struct {
@@ -210,7 +297,7 @@ func (l *lexicon) translate(words []string, foreign bool) (english, said string)
 			phrase := strings.Join(words[i:i+n], " ")
 			if e, ok := l.phrases[phrase]; ok {
 				out = append(out, e)
-				if e != "of" && e != "the" && e != "and" {
+				if e != "of" && e != "the" && e != "and" && e != "" && len(phrase) > 1 || l.joined {
 					known++
 					notes = append(notes, strings.ReplaceAll(phrase, " ", l.sep())+" is "+e)
 				}

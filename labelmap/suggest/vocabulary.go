@@ -31,12 +31,13 @@ type vocabulary struct {
 	contexts  map[string][]context // by key
 	parcels   map[string]meaning
 	shorts    map[string]meaning
+	cortex    map[string]string // words of brain atlases, written out
 }
 
 // loadVocabulary reads the embedded tables. They are part of the program, so a
 // fault in them is a fault of the program.
 func loadVocabulary(tree *graph.Tree) *vocabulary {
-	v := &vocabulary{languages: map[string]*lexicon{}, contexts: map[string][]context{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}}
+	v := &vocabulary{languages: map[string]*lexicon{}, contexts: map[string][]context{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}, cortex: map[string]string{}}
 	for _, f := range rows("languages", 3) {
 		l := v.languages[f[0]]
 		if l == nil {
@@ -48,7 +49,11 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		if l.joined {
 			words = strings.Split(f[1], "")
 		}
-		l.phrases[strings.Join(words, " ")] = f[2]
+		phrase := strings.Join(words, " ")
+		l.phrases[unaccented.Replace(phrase)] = f[2]
+		if f[0] == "German" {
+			l.phrases[spelledOut.Replace(phrase)] = f[2]
+		}
 		l.longest = max(l.longest, len(words))
 	}
 	for _, f := range rows("contexts", 4) {
@@ -63,6 +68,9 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 	}
 	for _, f := range rows("shorts", 3) {
 		v.shorts[f[0]] = meaning{f[1], f[2]}
+	}
+	for _, f := range rows("cortex", 3) {
+		v.cortex[f[0]] = f[1]
 	}
 	slices.Sort(v.order)
 	return v
