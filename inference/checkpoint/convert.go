@@ -86,7 +86,21 @@ func Convert(ctx context.Context, out string, o Options) (*Manifest, error) {
 	if err := c.write(ctx, dir); err != nil {
 		return nil, err
 	}
-	return c.man, os.Rename(dir, out)
+	if err := errors.Join(syncDir(dir), os.Rename(dir, out), syncDir(filepath.Dir(filepath.Clean(out)))); err != nil {
+		return nil, err
+	}
+	return c.man, nil
+}
+
+// syncDir makes a folder's entries durable. Systems that cannot flush a folder
+// keep them all the same, so that is no error.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil //nolint:nilerr // a folder may be writable and not readable
+	}
+	_ = d.Sync()
+	return d.Close()
 }
 
 // vacant refuses a folder that holds something.
