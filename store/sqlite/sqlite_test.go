@@ -49,7 +49,10 @@ func TestConformance(t *testing.T) {
 	storetest.RunLedger(t, "SQLite "+version, fresh)
 }
 
-func openSeeded(t *testing.T, path string) *sqlite.Store { return openWith(t, path, builtin.Snapshot) }
+func openSeeded(t *testing.T, path string) *sqlite.Store {
+	t.Helper()
+	return openWith(t, path, builtin.Snapshot)
+}
 
 // small is a tree for tests that need any.
 func small() (*graph.Snapshot, error) {
@@ -57,7 +60,10 @@ func small() (*graph.Snapshot, error) {
 	return &s, nil
 }
 
-func openSmall(t *testing.T, path string) *sqlite.Store { return openWith(t, path, small) }
+func openSmall(t *testing.T, path string) *sqlite.Store {
+	t.Helper()
+	return openWith(t, path, small)
+}
 
 func openWith(t *testing.T, path string, seed func() (*graph.Snapshot, error)) *sqlite.Store {
 	t.Helper()
