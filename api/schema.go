@@ -31,7 +31,7 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 	t.model = s.modelType(t)
 	t.image = s.imageType()
 	t.job = s.jobType(t)
-	return graphql.NewSchema(graphql.SchemaConfig{
+	schema, err := graphql.NewSchema(graphql.SchemaConfig{
 		Query: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Query",
 			Description: "Questions. None of them changes anything.",
@@ -43,6 +43,20 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 			Fields:      s.jobMutations(t),
 		}),
 	})
+	warmEnums(&schema)
+	return schema, err
+}
+
+// warmEnums has the library build the lookup tables of every enum now. It builds
+// them at first use, in whichever request comes first, without a lock: two first
+// requests at once are a data race.
+func warmEnums(schema *graphql.Schema) {
+	for _, t := range schema.TypeMap() {
+		if enum, ok := t.(*graphql.Enum); ok {
+			enum.Serialize("")
+			enum.ParseValue("")
+		}
+	}
 }
 
 func merge(parts ...graphql.Fields) graphql.Fields {

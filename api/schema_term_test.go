@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"satgraph/api"
 	"satgraph/graph"
@@ -238,7 +239,10 @@ func TestWalksArePaidFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := start(t, nil, func(c *api.Config) { c.Tree = func() *graph.Tree { return tree } })
+	s := start(t, nil, func(c *api.Config) {
+		c.Tree = func() *graph.Tree { return tree }
+		c.Limits.RequestTime = time.Hour // the budget has to end it, not the clock
+	})
 	a := s.ask(`{term(id: "B:3000") {ancestors {descendants(limit: 1) {ancestors {descendants(limit: 1) {siblings(limit: 1) {ancestors {descendants(limit: 1) {id}}}}}}}}}`)
 	if len(a.Errors) > 0 && a.code() != "LIMIT_EXCEEDED" {
 		t.Errorf("got %v", a.Errors)
