@@ -168,7 +168,6 @@ func (m *model) size(files map[string]*content, dir string) error {
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", inference.ErrBundleFile, name, err)
 		}
-		net.bind(m.man.Patch)
 		for _, beside := range net.external {
 			if m.man.Files[beside] == "" || dir == "" {
 				return fmt.Errorf("%w: the weights of %s lie in %q, which is not a file of the bundle that its manifest lists",

@@ -87,19 +87,6 @@ func readNetwork(data []byte) (*network, error) {
 	return g, err
 }
 
-// bind gives the patch's size to inputs that leave it open.
-func (g *network) bind(patch [3]int) {
-	for i := range g.inputs {
-		if p := &g.inputs[i]; len(p.shape) == 5 {
-			for a, n := range patch {
-				if p.shape[2+a] < 0 {
-					p.shape[2+a] = int64(n)
-				}
-			}
-		}
-	}
-}
-
 func (g *network) readNode(b []byte) error {
 	n := node{ints: map[string][]int64{}, text: map[string]string{}}
 	var constant *weight
