@@ -313,6 +313,13 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	if a.none == "" && a.best() < 0.8 {
 		e.cortical(l, &a, s)
 	}
+	if diseased(l.Name) {
+		for _, c := range a.found {
+			if t, _ := e.tree.Term(c.id); t.Kind != graph.KindFinding {
+				c.score = min(c.score, doubt-0.05) // a lesion of the kidney is no kidney
+			}
+		}
+	}
 	known := s.total > 0 || len(s.named) > 0
 	for _, c := range a.found {
 		if c.sure {
@@ -333,78 +340,6 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	return a
 }
 
-// beside adds what the tables say of a label in its surroundings, or anywhere. A
-// row without a side stands for both sides.
-func (e *Engine) beside(label string, a *answer, s *surroundings) {
-	side := graph.Unsided
-	here := e.words.here(key(label), s)
-	if len(here) == 0 {
-		bare := unwrap(split(label))
-		if hand, parcel, ok := hemisphere(label); ok {
-			bare = hand + " " + split(parcel)
-		}
-		var rest []string
-		side, rest = handed(bare)
-		here = e.words.here(key(strings.Join(rest, " ")), s)
-	}
-	for _, c := range here {
-		a.none, a.several = "", ""
-		meanings := strings.Split(c.meaning.meaning, "|")
-		for _, m := range meanings {
-			id, ok := one(e.tree, m)
-			if !ok {
-				continue
-			}
-			found := &candidate{id: id, score: 0.985, predicate: e.predicate(id), reasons: []string{c.reason + s.said(c.where)}, sure: true}
-			if t, _ := e.tree.Term(id); side != graph.Unsided && t.Laterality == graph.Unsided {
-				if sided, ok := one(e.tree, string(side)+" "+m); ok {
-					found.id = sided
-				} else if len(meanings) > 1 {
-					continue // the one that has sides is meant
-				} else {
-					found.score, found.predicate = 0.79, labelmap.Broad
-				}
-			}
-			if len(meanings) > 1 {
-				found.score = 0.75
-			}
-			a.found[found.id] = found
-		}
-	}
-}
-
-// here are the rows that a label has in its surroundings, else those that it has
-// anywhere.
-func (v *vocabulary) here(name string, s *surroundings) []context {
-	rows := v.contexts[name]
-	here := slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where == "" || !s.holds(c.where) })
-	if len(here) == 0 {
-		here = slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where != "" })
-	}
-	return here
-}
-
-// said says in words which surroundings decided.
-func (s *surroundings) said(where string) string {
-	if where == "" {
-		return ""
-	}
-	t, _ := s.tree.Term(where)
-	return ", beside structures of " + t.Name
-}
-
-// predicate is what the corpus says of a term's class, else exact.
-func (e *Engine) predicate(id string) labelmap.Predicate {
-	for _, list := range e.classes {
-		for _, c := range list {
-			if c.TermID == id {
-				return c.Predicate
-			}
-		}
-	}
-	return labelmap.Exact
-}
-
 // compose reads a label as something of what its dataset is named after:
 // "vessel" of a set of hepatic vessels.
 func (e *Engine) compose(l *labelmap.RawLabel, a *answer, s *surroundings) {
@@ -422,6 +357,19 @@ func (e *Engine) compose(l *labelmap.RawLabel, a *answer, s *surroundings) {
 var lesionWords = map[string]string{
 	"tumor": "tumor", "cancer": "tumor", "carcinoma": "tumor", "neoplasm": "tumor", "malignancy": "tumor",
 	"lesion": "tumor", "mass": "tumor", "cyst": "cyst", "nodule": "nodule", "scar": "scar", "edema": "edema",
+}
+
+// diseased says whether a label names a finding that no structure is named after.
+func diseased(name string) bool {
+	return slices.ContainsFunc(graph.Words(split(name)), func(w string) bool {
+		switch lesionWords[w] {
+		case "tumor":
+			return w != "mass" // the lateral mass of the atlas
+		case "cyst":
+			return true
+		}
+		return false
+	})
 }
 
 // lesion gives a finding the site that the list is about, where there is one.

@@ -21,7 +21,7 @@ const maxName = 400
 
 var (
 	reExtension = regexp.MustCompile(`(?i)(\.seg)?\.(nii(\.gz)?|nrrd|mha|mhd|dcm|stl|png|npz?)$`)
-	reWrapper   = regexp.MustCompile(`(?i)^(the|oar|roi|seg|organ|structure|label|mask|normal|healthy)[ _\-.:]+|[ _\-.]+(mask|seg|segmentation|label|roi|oar|contour|whole|total|blood (cavity|pool)|cavity blood|region|area|final|copy|edited|corrected|manual|auto|primar(y|ies))$`)
+	reWrapper   = regexp.MustCompile(`(?i)^(the|oar|roi|seg|organ|structure|label|mask|normal|healthy)[ _\-.:]+|[ _\-.]+(mask|seg|segmentation|label|roi|oar|contour|whole|all|total|blood (cavity|pool)|cavity blood|region|area|final|copy|edited|corrected|manual|auto|primar(y|ies))$`)
 	reMargin    = regexp.MustCompile(`(?i)[ _\-]?prv[ _\-]?\d*(mm)?$`)
 	reParcel    = regexp.MustCompile(`(?i)^(?:ctx|wm)[-_. ](lh|rh)[-_. ](.+)$`)
 	reHemi      = regexp.MustCompile(`(?i)^(lh|rh)[-_. ](.+)$`)
@@ -30,12 +30,14 @@ var (
 	reGerman    = regexp.MustCompile(`(?i)\b(bwk|lwk|hwk|bw|lw|hw|th) ?(\d{1,2})\b`)
 	reCavity    = regexp.MustCompile(`(?i)\b(blood )?(cavity|cav|pool|chamber)\b`)
 	reDisc      = regexp.MustCompile(`(?i)\b([ctl])(\d{1,2}) ?[/-] ?(\d{1,2})\b`)
-	reValue     = regexp.MustCompile(`^\s*[\[(]?\d{1,5}[\])]?\s*[:=.,_\- ]\s*|\s*[\[(]\s*\d{1,5}\s*[\])]$|[_\- ]\d{1,2}$`)
+	reValue     = regexp.MustCompile(`^\s*[\[(]?\d{1,5}[\])]?\s*[:=.,_\- ][:=.,_\- ]*|\s*[\[(]\s*\d{1,5}\s*[\])]$`)
+	reCount     = regexp.MustCompile(`(?i)[_\- ]v?\d{1,2}$`)
+	reGlued     = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{4,})$`)
 	reCounted   = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|[ctls])s?[_\- ]*\d{1,2}$`)
 	reAside     = regexp.MustCompile(`\s*\([^()]*\)\s*`)
 	reQualified = regexp.MustCompile(`(?i),? +(\w+) (division|part|portion|subdivision)$`)
 	reVessel    = regexp.MustCompile(`(?i)\b[avnm]\b`)
-	reVertebral = regexp.MustCompile(`(?i)\b([CTLS]\d{1,2}) (vertebral body|body|vb|corpus)\b`)
+	reVertebral = regexp.MustCompile(`(?i)\b([CTLS]\d{1,2}) (?:vertebral body|body|vb|corpus)\b|\bvb ([CTLS]\d{1,2})\b`)
 )
 
 var germanLevels = map[string]string{"bwk": "T", "bw": "T", "th": "T", "lwk": "L", "lw": "L", "hwk": "C", "hw": "C"}
@@ -86,7 +88,7 @@ func (v *vocabulary) readings(name string) []reading {
 	if t := reDisc.ReplaceAllString(text, "$1$2-$1$3"); t != text {
 		add(t, "", 0.99)
 	}
-	if t := reVertebral.ReplaceAllString(apart, "$1"); t != apart {
+	if t := reVertebral.ReplaceAllString(apart, "$1$2"); t != apart {
 		add(t, "the body of the vertebra", 0.93)
 	}
 	if t := reCavity.ReplaceAllString(apart, " "); t != apart {
@@ -125,15 +127,22 @@ func (v *vocabulary) loose(name string) []reading {
 			out = append(out, r)
 		}
 	}
+	add(reValue.ReplaceAllString(text, ""), "without its value", 0.95)
 	if !reCounted.MatchString(text) {
-		add(reValue.ReplaceAllString(text, ""), "without its number", 0.93)
+		add(reCount.ReplaceAllString(text, ""), "without its number", 0.93)
+	}
+	if m := reGlued.FindStringSubmatch(text); m != nil {
+		out = append(out, reading{text: m[1] + " " + m[2], quality: 0.92, reason: "run together"})
 	}
 	add(reAside.ReplaceAllString(text, " "), "without the remark", 0.9)
+	if side, rest := handed(split(text)); side != graph.Unsided && diseased(text) {
+		out = append(out, reading{text: strings.Join(rest, " "), quality: 0.8, reason: "on whichever side"})
+	}
 	return out
 }
 
 var handWords = map[string]graph.Laterality{
-	"l": graph.Left, "lt": graph.Left, "lh": graph.Left, "r": graph.Right, "rt": graph.Right, "rh": graph.Right,
+	"l": graph.Left, "lt": graph.Left, "lh": graph.Left, "r": graph.Right, "rt": graph.Right, "rh": graph.Right, "li": graph.Left, "re": graph.Right,
 }
 
 // handed separates the side that a label states from the rest, as words; a
