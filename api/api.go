@@ -125,6 +125,8 @@ type Service struct {
 	requests chan struct{}
 	uploads  chan struct{}
 	handler  http.Handler
+
+	documents documents
 }
 
 // New makes the service. The error names what is missing in the Config or what

@@ -264,19 +264,22 @@ func jsonObject(name string, text []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// execute runs one request: limits, parser, limits on the parsed document,
-// validation, variables, execution.
-func (s *Service) execute(ctx context.Context, q *request) *response {
-	text, err := guard.Scan(q.Query, s.limits.Document)
+// read brings a query to a valid document: limits, parser, limits on the parsed
+// document, validation. A response says why not.
+func (s *Service) read(query string) (kept, *response) {
+	if k, ok := s.documents.find(query); ok {
+		return k, nil
+	}
+	text, err := guard.Scan(query, s.limits.Document)
 	if err != nil {
-		return refuse(err)
+		return kept{}, refuse(err)
 	}
 	document, err := parse(text)
 	if err != nil {
-		return refuse(err)
+		return kept{}, refuse(err)
 	}
 	if err := guard.Check(document, s.limits.Document, s.sizes); err != nil {
-		return refuse(err)
+		return kept{}, refuse(err)
 	}
 	if faults := validate(&s.schema, document); len(faults) > 0 {
 		res := &response{status: http.StatusBadRequest}
@@ -285,8 +288,21 @@ func (s *Service) execute(ctx context.Context, q *request) *response {
 			locate(&e, text)
 			res.errors = append(res.errors, e)
 		}
-		return res
+		return kept{}, res
 	}
+	k := kept{text, document}
+	s.documents.keep(query, k)
+	return k, nil
+}
+
+// execute runs one request: it is read, its variables are checked, and it is
+// executed.
+func (s *Service) execute(ctx context.Context, q *request) *response {
+	k, refused := s.read(q.Query)
+	if refused != nil {
+		return refused
+	}
+	text, document := k.text, k.document
 	operation, err := chosen(document, q.Operation)
 	if err != nil {
 		return refuse(err)
