@@ -16,6 +16,12 @@ type Footprint struct {
 	Query    int64 // by each query of it, its logits included
 }
 
+// atWork is the most that a model takes with some queries at a time. The last
+// window's logits are still held while the next is looked at.
+func (f Footprint) atWork(queries, patch int64) int64 {
+	return max(f.Features+queries*patch, f.Held+f.Decode+queries*f.Query)
+}
+
 // Sizer is a Model that knows what it takes.
 type Sizer interface {
 	Footprint() Footprint
@@ -39,9 +45,9 @@ const (
 	reserve = 64 << 20
 	// openShare is the part of its slab that a structure is expected to be open
 	// in. A model that is unsure everywhere takes all of it.
-	openShare = 0.5
+	openShare = 0.75
 	// garbageShare is what the collector lets lie beside what is in use.
-	garbageShare = 0.15
+	garbageShare = 0.2
 )
 
 // budget divides memory: it makes the forecast, and the pool of bricks that
@@ -65,7 +71,7 @@ func (r *run) budget(s *stitcher) (*pool, error) {
 	dense := s.denseBytes()
 	f.Queries = len(r.calls)
 	if limit > 0 {
-		least := fixed + max(model.Features, model.Held+model.Decode+model.Query) + dense + reserve
+		least := fixed + model.atWork(1, patch) + dense + reserve
 		if least > limit {
 			return nil, fmt.Errorf("%w: this scan needs %s with this model and there are %s; free memory, raise the limit, crop the scan or take a smaller model",
 				ErrMemory, mib(least), mib(limit))
@@ -76,14 +82,15 @@ func (r *run) budget(s *stitcher) (*pool, error) {
 		f.Queries = max(1, int(mostLogits/model.Query))
 	}
 	f.Queries = min(f.Queries, len(r.calls))
-	f.Model = max(model.Features, model.Held+model.Decode+int64(f.Queries)*model.Query)
+	f.Model = model.atWork(int64(f.Queries), patch)
 	all := dense * int64(len(r.calls))
 	most1 := all
 	if limit > 0 {
 		most1 = min(all, limit-fixed-f.Model-reserve)
 	}
 	f.Structures = min(most1, int64(openShare*float64(all))) + int64(len(r.calls))*r.maskBytes()
-	f.Peak = max(most, fixed+f.Model+f.Structures+int64(garbageShare*float64(f.Structures)))
+	inUse := f.Structures + model.Held + int64(f.Queries)*patch
+	f.Peak = max(most, fixed+f.Model+f.Structures+int64(garbageShare*float64(inUse)))
 	r.group = f.Queries
 	r.report.Forecast = &f
 	if r.o.maxBricks > 0 {
