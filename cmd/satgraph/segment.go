@@ -124,7 +124,7 @@ segmented are listed with the reason.`,
 	return cmd
 }
 
-const gcPercent = 25
+const segmentGCPercent = 25
 
 // asked is what to segment: a query for the resolver, or class prompts by name.
 type asked struct {
@@ -153,7 +153,7 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 	}
 	// Nearly all memory of a run is in use to its end: there is little garbage to
 	// wait for, and half the memory to be had.
-	debug.SetGCPercent(gcPercent)
+	debug.SetGCPercent(segmentGCPercent)
 	info, err := volume.ReadInfo(image)
 	if err != nil {
 		return nil, err
