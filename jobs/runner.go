@@ -350,8 +350,15 @@ func (r *Runner) run(ctx context.Context, e *entry) (report *inference.Report, e
 			j.Progress = max(j.Progress, fraction(p))
 		})
 	}
+	// A run's heap is large, and its forecast counts on little garbage; jobs run
+	// one at a time, so what a service otherwise allows itself is put back after.
+	defer debug.SetGCPercent(debug.SetGCPercent(runGCPercent))
 	return inference.Run(ctx, model, im, request.Plan, o)
 }
+
+// runGCPercent is by how much the heap may grow between collections during a
+// run, in percent.
+const runGCPercent = 25
 
 // fraction turns the progress of a phase into that of the job. The windows take
 // most of the time, by far.
