@@ -10,7 +10,8 @@ func (a *app) treeCommand() *cobra.Command {
 	return group("tree", "Look at the anatomy tree, change it, and build it",
 		a.treeStatsCommand(), a.treeShowCommand(), a.treeSearchCommand(),
 		a.treePathCommand(), a.treeCommonCommand(), a.treeSiblingsCommand(), a.treePartsCommand(),
-		a.treeBuildCommand(), a.treeRefreshCommand(), a.treeImportCommand(), a.treeExportCommand(), a.treeHistoryCommand(), a.treeUndoCommand())
+		a.treeBuildCommand(), a.treeRefreshCommand(), a.treeImportCommand(), a.treeExportCommand(), a.treeHistoryCommand(), a.treeUndoCommand(),
+		a.treeExemplarsCommand())
 }
 
 func (a *app) treeStatsCommand() *cobra.Command {
