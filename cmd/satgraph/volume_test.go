@@ -104,3 +104,15 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 }
+
+// A series is chosen by its UID, and one that is not there is refused.
+func TestSegmentChoosesASeries(t *testing.T) {
+	series := sharedtest.Path(t, "data/real-ct-dicom/decompressed")
+	out := filepath.Join(t.TempDir(), "out")
+	if code, _, errs := satgraph(t, "segment", series, "--series", "1.2.3", "--query", "liver", "-o", out); code != exitUsage || !strings.Contains(errs, "no series 1.2.3") {
+		t.Errorf("a series that is not there: exit %d: %s", code, errs)
+	}
+	if code, _, errs := satgraph(t, "segment", series, "--series", "blank", "--query", "liver", "-o", out); code != exitDone {
+		t.Errorf("the series without a UID: exit %d: %s", code, errs)
+	}
+}
