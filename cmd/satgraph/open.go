@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,8 +40,20 @@ type treeStore interface {
 }
 
 // openStore opens the store, which is filled with the built-in tree on its
-// first start.
+// first start, and again when another version of the program had filled it and
+// nobody has changed the tree since.
 func (a *app) openStore(ctx context.Context) (treeStore, error) {
+	store, err := a.namedStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.renew(ctx, store); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
+}
+
+func (a *app) namedStore(ctx context.Context) (treeStore, error) {
 	scheme, path, _ := strings.Cut(a.store, ":")
 	switch {
 	case a.store == "":
@@ -56,6 +69,30 @@ func (a *app) openStore(ctx context.Context) (treeStore, error) {
 	default: // which is not repeated whole: a URI may hold a password
 		return nil, usageError{fmt.Errorf("--store %.20q…: want sqlite:PATH or neo4j://HOST[:PORT][/DATABASE]", scheme)}
 	}
+}
+
+// renew gives a store whose tree nobody has changed the tree of this version of
+// the program, since the corpus classes stand for its terms. A changed tree is
+// left alone: 'tree refresh' is for that.
+func (a *app) renew(ctx context.Context, store treeStore) error {
+	have, err := store.Revision(ctx)
+	if err != nil {
+		return err
+	}
+	want, err := builtin.Revision()
+	if err != nil || have == want {
+		return err
+	}
+	changed, err := store.History(ctx, 0, 1)
+	if err != nil || len(changed) > 0 {
+		return err
+	}
+	tree, err := builtin.Snapshot()
+	if err != nil {
+		return err
+	}
+	a.log.Warn("the store held the unchanged tree of another version of the program; it now holds this one's", "was", have, "is", want)
+	return store.Replace(ctx, *tree)
 }
 
 // withStore opens the store for the time of f.

@@ -5,6 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"satgraph/graph"
+	"satgraph/graph/treefile"
+	"satgraph/store/sqlite"
 )
 
 // A store with another tree gets this program's, can be put back, and is left
@@ -36,5 +40,31 @@ func TestTreeRefresh(t *testing.T) {
 	run(exitRefused, "tree", "show", "X:1")
 	if out := run(0, "tree", "refresh"); !strings.Contains(out, "holds the tree of this version") {
 		t.Errorf("after the refresh: %s", out)
+	}
+}
+
+// A store that another version filled and nobody changed has this version's tree
+// when it is next opened.
+func TestUntouchedStoreIsRenewed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tree.db")
+	older := func() (*graph.Snapshot, error) {
+		s := &graph.Snapshot{Terms: []graph.Term{{ID: "X:1", Name: "heart of old", Kind: graph.KindAnatomy}}}
+		var err error
+		s.Revision, err = treefile.Revision(s)
+		return s, err
+	}
+	store, err := sqlite.Open(t.Context(), path, sqlite.Options{Seed: older})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := satgraph(t, "--store", "sqlite:"+path, "tree", "stats", "--json")
+	if code != 0 || !strings.Contains(out, `"terms": 6502`) || !strings.Contains(errOut, "another version") {
+		t.Errorf("exit %d: %s%s", code, out, errOut)
+	}
+	if _, _, errOut := satgraph(t, "--store", "sqlite:"+path, "tree", "stats"); strings.Contains(errOut, "another version") {
+		t.Errorf("renewed again: %s", errOut)
 	}
 }

@@ -29,3 +29,13 @@ func Snapshot() (*graph.Snapshot, error) {
 	}
 	return s, nil
 }
+
+// Revision is that of Snapshot, read from the file's first line alone. The error
+// means that the binary is damaged.
+func Revision() (string, error) {
+	revision, err := treefile.ReadRevision(bytes.NewReader(file))
+	if err != nil {
+		return "", fmt.Errorf("the embedded tree: %w", err)
+	}
+	return revision, nil
+}

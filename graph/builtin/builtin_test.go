@@ -233,3 +233,13 @@ func BenchmarkFirstSearch(b *testing.B) {
 		tree.Search("left ventr", 10)
 	}
 }
+
+func TestRevisionIsTheSnapshots(t *testing.T) {
+	s, err := builtin.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := builtin.Revision(); err != nil || got != s.Revision {
+		t.Errorf("revision %s, %v; the snapshot's is %s", got, err, s.Revision)
+	}
+}

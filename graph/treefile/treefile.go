@@ -15,6 +15,7 @@
 package treefile
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
@@ -185,6 +186,30 @@ func Read(r io.Reader) (*graph.Snapshot, error) {
 	}
 	s.Revision = revision(sum[:])
 	return s, nil
+}
+
+// ReadRevision gives the revision that Read would, from the first line alone and
+// without checking it against the rest. Errors: ErrFormat, ErrVersion.
+func ReadRevision(r io.Reader) (string, error) {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	const longest = 256
+	first, err := bufio.NewReader(io.LimitReader(z, longest)).ReadString('\n')
+	rest, isTree := strings.CutPrefix(strings.TrimSuffix(first, "\n"), magic)
+	if err != nil || !isTree {
+		return "", ErrFormat
+	}
+	got, want, _ := strings.Cut(rest, " sha256:")
+	sum, err := hex.DecodeString(want)
+	switch {
+	case got != version:
+		return "", fmt.Errorf("%w: %q, this program reads %q", ErrVersion, got, version)
+	case err != nil || len(sum) != sha256.Size:
+		return "", ErrFormat
+	}
+	return revision(sum), nil
 }
 
 // decode keeps slices of text, so nothing is copied but the rare escape.
