@@ -57,11 +57,7 @@ batch is undone as one by "labels undo".`,
 					return refusal{errors.New("there is nothing to accept: no open label has a suggestion that is sure enough")}
 				}
 				if f.preview {
-					changes, err := d.book.Preview(cmd.Context(), curator(f.by), entries...)
-					if err != nil {
-						return err
-					}
-					return a.printPreview(changes, f.asJSON)
+					return a.preview(cmd.Context(), d, &f.deskFlags, entries)
 				}
 				return a.write(cmd.Context(), d, &f.deskFlags, entries)
 			})
@@ -164,7 +160,7 @@ func (f *acceptFlags) sure(d *desk, states []labelmap.State) ([]labelmap.Entry, 
 	for i := range states {
 		st := &states[i]
 		r, ok := suggested[st.Subject.Key]
-		if !ok || st.Status != labelmap.Open && st.Status != labelmap.Awaiting || len(st.Flags) > 0 || voted(st, curator(f.by)) {
+		if !ok || st.Status != labelmap.Open && st.Status != labelmap.Awaiting || len(st.Flags) > 0 || voted(st, author(f.by)) {
 			continue
 		}
 		entry, ok, err := r.Accepting(d.tree, st, tool)
@@ -189,11 +185,39 @@ func (a *app) write(ctx context.Context, d *desk, f *deskFlags, entries []labelm
 			entries[i].Comment = f.comment
 		}
 	}
-	events, err := d.book.Write(ctx, curator(f.by), entries...)
+	events, err := d.book.Write(ctx, author(f.by), entries...)
 	if err != nil {
 		return err
 	}
 	return a.printWritten(ctx, d, events, f.asJSON)
+}
+
+// preview says what entries would change, and writes nothing.
+func (a *app) preview(ctx context.Context, d *desk, f *deskFlags, entries []labelmap.Entry) error {
+	changes, err := d.book.Preview(ctx, author(f.by), entries...)
+	if err != nil {
+		return err
+	}
+	return a.printPreview(changes, f.asJSON)
+}
+
+// onLabel writes what decide makes of one label, on the state it was seen in.
+func (a *app) onLabel(ctx context.Context, f *deskFlags, label string, decide func(d *desk, state *labelmap.State) (labelmap.Entry, error)) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	return a.withDesk(ctx, func(d *desk) error {
+		state, err := d.find(ctx, f.dataset, label)
+		if err != nil {
+			return err
+		}
+		entry, err := decide(d, state)
+		if err != nil {
+			return err
+		}
+		entry.Subject, entry.Version = state.Subject, state.Version
+		return a.write(ctx, d, f, []labelmap.Entry{entry})
+	})
 }
 
 func (a *app) labelsRejectCommand() *cobra.Command {
@@ -204,41 +228,34 @@ func (a *app) labelsRejectCommand() *cobra.Command {
 		Short: "Say that a label does not stand for a term; the label stays open",
 		Args:  args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if err := f.check(); err != nil {
-				return err
-			}
-			return a.withDesk(cmd.Context(), func(d *desk) error {
-				state, err := d.find(cmd.Context(), f.dataset, given[0])
-				if err != nil {
-					return err
-				}
+			return a.onLabel(cmd.Context(), &f, given[0], func(d *desk, state *labelmap.State) (entry labelmap.Entry, err error) {
 				if term == "" {
 					states, err := d.book.States(cmd.Context(), f.dataset, labelmap.SubjectLabel)
 					if err != nil {
-						return err
+						return entry, err
 					}
 					suggested, err := d.suggestions(states)
 					if err != nil {
-						return err
+						return entry, err
 					}
 					r := suggested[state.Subject.Key]
 					if r == nil || len(r.Suggestions) == 0 {
-						return refusal{fmt.Errorf("%s has no suggestion to reject: give --term", state.Subject)}
+						return entry, refusal{fmt.Errorf("%s has no suggestion to reject: give --term", state.Subject)}
 					}
 					term = r.Suggestions[0].TermID
 				}
 				id, err := d.term(term)
 				if err != nil {
-					return err
+					return entry, err
 				}
 				target, err := labelmap.TargetOf(d.tree, id, labelmap.Exact)
 				if err != nil {
-					return err
+					return entry, err
 				}
-				return a.write(cmd.Context(), d, &f, []labelmap.Entry{{
-					Subject: state.Subject, Version: state.Version, Action: labelmap.ActReject,
+				return labelmap.Entry{
+					Action:  labelmap.ActReject,
 					Verdict: &labelmap.Verdict{Outcome: labelmap.Mapped, Targets: []labelmap.Target{target}},
-				}})
+				}, nil
 			})
 		},
 	}
@@ -255,15 +272,8 @@ func (a *app) labelsNoteCommand(use, short string, action labelmap.Action) *cobr
 		Short: short,
 		Args:  args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if err := f.check(); err != nil {
-				return err
-			}
-			return a.withDesk(cmd.Context(), func(d *desk) error {
-				state, err := d.find(cmd.Context(), f.dataset, given[0])
-				if err != nil {
-					return err
-				}
-				return a.write(cmd.Context(), d, &f, []labelmap.Entry{{Subject: state.Subject, Version: state.Version, Action: action}})
+			return a.onLabel(cmd.Context(), &f, given[0], func(*desk, *labelmap.State) (labelmap.Entry, error) {
+				return labelmap.Entry{Action: action}, nil
 			})
 		},
 	}
@@ -311,11 +321,7 @@ func (a *app) labelsUndoCommand() *cobra.Command {
 					return err
 				}
 				if preview {
-					changes, err := d.book.Preview(cmd.Context(), curator(f.by), entries...)
-					if err != nil {
-						return err
-					}
-					return a.printPreview(changes, f.asJSON)
+					return a.preview(cmd.Context(), d, &f, entries)
 				}
 				return a.write(cmd.Context(), d, &f, entries)
 			})
@@ -333,25 +339,18 @@ func (a *app) labelsConfirmCommand() *cobra.Command {
 		Short: "Keep a decision although the tree has changed its term",
 		Args:  args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if err := f.check(); err != nil {
-				return err
-			}
-			return a.withDesk(cmd.Context(), func(d *desk) error {
-				state, err := d.find(cmd.Context(), f.dataset, given[0])
-				if err != nil {
-					return err
-				}
+			return a.onLabel(cmd.Context(), &f, given[0], func(d *desk, state *labelmap.State) (entry labelmap.Entry, err error) {
 				if state.Verdict == nil {
-					return refusal{fmt.Errorf("%s is not settled", state.Subject)}
+					return entry, refusal{fmt.Errorf("%s is not settled", state.Subject)}
 				}
 				v := *state.Verdict
 				v.Targets = slices.Clone(v.Targets)
 				for i, t := range v.Targets {
 					if v.Targets[i], err = labelmap.TargetOf(d.tree, t.TermID, t.Predicate); err != nil {
-						return err
+						return entry, err
 					}
 				}
-				return a.write(cmd.Context(), d, &f, []labelmap.Entry{{Subject: state.Subject, Version: state.Version, Action: labelmap.ActConfirm, Verdict: &v}})
+				return labelmap.Entry{Action: labelmap.ActConfirm, Verdict: &v}, nil
 			})
 		},
 	}

@@ -13,7 +13,7 @@ import (
 	"satgraph/labelmap/suggest"
 )
 
-// tool names program and version in the ledger.
+// tool names program and version in the ledger and in change sets.
 const tool = "satgraph " + version
 
 // desk is what a curator works at: the tree and the ledger of one store.
@@ -39,14 +39,6 @@ func (a *app) withDesk(ctx context.Context, f func(d *desk) error) error {
 		}
 		return f(&desk{tree, labelmap.NewBook(ledger, tool)})
 	})
-}
-
-// curator is who acts: --by, else the user's name.
-func curator(by string) string {
-	if by != "" {
-		return by
-	}
-	return author("")
 }
 
 // deskFlags are what every command on a dataset's labels takes.

@@ -38,7 +38,7 @@ taken as they are.`,
 				case ledger:
 					done, left, err = d.importLedger(cmd.Context(), given[0])
 				default:
-					done, left, err = d.importLabels(cmd.Context(), given[0], &read, curator(by))
+					done, left, err = d.importLabels(cmd.Context(), given[0], &read, author(by))
 				}
 				if err != nil {
 					return err

@@ -91,7 +91,7 @@ undone.`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.withStore(cmd.Context(), func(store treeStore) error {
-				record, err := store.Undo(cmd.Context(), given[0], graph.ChangeSet{Author: author(by), Title: title, Tool: "satgraph " + version})
+				record, err := store.Undo(cmd.Context(), given[0], graph.ChangeSet{Author: author(by), Title: title, Tool: tool})
 				if err != nil {
 					return err
 				}

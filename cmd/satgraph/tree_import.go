@@ -143,7 +143,7 @@ func (a *app) importTree(ctx context.Context, store treeStore, path string, o in
 		}
 	}
 	set := graph.Diff(now, next)
-	set.Title, set.Author, set.Tool = f.title, author(f.author), "satgraph "+version
+	set.Title, set.Author, set.Tool = f.title, author(f.author), tool
 	set.Source = filepath.Base(path) + " sha256:" + sum
 	if set.Title == "" {
 		set.Title = fmt.Sprintf("Import %s %s", filepath.Base(path), map[bool]string{false: "beside the tree", true: "in place of the tree"}[f.replace])

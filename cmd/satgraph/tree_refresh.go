@@ -37,7 +37,7 @@ so.`,
 					return err
 				}
 				set := graph.Diff(now, next)
-				set.Title, set.Author, set.Tool = "The built-in tree of satgraph "+version, author(by), "satgraph "+version
+				set.Title, set.Author, set.Tool = "The built-in tree of satgraph "+version, author(by), tool
 				doc := importDocument{File: "built-in", Mode: "replace", Counts: set.Counts()}
 				doc.Read.Terms, doc.Read.Relations = len(next.Terms), len(next.Relations)
 				if doc.Unplaced, err = unplaced(&set); err != nil {
