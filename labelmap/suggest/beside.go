@@ -84,12 +84,8 @@ func (s *surroundings) said(where string) string {
 
 // predicate is what the corpus says of a term's class, else exact.
 func (e *Engine) predicate(id string) labelmap.Predicate {
-	for _, list := range e.classes {
-		for _, c := range list {
-			if c.TermID == id {
-				return c.Predicate
-			}
-		}
+	if p, ok := e.trained[id]; ok {
+		return p
 	}
 	return labelmap.Exact
 }

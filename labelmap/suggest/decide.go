@@ -82,7 +82,7 @@ func (e *Engine) suggestion(c *candidate) Suggestion {
 // general says whether a term covers so many kinds in so many places that no
 // dataset means it, unless a corpus has it as a class.
 func (e *Engine) general(id string) bool {
-	if e.trained[id] {
+	if e.isTrained(id) {
 		return false
 	}
 	kinds := e.tree.Descendants(id, graph.IsA)
@@ -132,7 +132,7 @@ func (e *Engine) rivals(ranked []*candidate, s *surroundings) []string {
 		if e.akin(best.id, c.id) || s.affinity(c.id) < s.affinity(best.id)-0.3 {
 			continue
 		}
-		if e.trained[best.id] && !e.trained[c.id] {
+		if e.isTrained(best.id) && !e.isTrained(c.id) {
 			continue
 		}
 		out = append(out, e.name(c.id))

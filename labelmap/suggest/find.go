@@ -264,7 +264,7 @@ func (e *Engine) named(text string) []string {
 			}
 			if id, ok := one(e.tree, phrase); ok {
 				out = append(out, id)
-			} else if hits := e.tree.Search(phrase, 1); n == 1 && len(hits) > 0 && hits[0].Score >= 0.8 && e.trained[hits[0].ID] {
+			} else if hits := e.tree.Search(phrase, 1); n == 1 && len(hits) > 0 && hits[0].Score >= 0.8 && e.isTrained(hits[0].ID) {
 				out = append(out, hits[0].ID)
 			}
 		}
@@ -325,7 +325,7 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 		if c.sure {
 			continue
 		}
-		if e.trained[c.id] {
+		if e.isTrained(c.id) {
 			c.score = min(c.score+0.02, 0.995)
 		}
 		switch near := s.affinity(c.id); {

@@ -71,8 +71,8 @@ type Result struct {
 // Engine suggests terms of one tree. It is safe for concurrent use.
 type Engine struct {
 	tree    *graph.Tree
-	classes map[string][]Class // by normalised name
-	trained map[string]bool    // terms with a class
+	classes map[string][]Class            // by normalised name
+	trained map[string]labelmap.Predicate // how the first class of a term relates to it
 	codes   map[string][]string
 	words   *vocabulary
 	// Ids of the terms by which places are told apart.
@@ -92,12 +92,14 @@ func WithDecided(decided func(name string) []Decided) Option {
 // New makes an engine. classes are the corpus's names for terms, which labels
 // of other datasets often repeat; terms that the tree lacks are passed over.
 func New(tree *graph.Tree, classes []Class, options ...Option) *Engine {
-	e := &Engine{tree: tree, classes: map[string][]Class{}, trained: map[string]bool{}, codes: codesOf(tree), words: loadVocabulary(tree)}
+	e := &Engine{tree: tree, classes: map[string][]Class{}, trained: map[string]labelmap.Predicate{}, codes: codesOf(tree), words: loadVocabulary(tree)}
 	for _, c := range classes {
 		if _, ok := tree.Term(c.TermID); ok {
 			k := graph.Normalize(c.Name)
 			e.classes[k] = append(e.classes[k], c)
-			e.trained[c.TermID] = true
+			if !e.isTrained(c.TermID) {
+				e.trained[c.TermID] = c.Predicate
+			}
 		}
 	}
 	e.regions, e.bodyParts = ids(tree, regionNames), ids(tree, bodyParts)
@@ -114,6 +116,12 @@ func one(tree *graph.Tree, name string) (string, bool) {
 		return "", false
 	}
 	return best[0].ID, true
+}
+
+// isTrained says whether the corpus has a class for a term.
+func (e *Engine) isTrained(id string) bool {
+	_, ok := e.trained[id]
+	return ok
 }
 
 func ids(tree *graph.Tree, names []string) []string {
