@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"satgraph/volume/prepare"
 )
 
 // Errors a caller can tell apart with errors.Is.
@@ -20,11 +22,11 @@ var (
 	// *RefusalError.
 	ErrNothingSegmentable = errors.New("nothing that was asked can be segmented")
 	// ErrEmptyImage: every voxel of the scan is 0.
-	ErrEmptyImage = errors.New("the image is empty")
+	ErrEmptyImage = prepare.ErrEmpty
 	// ErrConstantImage: every voxel that the model would see has one value.
-	ErrConstantImage = errors.New("the image is constant")
+	ErrConstantImage = prepare.ErrConstant
 	// ErrNotFinite: the image has no finite voxel (all NaN or infinite).
-	ErrNotFinite = errors.New("the image has no finite voxel")
+	ErrNotFinite = prepare.ErrNotFinite
 	// ErrBadManifest: manifest.json is missing, unreadable or says something
 	// that cannot be run.
 	ErrBadManifest = errors.New("bad model manifest")
@@ -39,7 +41,7 @@ var (
 	ErrMemory = errors.New("not enough memory")
 	// ErrGridTooLarge: the scan at the model's spacing would not fit the
 	// limits of Options.
-	ErrGridTooLarge = errors.New("the scan is too large at the model's spacing")
+	ErrGridTooLarge = prepare.ErrTooLarge
 )
 
 // UnknownTermError says which text no term answers to, and what is close.

@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"satgraph/volume"
+	"satgraph/volume/prepare"
 )
 
 // Probabilities gives the averaged probabilities (query, then C order) of a
 // volume that is prepared already: shape is its own, data its C order.
 func Probabilities(ctx context.Context, m Model, data []float32, shape [3]int, queries [][]float32) ([]float32, error) {
 	grid := volume.Grid{Shape: shape, Affine: volume.Identity()}
-	p := &prepared{grid: grid, source: grid, toModel: volume.Identity(), data: data}
+	p := &prepare.Scan{Grid: grid, Source: grid, ToGrid: volume.Identity(), Data: data}
 	to, err := newRestorer(p, false)
 	if err != nil {
 		return nil, err

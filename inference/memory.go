@@ -114,7 +114,7 @@ func (s *stitcher) weightBytes() int64 {
 // maskBytes is about what the mask of one class takes.
 func (r *run) maskBytes() int64 {
 	const share = 0.02
-	return int64(share * float64(r.scan.source.Voxels()) / 8)
+	return int64(share * float64(r.scan.Source.Voxels()) / 8)
 }
 
 func mib(n int64) string {

@@ -1,6 +1,10 @@
 package inference
 
-import "time"
+import (
+	"time"
+
+	"satgraph/volume/prepare"
+)
 
 // Phases of a run, in order.
 const (
@@ -60,7 +64,7 @@ type Options struct {
 	maxBricks int // for tests: a limit below what memory allows
 }
 
-const defaultMaxVoxels = 512 << 20
+const defaultMaxVoxels = prepare.DefaultMaxVoxels
 
 func (o Options) withDefaults() Options {
 	if o.MaxVoxels <= 0 {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"satgraph/internal/parallel"
 )
 
 // pass runs the model over all windows for some of the calls. Where the work of
@@ -76,7 +78,7 @@ func (p *passage) look(ctx context.Context, w window, fields []*field) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	cut(p.scan.data, p.scan.grid.Shape, w, p.man.Patch, p.patch)
+	cut(p.scan.Data, p.scan.Grid.Shape, w, p.man.Patch, p.patch)
 	flat := isFlat(p.patch)
 	if !p.o.SATExact && flat && p.flat[p.patch[0]] || p.o.Fast && p.onlyAir(w) {
 		p.report.Skipped++
@@ -106,7 +108,7 @@ func (p *passage) look(ctx context.Context, w window, fields []*field) error {
 		if flat {
 			quiet = quiet && p.s.quiet(logits, [3]int{len(group) * p.man.Patch[0], p.man.Patch[1], p.man.Patch[2]})
 		}
-		parallel(len(group), p.o.Threads, func(i int) {
+		parallel.For(len(group), p.o.Threads, func(i int) {
 			start := time.Now()
 			p.s.add(group[i], w, logits[i*size:(i+1)*size])
 			group[i].seconds += time.Since(start).Seconds()
@@ -138,12 +140,12 @@ func (p *passage) onlyAir(w window) bool {
 	if p.report.Modality != CT {
 		return false
 	}
-	shape := p.scan.grid.Shape
+	shape := p.scan.Grid.Shape
 	for x := w.lo[0]; x < w.hi[0]; x++ {
 		for y := w.lo[1]; y < w.hi[1]; y++ {
 			at := (x*shape[1] + y) * shape[2]
-			for _, v := range p.scan.data[at+w.lo[2] : at+w.hi[2]] {
-				if v > p.scan.floor {
+			for _, v := range p.scan.Data[at+w.lo[2] : at+w.hi[2]] {
+				if v > p.scan.Floor {
 					return false
 				}
 			}

@@ -103,7 +103,7 @@ func (s *StructureResult) measure(m *volume.Bits, im *volume.Image) {
 		at[2] += float64(width * r.K)
 		start := im.Index(r.From, r.J, r.K)
 		for _, v := range im.Data[start : start+width] {
-			if !isFinite(v) {
+			if v-v != 0 { // NaN or infinite
 				continue
 			}
 			if finite == 0 {

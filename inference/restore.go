@@ -2,10 +2,9 @@ package inference
 
 import (
 	"math"
-	"runtime"
-	"sync"
 
 	"satgraph/volume"
+	"satgraph/volume/prepare"
 )
 
 // threshold is the probability above which, strictly, a voxel belongs to a
@@ -43,10 +42,10 @@ type spot struct {
 	ok   bool // it is on the grid
 }
 
-func newRestorer(p *prepared, nearest bool) (*restorer, error) {
-	r := &restorer{source: p.source, shape: p.grid.Shape, toModel: p.toModel, nearest: nearest}
+func newRestorer(p *prepare.Scan, nearest bool) (*restorer, error) {
+	r := &restorer{source: p.Source, shape: p.Grid.Shape, toModel: p.ToGrid, nearest: nearest}
 	var err error
-	if r.back, err = p.toModel.Inverse(); err != nil {
+	if r.back, err = p.ToGrid.Inverse(); err != nil {
 		return nil, err
 	}
 	r.align()
@@ -304,21 +303,4 @@ func place(p float64, n int) (int, float32, bool) {
 	}
 	i := int(p)
 	return i, float32(p - float64(i)), true
-}
-
-// parallel calls f for 0..n-1, spread over threads; 0 means all processors.
-func parallel(n, threads int, f func(i int)) {
-	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	threads = min(threads, n)
-	var wg sync.WaitGroup
-	for t := range threads {
-		wg.Go(func() {
-			for i := t; i < n; i += threads {
-				f(i)
-			}
-		})
-	}
-	wg.Wait()
 }

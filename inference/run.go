@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"satgraph/volume"
+	"satgraph/volume/prepare"
 )
 
 // Run segments what a plan asks for in one scan. The plan should come from
@@ -80,7 +81,7 @@ type run struct {
 	waiting []*pending
 	done    map[string]*finished // by class
 	report  *Report
-	scan    *prepared
+	scan    *prepare.Scan
 	patch   []float32 // scratch
 	work    *work
 	files   map[string]bool // names given to masks
@@ -169,11 +170,11 @@ func (r *run) warn(format string, args ...any) {
 func (r *run) all(ctx context.Context) error {
 	r.o.Progress(Progress{Phase: PhasePrepare, Total: 1})
 	var err error
-	if r.scan, err = prepare(ctx, r.image, r.report.Modality, r.man, r.o); err != nil {
+	if r.scan, err = prepare.Do(ctx, r.image, r.preparation()); err != nil {
 		return err
 	}
-	r.report.Warnings = append(r.report.Warnings, r.scan.warnings...)
-	if r.scan.empty() {
+	r.report.Warnings = append(r.report.Warnings, r.scan.Warnings...)
+	if r.scan.Empty() {
 		return r.nothing()
 	}
 	r.o.Progress(Progress{Phase: PhaseEncode, Total: len(r.calls)})
@@ -184,7 +185,7 @@ func (r *run) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := newStitcher(r.scan.grid.Shape, r.man.Patch, to, nil, r.o.SATExact)
+	s := newStitcher(r.scan.Grid.Shape, r.man.Patch, to, nil, r.o.SATExact)
 	if s.pool, err = r.budget(s); err != nil {
 		return err
 	}
@@ -210,6 +211,14 @@ func (r *run) all(ctx context.Context) error {
 	r.o.Progress(Progress{Phase: PhaseRestore, Done: len(r.calls), Total: len(r.calls)})
 	r.work.remove()
 	return nil
+}
+
+// preparation is what the model wants of a scan.
+func (r *run) preparation() prepare.Options {
+	return prepare.Options{
+		Spacing: r.man.Spacing, CT: r.report.Modality == CT,
+		AsPublished: r.o.SATExact, MaxVoxels: r.o.MaxVoxels, Threads: r.o.Threads,
+	}
 }
 
 // nothing ends a run of a scan in which SAT's own code sees nothing at all.

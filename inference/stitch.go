@@ -3,6 +3,8 @@ package inference
 import (
 	"math"
 	"slices"
+
+	"satgraph/internal/parallel"
 )
 
 // negligible is the logit below which a class says nothing of a brick: where no
@@ -202,7 +204,7 @@ func (s *stitcher) finish(fields []*field, n, threads int) {
 			continue
 		}
 		weights := s.weights(layer)
-		parallel(len(live), threads, func(i int) {
+		parallel.For(len(live), threads, func(i int) {
 			f := live[i]
 			s.restoreLayer(f, layer, weights)
 			s.pool.give(f.layers[layer])

@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	"satgraph/internal/npy"
+	"satgraph/internal/npy/npytest"
 	"satgraph/internal/sharedtest"
 	"satgraph/volume"
+	"satgraph/volume/prepare"
 )
 
 // plain is the straightforward way: full-size sums for one class, and every
@@ -156,17 +158,17 @@ func comparePlain(t *testing.T, rng *rand.Rand, source volume.Grid, spacing [3]f
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &prepared{source: source, grid: grid}
-	if p.toModel, err = source.ToGrid(grid); err != nil {
+	p := &prepare.Scan{Source: source, Grid: grid}
+	if p.ToGrid, err = source.ToGrid(grid); err != nil {
 		t.Fatal(err)
 	}
 	if n%2 == 1 && min(grid.Shape[0], grid.Shape[1], grid.Shape[2]) > 6 { // cropped, as by a foreground
 		box := volume.Box{Min: [3]int{2, 1, 3}, Max: grid.Shape}
-		if p.grid, err = grid.Crop(box); err != nil {
+		if p.Grid, err = grid.Crop(box); err != nil {
 			t.Fatal(err)
 		}
 		for a := range 3 {
-			p.toModel[a][3] -= float64(box.Min[a])
+			p.ToGrid[a][3] -= float64(box.Min[a])
 		}
 	}
 	nearest := n == 4
@@ -174,13 +176,13 @@ func comparePlain(t *testing.T, rng *rand.Rand, source volume.Grid, spacing [3]f
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newStitcher(p.grid.Shape, patch, to, &pool{limit: 1 << 20}, n == 5)
+	s := newStitcher(p.Grid.Shape, patch, to, &pool{limit: 1 << 20}, n == 5)
 	const classes = 3
 	var fields []*field
 	var naive []*plain
 	for c := range classes {
 		fields = append(fields, s.newField(c))
-		naive = append(naive, newPlain(p.grid.Shape, patch))
+		naive = append(naive, newPlain(p.Grid.Shape, patch))
 	}
 	for i, w := range s.places {
 		for c, f := range fields {
@@ -199,18 +201,18 @@ func comparePlain(t *testing.T, rng *rand.Rand, source volume.Grid, spacing [3]f
 		for k := range source.Shape[2] {
 			for j := range source.Shape[1] {
 				for i := range source.Shape[0] {
-					at := p.toModel.Apply([3]float64{float64(i), float64(j), float64(k)})
+					at := p.ToGrid.Apply([3]float64{float64(i), float64(j), float64(k)})
 					tie := false
 					if nearest {
 						for a := range at {
-							if at[a] >= -0.5 && at[a] <= float64(p.grid.Shape[a])-0.5 {
-								exact := min(max(at[a], 0), float64(p.grid.Shape[a]-1)) + 0.5
+							if at[a] >= -0.5 && at[a] <= float64(p.Grid.Shape[a])-0.5 {
+								exact := min(max(at[a], 0), float64(p.Grid.Shape[a]-1)) + 0.5
 								at[a] = math.Floor(exact)
 								tie = tie || math.Abs(exact-math.Round(exact)) < 1e-6
 							}
 						}
 					}
-					v := lookup(prob, p.grid.Shape, at)
+					v := lookup(prob, p.Grid.Shape, at)
 					if tie || math.Abs(v-threshold) < 2e-5 {
 						near++
 						continue
@@ -222,7 +224,7 @@ func comparePlain(t *testing.T, rng *rand.Rand, source volume.Grid, spacing [3]f
 			}
 		}
 		if flips > 0 {
-			t.Errorf("class %d: %d of %d voxels differ (grid %v, patch %v, axis %d)", c, flips, source.Voxels(), p.grid.Shape, patch, s.axis)
+			t.Errorf("class %d: %d of %d voxels differ (grid %v, patch %v, axis %d)", c, flips, source.Voxels(), p.Grid.Shape, patch, s.axis)
 		}
 		if !nearest && near > source.Voxels()/100 {
 			t.Errorf("class %d: %d voxels could not be judged", c, near)
@@ -253,7 +255,7 @@ func TestWeightsAgreeWithSAT(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &prepared{source: volume.Grid{Shape: shape, Affine: volume.Identity()}, grid: volume.Grid{Shape: shape}, toModel: volume.Identity()}
+		p := &prepare.Scan{Source: volume.Grid{Shape: shape, Affine: volume.Identity()}, Grid: volume.Grid{Shape: shape}, ToGrid: volume.Identity()}
 		to, err := newRestorer(p, false)
 		if err != nil {
 			t.Fatal(err)
@@ -270,7 +272,7 @@ func TestWeightsAgreeWithSAT(t *testing.T) {
 				}
 			}
 		}
-		compare(t, name, got, a.Float32s(), 1e-5)
+		npytest.Compare(t, name, got, a.Float32s(), 1e-5)
 	}
 }
 

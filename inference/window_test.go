@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"satgraph/internal/npy"
+	"satgraph/internal/npy/npytest"
 	"satgraph/internal/sharedtest"
 )
 
@@ -81,7 +82,7 @@ func TestWindowsCoverTheVolume(t *testing.T) {
 func TestGaussianAgreesWithSAT(t *testing.T) {
 	dir := sharedtest.Path(t, "fixtures/stitch")
 	small := gaussian([3]int{64, 64, 32})
-	compare(t, "64x64x32", small, readNpy(t, filepath.Join(dir, "gaussian_64x64x32.npy")), 0)
+	npytest.Compare(t, "64x64x32", small, npytest.Float32s(t, filepath.Join(dir, "gaussian_64x64x32.npy")), 0)
 
 	patch := [3]int{288, 288, 96}
 	full := gaussian(patch)
@@ -98,7 +99,7 @@ func TestGaussianAgreesWithSAT(t *testing.T) {
 			}
 		}
 	}
-	compare(t, "288x288x96 every 16th", sub, a.Float32s(), 0)
+	npytest.Compare(t, "288x288x96 every 16th", sub, a.Float32s(), 0)
 }
 
 func TestToHalf(t *testing.T) {

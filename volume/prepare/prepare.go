@@ -1,13 +1,35 @@
-package inference
+// Package prepare brings a scan to the form that SAT's networks are trained on:
+// turned to one orientation, resampled to one spacing, cropped to its
+// foreground, clipped and standardised. Segmentation and the training corpus
+// share it, so that a model sees what it was trained on.
+//
+// It reads and writes no file and knows no model. Start from [Do].
+package prepare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 
+	"satgraph/internal/parallel"
 	"satgraph/volume"
+)
+
+// Errors of scans that cannot be prepared.
+var (
+	// ErrEmpty: every voxel of the scan is 0.
+	ErrEmpty = errors.New("the image is empty")
+	// ErrConstant: every voxel that is left has one value.
+	ErrConstant = errors.New("the image is constant")
+	// ErrNotFinite: the image has no finite voxel (all NaN or infinite).
+	ErrNotFinite = errors.New("the image has no finite voxel")
+	// ErrTooLarge: the scan has more voxels at the new spacing than
+	// Options.MaxVoxels.
+	ErrTooLarge = errors.New("the scan is too large at the model's spacing")
 )
 
 // Window of Hounsfield units that SAT clips CT to, and the percentiles that it
@@ -17,22 +39,57 @@ const (
 	pctLow, pctHigh = 0.5, 99.5
 )
 
-// prepared is a scan as a model sees it.
-type prepared struct {
-	grid     volume.Grid // RAS, at the model's spacing, cropped to the foreground
-	data     []float32   // normalised, C order: the third axis fastest
-	floor    float32     // what the lower end of the clipped range became
-	source   volume.Grid // of the scan
-	toModel  volume.Affine
-	warnings []string
+// SATSpacing is the spacing (mm) of SAT's published models and corpus.
+var SATSpacing = [3]float64{1, 1, 3}
+
+// Options say what form is asked for.
+type Options struct {
+	// Spacing in mm along the axes of the result.
+	Spacing [3]float64
+	// Orientation of the result, such as "LPS"; empty is "RAS".
+	Orientation string
+	// CT clips to -500..1000 HU, else the 0.5 and 99.5 percentiles are clipped to.
+	CT bool
+	// AsPublished does as SAT's code does also where that is a fault.
+	AsPublished bool
+	// MaxVoxels bounds the scan at the new spacing; 0 means 512 Mi.
+	MaxVoxels int64
+	// Threads; 0 means all processors.
+	Threads int
 }
 
-// empty says that SAT's own code would see nothing of the scan: only with
-// Options.SATExact.
-func (p *prepared) empty() bool { return len(p.data) == 0 || !isFinite(p.data[0]) }
+// DefaultMaxVoxels is what MaxVoxels 0 means.
+const DefaultMaxVoxels = 512 << 20
 
-// prepare turns a scan into what SAT's loader makes of it: RAS, trilinear at
-// the model's spacing, cropped to the box of voxels above 0, clipped (CT to
+// Scan is a prepared scan.
+type Scan struct {
+	// Grid of Data: Spaced, cropped to Box. Its shape is zero where the crop is
+	// empty, which is possible with AsPublished alone.
+	Grid volume.Grid
+	// Data in C order, the third axis fastest.
+	Data []float32
+	// Spaced is the grid before the crop, Box what was kept of it.
+	Spaced volume.Grid
+	Box    volume.Box
+	// Low and High are what intensities were clipped to; a voxel of Data is
+	// (intensity - Mean) / SD.
+	Low, High float32
+	Mean, SD  float64
+	// Floor is what Low became.
+	Floor float32
+	// Source is the grid of the scan, and ToGrid maps its voxels to those of Grid.
+	Source volume.Grid
+	ToGrid volume.Affine
+	// Warnings say what was odd.
+	Warnings []string
+}
+
+// Empty says that SAT's own code would see nothing of the scan: only with
+// Options.AsPublished.
+func (p *Scan) Empty() bool { return len(p.Data) == 0 || !isFinite(p.Data[0]) }
+
+// Do turns a scan into what SAT's loader makes of it: RAS, trilinear at
+// the spacing asked for, cropped to the box of voxels above 0, clipped (CT to
 // -500..1000 HU, others to their 0.5 and 99.5 percentiles) and brought to mean
 // 0 and standard deviation 1 (population).
 //
@@ -40,31 +97,39 @@ func (p *prepared) empty() bool { return len(p.data) == 0 || !isFinite(p.data[0]
 // says so in a warning: where no voxel is above 0, as in a CT of lung cut
 // tight, nothing is cropped; voxels that are not finite are taken as the lowest
 // finite value. What cannot be normalised is refused: no voxel but 0 is
-// ErrEmptyImage, one value only is ErrConstantImage, no finite voxel is
-// ErrNotFinite. Options.SATExact does as SAT does.
-func prepare(ctx context.Context, im *volume.Image, m Modality, man *Manifest, o Options) (*prepared, error) {
-	p := &prepared{source: im.Grid, warnings: slices.Clone(im.Warnings)}
+// ErrEmpty, one value only is ErrConstant, no finite voxel is ErrNotFinite.
+// Options.AsPublished does as SAT does. ErrTooLarge, volume.ErrBadAffine and
+// volume.ErrShape are the other errors, and that of ctx.
+func Do(ctx context.Context, im *volume.Image, o Options) (*Scan, error) {
+	if o.MaxVoxels <= 0 {
+		o.MaxVoxels = DefaultMaxVoxels
+	}
+	p := &Scan{Source: im.Grid, Warnings: slices.Clone(im.Warnings)}
 	if im.Header != nil {
-		p.warnings = append(p.warnings, im.Header.Warnings...)
-		if warn := twoSpacings(im); warn != "" && !o.SATExact {
-			p.warnings = append(p.warnings, warn)
+		p.Warnings = append(p.Warnings, im.Header.Warnings...)
+		if warn := twoSpacings(im); warn != "" && !o.AsPublished {
+			p.Warnings = append(p.Warnings, warn)
 		}
 	}
-	if !o.SATExact {
+	if !o.AsPublished {
 		mended, warn, err := finite(im)
 		if err != nil {
 			return nil, err
 		}
 		if im = mended; warn != "" {
-			p.warnings = append(p.warnings, warn)
+			p.Warnings = append(p.Warnings, warn)
 		}
 	}
-	grid, err := im.Respaced(man.Spacing)
+	im, back, err := facing(im, o.Orientation)
+	if err != nil {
+		return nil, err
+	}
+	grid, err := im.Respaced(o.Spacing)
 	if err != nil {
 		return nil, err
 	}
 	if n := int64(grid.Shape[0]) * int64(grid.Shape[1]) * int64(grid.Shape[2]); n > o.MaxVoxels {
-		return nil, fmt.Errorf("%w: %v voxels at %v mm, at most %d are taken", ErrGridTooLarge, grid.Shape, man.Spacing, o.MaxVoxels)
+		return nil, fmt.Errorf("%w: %v voxels at %v mm, at most %d are taken", ErrTooLarge, grid.Shape, o.Spacing, o.MaxVoxels)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -73,29 +138,31 @@ func prepare(ctx context.Context, im *volume.Image, m Modality, man *Manifest, o
 	if err != nil {
 		return nil, err
 	}
-	if box.Max[0] == 0 && !o.SATExact {
-		if isFlat(spaced) && spaced[0] == 0 {
-			return nil, fmt.Errorf("%w: every voxel is 0", ErrEmptyImage)
+	p.Spaced = volume.Grid{Shape: grid.Shape, Affine: back.Mul(grid.Affine)}
+	if box.Max[0] == 0 && !o.AsPublished {
+		if !slices.ContainsFunc(spaced, func(v float32) bool { return v != 0 }) {
+			return nil, fmt.Errorf("%w: every voxel is 0", ErrEmpty)
 		}
 		box = volume.Box{Max: grid.Shape}
-		p.warnings = append(p.warnings,
+		p.Warnings = append(p.Warnings,
 			"no voxel is above 0, so the scan was not cropped to its foreground as SAT does, whose masks would all be empty")
 	}
 	if box.Max[0] == 0 {
 		return p, nil
 	}
-	if p.grid, err = grid.Crop(box); err != nil {
+	p.Box = box
+	if p.Grid, err = p.Spaced.Crop(box); err != nil {
 		return nil, err
 	}
-	p.data = cropInPlace(spaced, grid.Shape, box)
-	if err := p.normalise(m, o); err != nil {
+	p.Data = cropInPlace(spaced, grid.Shape, box)
+	if err := p.normalise(o); err != nil {
 		return nil, err
 	}
-	if p.toModel, err = p.source.ToGrid(grid); err != nil {
+	if p.ToGrid, err = im.ToGrid(grid); err != nil {
 		return nil, err
 	}
 	for a := range 3 {
-		p.toModel[a][3] -= float64(box.Min[a])
+		p.ToGrid[a][3] -= float64(box.Min[a])
 	}
 	return p, nil
 }
@@ -111,6 +178,29 @@ func twoSpacings(im *volume.Image) string {
 		}
 	}
 	return ""
+}
+
+// facing mirrors the world, so that what is "RAS" there has the orientation
+// asked for here. back maps that world to ours.
+func facing(im *volume.Image, orientation string) (out *volume.Image, back volume.Affine, err error) {
+	if orientation == "" || orientation == "RAS" {
+		return im, volume.Identity(), nil
+	}
+	to := volume.Affine{3: {3: 1}}
+	back = to
+	taken := [3]bool{}
+	for axis := range len(orientation) {
+		at := strings.IndexByte("RLAPSI", orientation[axis])
+		if len(orientation) != 3 || at < 0 || taken[at/2] {
+			return nil, back, fmt.Errorf("%w: %q is no orientation such as RAS or LPS", volume.ErrBadAffine, orientation)
+		}
+		taken[at/2] = true
+		to[axis][at/2] = float64(1 - at%2*2)
+		back[at/2][axis] = to[axis][at/2]
+	}
+	turned := *im
+	turned.Affine = to.Mul(im.Affine)
+	return &turned, back, nil
 }
 
 // finite returns the image, or a copy of it without NaN and infinities.
@@ -192,16 +282,16 @@ func cropInPlace(data []float32, shape [3]int, b volume.Box) []float32 {
 }
 
 // normalise clips and standardises in place.
-func (p *prepared) normalise(m Modality, o Options) error {
-	data := p.data
+func (p *Scan) normalise(o Options) error {
+	data := p.Data
 	lo, hi := float32(ctLow), float32(ctHigh)
-	if m != CT {
+	if !o.CT {
 		lo, hi = percentile(data, pctLow), percentile(data, pctHigh)
 	}
 	parts := chunks(len(data))
 	sums := make([]float64, len(parts))
 	total := func(f func(part []float32) float64) float64 {
-		parallel(len(parts), o.Threads, func(i int) { sums[i] = f(data[parts[i][0]:parts[i][1]]) })
+		parallel.For(len(parts), o.Threads, func(i int) { sums[i] = f(data[parts[i][0]:parts[i][1]]) })
 		sum := 0.0
 		for _, s := range sums {
 			sum += s
@@ -226,8 +316,8 @@ func (p *prepared) normalise(m Modality, o Options) error {
 		return sum
 	}) / float64(len(data)))
 	// A constant image leaves at most the rounding of its mean.
-	if !(std > 1e-9*math.Abs(mean)) && !o.SATExact {
-		return fmt.Errorf("%w: every voxel of its foreground is %g after clipping", ErrConstantImage, mean)
+	if !(std > 1e-9*math.Abs(mean)) && !o.AsPublished {
+		return fmt.Errorf("%w: every voxel of its foreground is %g after clipping", ErrConstant, mean)
 	}
 	total(func(part []float32) float64 {
 		for i, v := range part {
@@ -235,7 +325,8 @@ func (p *prepared) normalise(m Modality, o Options) error {
 		}
 		return 0
 	})
-	p.floor = float32((float64(lo) - mean) / std)
+	p.Low, p.High, p.Mean, p.SD = lo, hi, mean, std
+	p.Floor = float32((float64(lo) - mean) / std)
 	return nil
 }
 
