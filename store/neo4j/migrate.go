@@ -24,6 +24,8 @@ func migrations() [][]string {
 		`CREATE INDEX exemplar_term IF NOT EXISTS FOR (e:Exemplar) ON (e.term)`,
 		`CREATE INDEX exemplar_dataset IF NOT EXISTS FOR (e:Exemplar) ON (e.dataset)`,
 		`CREATE CONSTRAINT corpus_class IF NOT EXISTS FOR (c:CorpusClass) REQUIRE (c.name, c.modality) IS UNIQUE`,
+	}, {
+		`CREATE CONSTRAINT api_token_id IF NOT EXISTS FOR (t:ApiToken) REQUIRE t.id IS UNIQUE`,
 	}}
 }
 

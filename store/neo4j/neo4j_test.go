@@ -28,11 +28,13 @@ func TestConformance(t *testing.T) {
 	if name == "" {
 		t.SkipNow() // the subtest said why
 	}
-	storetest.Run(t, name, func(t *testing.T) storetest.Database {
+	fresh := func(t *testing.T) storetest.Database {
 		t.Helper()
 		server := neo4jtest.Open(t)
 		server.Wipe(t)
 		t.Cleanup(func() { server.Wipe(t) })
 		return database(server.URI)
-	})
+	}
+	storetest.Run(t, name, fresh)
+	storetest.RunTokens(t, name, fresh)
 }

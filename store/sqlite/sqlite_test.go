@@ -47,6 +47,7 @@ func TestConformance(t *testing.T) {
 	}
 	storetest.Run(t, "SQLite "+version, fresh)
 	storetest.RunLedger(t, "SQLite "+version, fresh)
+	storetest.RunTokens(t, "SQLite "+version, fresh)
 }
 
 func openSeeded(t *testing.T, path string) *sqlite.Store {
