@@ -21,6 +21,8 @@ var (
 	ErrForbidden = errors.New("not allowed")
 	// ErrUnavailable: the credentials cannot be checked now.
 	ErrUnavailable = errors.New("credentials cannot be checked now")
+	// ErrBadToken: a token cannot be made like this.
+	ErrBadToken = errors.New("no token was made")
 	// ErrNotFound: there is no token of that id.
 	ErrNotFound = errors.New("no such token")
 )

@@ -56,18 +56,19 @@ type Tokens interface {
 }
 
 // Issue makes a token and keeps it. The text is returned once and cannot be
-// had again. A lifetime of 0 never ends; scopes as of [ParseScopes].
+// had again. A lifetime of 0 never ends; scopes as of [ParseScopes]. Errors:
+// ErrBadToken, or the store's.
 func Issue(ctx context.Context, tokens Tokens, name string, role Role, scopes []Permission, lifetime time.Duration, by string) (text string, t Token, err error) {
 	name = strings.TrimSpace(name)
 	switch {
 	case name == "":
-		return "", Token{}, errors.New("a token needs the name of the person or program that it stands for")
+		return "", Token{}, fmt.Errorf("%w: it needs the name of the person or program that it stands for", ErrBadToken)
 	case len(name) > longestName, !utf8.ValidString(name), strings.ContainsFunc(name, unicode.IsControl):
-		return "", Token{}, fmt.Errorf("a token's name is at most %d bytes of plain text", longestName)
+		return "", Token{}, fmt.Errorf("%w: its name is at most %d bytes of plain text", ErrBadToken, longestName)
 	case !slices.Contains(Roles(), role):
-		return "", Token{}, fmt.Errorf("a token cannot have the role %q", role)
+		return "", Token{}, fmt.Errorf("%w: it cannot have the role %q", ErrBadToken, role)
 	case lifetime < 0:
-		return "", Token{}, errors.New("a token's lifetime cannot be negative")
+		return "", Token{}, fmt.Errorf("%w: its lifetime cannot be negative", ErrBadToken)
 	}
 	secret := rand.Text()[:secretLength]
 	t = Token{
@@ -101,15 +102,31 @@ func notBase32(r rune) bool { return (r < 'A' || r > 'Z') && (r < '2' || r > '7'
 // check says whether the secret opens the token at a time.
 func (t *Token) check(secret string, now time.Time) error {
 	hash := sha256.Sum256([]byte(secret))
-	switch {
-	case subtle.ConstantTimeCompare(hash[:], t.Hash[:]) != 1:
+	if subtle.ConstantTimeCompare(hash[:], t.Hash[:]) != 1 {
 		return ErrInvalid
+	}
+	return t.usable(now)
+}
+
+func (t *Token) usable(now time.Time) error {
+	switch {
 	case !t.Revoked.IsZero():
 		return ErrRevoked
 	case !t.Expires.IsZero() && !now.Before(t.Expires):
 		return ErrExpired
 	}
 	return nil
+}
+
+// State says where a token stands: active, expired or revoked.
+func (t *Token) State(now time.Time) string {
+	switch err := t.usable(now); {
+	case errors.Is(err, ErrRevoked):
+		return "revoked"
+	case errors.Is(err, ErrExpired):
+		return "expired"
+	}
+	return "active"
 }
 
 func (t *Token) identity() Identity {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"satgraph/api/auth"
 	"satgraph/datasets/metrics"
 	"satgraph/graph"
 	"satgraph/inference"
@@ -52,7 +53,7 @@ var badInput = []error{
 	volume.ErrShape, volume.ErrEmptyMask, metrics.ErrGrid, fs.ErrNotExist,
 	inference.ErrBadQuery, inference.ErrUnknownModality, inference.ErrEmptyImage,
 	inference.ErrConstantImage, inference.ErrNotFinite, inference.ErrGridTooLarge,
-	neo4j.ErrURI,
+	neo4j.ErrURI, auth.ErrBadToken,
 	inference.ErrBadManifest, inference.ErrBundleFile, remote.ErrEndpoint, fs.ErrExist,
 	checkpoint.ErrMismatch, checkpoint.ErrOption, checkpoint.ErrExists, checkpoint.ErrNotFinite,
 	torchfile.ErrNotCheckpoint, torchfile.ErrUnsafe, torchfile.ErrCorrupt, torchfile.ErrTooLarge, torchfile.ErrUnsupported,
@@ -86,6 +87,7 @@ func exitCode(err error) int {
 		errors.Is(err, labelmap.ErrUnknownSubject),
 		errors.Is(err, labelmap.ErrUnknownBatch),
 		errors.Is(err, errNoLabel),
+		errors.Is(err, auth.ErrNotFound),
 		errors.Is(err, inference.ErrUnknownTerm),
 		errors.Is(err, inference.ErrNothingSegmentable),
 		errors.Is(err, checkpoint.ErrPair),

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"satgraph/api/auth"
 	"satgraph/datasets/catalog"
 	"satgraph/graph"
 	"satgraph/graph/builtin"
@@ -32,11 +33,13 @@ func dataDir() (string, error) {
 	return filepath.Join(home, ".local", "share", "satgraph"), nil
 }
 
-// treeStore is a store whose tree can be changed.
+// treeStore is a store whose tree can be changed, and which keeps the tokens of
+// the service.
 type treeStore interface {
 	graph.Store
 	graph.Changer
 	graph.Exemplars
+	auth.Tokens
 }
 
 // openStore opens the store, which is filled with the built-in tree on its

@@ -38,6 +38,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root := group("satgraph", "Anatomy tree, and text-prompted segmentation of radiology scans",
 		a.demoCommand(),
 		a.serveCommand(),
+		a.tokenCommand(),
 		a.resolveCommand(),
 		a.segmentCommand(),
 		a.treeCommand(),

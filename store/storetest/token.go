@@ -9,12 +9,22 @@ import (
 	"satgraph/api/auth"
 )
 
+// tokenTests are the part of the suite about API tokens.
+var tokenTests = []struct {
+	name string
+	run  func(t *testing.T, db Database)
+}{
+	{"tokens come back as they were kept", tokensComeBack},
+	{"a revoked token is revoked everywhere and for good", tokensEnd},
+}
+
 // RunTokens runs the part of the suite about API tokens on a store that is an
 // auth.Tokens; engine and fresh are those of Run.
 func RunTokens(t *testing.T, engine string, fresh func(t *testing.T) Database) {
 	t.Helper()
-	t.Run(engine+"/tokens come back as they were kept", func(t *testing.T) { tokensComeBack(t, fresh(t)) })
-	t.Run(engine+"/a revoked token is revoked everywhere and for good", func(t *testing.T) { tokensEnd(t, fresh(t)) })
+	for _, test := range tokenTests {
+		t.Run(engine+"/"+test.name, func(t *testing.T) { test.run(t, fresh(t)) })
+	}
 }
 
 func openTokens(t *testing.T, db Database) auth.Tokens {
