@@ -1,9 +1,15 @@
-// Package catalog knows what public segmentation corpora label: the 498 pairs
-// of a modality and a class name of SAT-DS, each anchored by judgement to the
-// term of the tree that it stands for. It reads no scans and no masks.
+// Package catalog knows public segmentation datasets and what they label. It
+// reads no scans and no masks.
 //
-// Every pair has its row in classes.tsv: name, modality, term and its name,
-// predicate, "abnormal" or nothing, and a reason wherever class and term are not
+// A Dataset is a reviewed record, a file of records/: where the dataset comes
+// from, where its files lie, what its raw labels are, by which recipes they make
+// corpus classes, and what is odd about it. Builtin returns the 72 of SAT-DS;
+// ReadDir reads a user's own.
+//
+// A Class is one of the 498 pairs of a modality and a class name of SAT-DS, each
+// anchored by judgement to the term of the tree that it stands for. Every pair
+// has its row in classes.tsv: name, modality, term and its name, predicate,
+// "abnormal" or nothing, region, and a reason wherever class and term are not
 // plainly the same word.
 package catalog
 
@@ -52,11 +58,12 @@ type Class struct {
 	TermName  string // the term's name in the builtin tree
 	Predicate Predicate
 	Abnormal  bool   // the corpus counts it among the abnormalities
+	Region    string // of the body, as the corpus sorts its classes
 	Reason    string // why this term, where it is not plain
 }
 
 // header is the first line of the table.
-const header = "name\tmodality\tterm\tname of term\tpredicate\tabnormal\treason"
+const header = "name\tmodality\tterm\tname of term\tpredicate\tabnormal\tregion\treason"
 
 var load = sync.OnceValues(func() ([]Class, error) { return parse(classesTSV) })
 
@@ -80,7 +87,7 @@ func parse(table string) ([]Class, error) {
 		}
 		c := Class{
 			Name: f[0], Modality: Modality(f[1]), TermID: f[2], TermName: f[3], Predicate: Predicate(f[4]),
-			Abnormal: f[5] == "abnormal", Reason: f[6],
+			Abnormal: f[5] == "abnormal", Region: f[6], Reason: f[7],
 		}
 		if err := c.check(f[5]); err != nil {
 			return nil, fmt.Errorf("%w: line %d: %w", ErrTable, n+2, err)
@@ -107,6 +114,9 @@ func (c *Class) check(abnormal string) error {
 	}
 	if abnormal != "" && abnormal != "abnormal" {
 		return fmt.Errorf("want abnormal or nothing, not %q", abnormal)
+	}
+	if !slices.Contains(regions, c.Region) {
+		return fmt.Errorf("unknown region %q", c.Region)
 	}
 	if c.Name == "" || c.TermID == "" {
 		return errors.New("a class without name or term")

@@ -148,6 +148,7 @@ func TestPairsAreTheCorpus(t *testing.T) {
 	type pair struct {
 		Name     string
 		Modality catalog.Modality
+		Region   string
 		Abnormal bool
 	}
 	var want []pair
@@ -160,7 +161,7 @@ func TestPairsAreTheCorpus(t *testing.T) {
 	}
 	got := classes(t)
 	for _, c := range got {
-		if p := (pair{c.Name, c.Modality, c.Abnormal}); !facts[p] {
+		if p := (pair{c.Name, c.Modality, c.Region, c.Abnormal}); !facts[p] {
 			t.Errorf("%+v is not of the corpus", p)
 		} else {
 			delete(facts, p)

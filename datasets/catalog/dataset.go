@@ -84,7 +84,8 @@ const (
 // that holds the datasets; see Pattern.
 type Layout struct {
 	// Names of the layout: Release, Prepared, or both where they are the same.
-	Names []string `yaml:"names" json:"names"`
+	Names []string `yaml:"names,flow" json:"names"`
+	Note  string   `yaml:"note,omitempty" json:"note,omitempty"`
 	Scans []Scans  `yaml:"scans" json:"scans"`
 }
 
@@ -97,6 +98,8 @@ type Scans struct {
 	// Mask is the label file; or, ending in "/", the folder that the files named
 	// by Label.Release lie in.
 	Mask Pattern `yaml:"mask" json:"mask"`
+	// Also are further folders that the files named by Label.Release may lie in.
+	Also []Pattern `yaml:"also,omitempty,flow" json:"also,omitempty"`
 	// Example is the path of one image.
 	Example string `yaml:"example" json:"example"`
 	// Patient names the person, of the placeholders of Image, as "{site}{subject}".
@@ -105,6 +108,8 @@ type Scans struct {
 	Sequence string `yaml:"sequence,omitempty" json:"sequence,omitempty"`
 	// Channel of a 4-D image that is the scan; absent for a 3-D image.
 	Channel *int `yaml:"channel,omitempty" json:"channel,omitempty"`
+	// Suffix is what scan lists add to the image's path to choose the channel.
+	Suffix string `yaml:"suffix,omitempty" json:"suffix,omitempty"`
 	// Split is the owner's split that the family belongs to, if the place says so.
 	Split string `yaml:"split,omitempty" json:"split,omitempty"`
 }
@@ -188,23 +193,42 @@ func (r *Recipe) Of(asPublished bool) labelmap.Expr {
 // Spelling is the class as the published rows write it.
 func (r *Recipe) Spelling() string { return cmp.Or(r.Written, r.Class) }
 
-// ImageOp is a step that an image needs beyond the standard ones.
+// ImageOp is a step that an image or mask needs beyond the standard ones.
 type ImageOp struct {
-	// Op: "orient" to the axes of Value (the published orientation; the corrected
-	// one is RAS), "add" the number of Value to intensities, "flip" and "rotate"
-	// the axes of Value, "crop" or "squeeze".
-	Op    string `yaml:"op" json:"op"`
+	Op    Op     `yaml:"op" json:"op"`
 	Value string `yaml:"value,omitempty" json:"value,omitempty"`
-	// On is what it works on: "image" (if empty), "mask", or the name of a label.
+	// On is what it works on: the image (if empty), OnMask, or the name of a label.
 	On string `yaml:"on,omitempty" json:"on,omitempty"`
 	// Layout that needs it; empty: every one.
 	Layout string `yaml:"layout,omitempty" json:"layout,omitempty"`
-	// Where restricts it to paths that hold one of these words.
+	// Where restricts it to image paths that hold one of these texts.
 	Where []string `yaml:"where,omitempty,flow" json:"where,omitempty"`
 	// Published says that only the published form needs it.
 	Published bool   `yaml:"published,omitempty" json:"published,omitempty"`
 	Reason    string `yaml:"reason,omitempty" json:"reason,omitempty"`
 }
+
+// OnMask is the ImageOp.On of steps on all masks of a scan.
+const OnMask = "mask"
+
+// Op is a step's kind.
+type Op string
+
+// The steps.
+const (
+	// OpOrient says how the published loader orients image and masks: to the axes
+	// of Value, as "LPS", or not at all ("none"). The corrected form is RAS.
+	OpOrient Op = "orient"
+	// OpAdd adds the number of Value to every intensity.
+	OpAdd Op = "add"
+	// OpFlip reverses the voxel axes of Value, of "i", "j" and "k".
+	OpFlip Op = "flip"
+	// OpGeometry gives a mask of the image's shape the image's affine.
+	OpGeometry Op = "geometry"
+	// OpCrop keeps, along the axis of Value, the slices that hold any label and as
+	// many more on each side as Value says: "k 48".
+	OpCrop Op = "crop"
+)
 
 // Anomaly is something known to be odd about the published data or its loader.
 type Anomaly struct {
@@ -317,4 +341,9 @@ func (c *Catalog) add(d *Dataset) error {
 	}
 	c.byName[d.Name] = d
 	return nil
+}
+
+// PatientOf names the person of a scan from the placeholders of its image.
+func (s *Scans) PatientOf(values map[string]string) (string, error) {
+	return Pattern{text: s.Patient}.Fill(values)
 }

@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -17,6 +18,7 @@ import (
 //
 //	{case}            any characters but "/", at least one
 //	{frame#}          digits
+//	{case#500..9999}  digits of a number within the range
 //	{seq=t1n|t1c|t2w} one of these words
 //
 // A placeholder that stands twice is the same text twice. A part of a mask's
@@ -25,12 +27,13 @@ type Pattern struct {
 	text  string
 	match *regexp.Regexp
 	names []string // of the groups, in order; a name may come twice
+	span  map[string][2]int
 }
 
 // maxPattern is the longest pattern, in bytes.
 const maxPattern = 1000
 
-var placeholder = regexp.MustCompile(`\{([a-z][a-z0-9_]*)(#|=[^{}/=]+)?\}`)
+var placeholder = regexp.MustCompile(`\{([a-z][a-z0-9_]*)(#[0-9]{1,9}\.\.[0-9]{1,9}|#|=[^{}/=]+)?\}`)
 
 // ParsePattern reads a pattern. Errors wrap ErrRecord.
 func ParsePattern(text string) (Pattern, error) {
@@ -47,7 +50,7 @@ func ParsePattern(text string) (Pattern, error) {
 	case strings.ContainsAny(placeholder.ReplaceAllString(text, ""), "{}"):
 		return fail("want placeholders as {case}, {frame#} or {seq=a|b}")
 	}
-	p := Pattern{text: text}
+	p := Pattern{text: text, span: map[string][2]int{}}
 	var re strings.Builder
 	re.WriteString("^")
 	at := 0
@@ -60,8 +63,13 @@ func ParsePattern(text string) (Pattern, error) {
 			kind = text[m[4]:m[5]]
 		}
 		switch {
-		case kind == "#":
+		case strings.HasPrefix(kind, "#"):
 			re.WriteString(`([0-9]+)`)
+			if low, high, ok := strings.Cut(kind[1:], ".."); ok {
+				a, _ := strconv.Atoi(low)
+				b, _ := strconv.Atoi(high)
+				p.span[text[m[2]:m[3]]] = [2]int{a, b}
+			}
 		case kind != "":
 			words := strings.Split(kind[1:], "|")
 			for i := range words {
@@ -116,6 +124,11 @@ func (p Pattern) Match(name string) (map[string]string, bool) {
 			return nil, false
 		}
 		out[key] = m[i+1]
+	}
+	for key, span := range p.span {
+		if n, err := strconv.Atoi(out[key]); err != nil || n < span[0] || n > span[1] {
+			return nil, false
+		}
 	}
 	return out, true
 }

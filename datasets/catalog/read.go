@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"embed"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +13,25 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
+
+//go:embed records/*.yaml
+var records embed.FS
+
+var embedded = sync.OnceValues(func() (*Catalog, error) {
+	sub, err := fs.Sub(records, "records")
+	if err != nil {
+		return nil, err
+	}
+	return readFS(sub, "builtin")
+})
+
+// Builtin returns the embedded records: the 72 datasets of SAT-DS. The only
+// error is that of a damaged binary.
+func Builtin() (*Catalog, error) { return embedded() }
 
 // ErrRecord says that a record of a dataset is not right.
 var ErrRecord = errors.New("invalid dataset record")
@@ -56,16 +73,21 @@ func (e *lineError) Unwrap() error { return e.err }
 // ReadFile reads one record. Errors: *FileError around ErrRecord or the
 // operating system's.
 func ReadFile(name string) (*Dataset, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxRecordBytes+1))
+	text, err := readCapped(os.DirFS(filepath.Dir(name)), filepath.Base(name))
 	if err != nil {
 		return nil, &FileError{name, 0, err}
 	}
 	return Parse(name, text)
+}
+
+// readCapped reads a file, up to one byte more than a record may have.
+func readCapped(files fs.FS, name string) ([]byte, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // opened for reading: nothing can be lost
+	return io.ReadAll(io.LimitReader(f, maxRecordBytes+1))
 }
 
 // Parse reads a record from its text; name is for messages. Errors as for
@@ -98,12 +120,11 @@ var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 // yamlError gives an error of the decoder its file, line and kind.
 func yamlError(name string, err error) error {
 	out := &FileError{Path: name, Err: err}
-	var typed *yaml.TypeError
 	if at, ok := errors.AsType[*lineError](err); ok {
 		out.Line, out.Err = at.line, at.err
 	} else {
 		what := err.Error()
-		if errors.As(err, &typed) {
+		if typed, ok := errors.AsType[*yaml.TypeError](err); ok {
 			what = typed.Errors[0]
 		}
 		if m := yamlLine.FindStringSubmatch(what); m != nil {
@@ -170,12 +191,7 @@ func readFS(files fs.FS, at string) (*Catalog, error) {
 		if c.Len() == maxRecords {
 			return nil, &FileError{at, 0, fmt.Errorf("%w: more than %d records", ErrRecord, maxRecords)}
 		}
-		f, err := files.Open(e.Name())
-		if err != nil {
-			return nil, err
-		}
-		text, err := io.ReadAll(io.LimitReader(f, maxRecordBytes+1))
-		f.Close()
+		text, err := readCapped(files, e.Name())
 		if err != nil {
 			return nil, err
 		}

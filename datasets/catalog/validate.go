@@ -3,8 +3,10 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"satgraph/labelmap"
@@ -184,7 +186,7 @@ func (s *Scans) check(at []any) error {
 	if !ok {
 		return wrong(at, "the example %q does not follow the pattern %q", s.Example, s.Image)
 	}
-	for _, text := range []Pattern{s.Mask, {text: s.Patient}} {
+	for _, text := range append([]Pattern{s.Mask, {text: s.Patient}}, s.Also...) {
 		if _, err := text.Fill(values); err != nil {
 			return &placeError{at, err}
 		}
@@ -198,14 +200,54 @@ func (s *Scans) check(at []any) error {
 	return nil
 }
 
-// ops are the steps that an image may need.
-var ops = []string{"orient", "add", "flip", "rotate", "crop", "squeeze"}
-
 func (d *Dataset) checkImage() error {
-	for i, op := range d.Image {
-		if !slices.Contains(ops, op.Op) {
-			return wrong([]any{"image", i}, "unknown step %q: want one of %s", op.Op, strings.Join(ops, ", "))
+	for i := range d.Image {
+		op := &d.Image[i]
+		if err := op.check(); err != nil {
+			return wrong([]any{"image", i}, "step %s %q: %v", op.Op, op.Value, err)
 		}
+		if op.Layout != "" {
+			if _, ok := d.Layout(op.Layout); !ok {
+				return wrong([]any{"image", i}, "step %s is for the layout %q, which the record lacks", op.Op, op.Layout)
+			}
+		}
+		if op.On != "" && op.On != OnMask && !slices.ContainsFunc(d.Labels, func(l Label) bool { return l.Name == op.On }) {
+			return wrong([]any{"image", i}, "step %s on %q: want %q or the name of a label", op.Op, op.On, OnMask)
+		}
+	}
+	return nil
+}
+
+var (
+	axes     = regexp.MustCompile(`^([RL][AP][SI]|[RL][SI][AP]|[AP][RL][SI]|[AP][SI][RL]|[SI][RL][AP]|[SI][AP][RL])$`)
+	flips    = regexp.MustCompile(`^i?j?k?$`)
+	cropping = regexp.MustCompile(`^[ijk] [0-9]{1,4}$`)
+)
+
+func (op *ImageOp) check() error {
+	switch op.Op {
+	case OpOrient:
+		if op.Value != "none" && !axes.MatchString(op.Value) {
+			return errors.New(`want three axes, as "LPS", or "none"`)
+		}
+	case OpAdd:
+		if v, err := strconv.ParseFloat(op.Value, 64); err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return errors.New("want a number")
+		}
+	case OpFlip:
+		if op.Value == "" || !flips.MatchString(op.Value) {
+			return errors.New("want voxel axes, of i, j and k")
+		}
+	case OpGeometry:
+		if op.Value != "image" || op.On == "" {
+			return errors.New(`want "image", on the mask or a label`)
+		}
+	case OpCrop:
+		if !cropping.MatchString(op.Value) {
+			return errors.New(`want an axis and a number of slices, as "k 48"`)
+		}
+	default:
+		return fmt.Errorf("want one of %s, %s, %s, %s, %s", OpOrient, OpAdd, OpFlip, OpGeometry, OpCrop)
 	}
 	return nil
 }
