@@ -105,14 +105,16 @@ func (st *State) IsRejected(termID string) bool {
 	})
 }
 
-// confirm renews the fingerprints of the standing verdicts that agree with it.
+// confirm renews the fingerprints of the standing verdicts that agree with it,
+// and gives those that wanted a new term the term that the tree has got.
 func confirm(st *State, adjudicated *Vote, v *Verdict) {
+	kept := func(old *Verdict) bool { return old.Agrees(v) || old.awaits(v) }
 	for i := range st.Votes {
-		if st.Votes[i].Verdict.Agrees(v) {
+		if kept(&st.Votes[i].Verdict) {
 			st.Votes[i].Verdict = *v
 		}
 	}
-	if adjudicated != nil && adjudicated.Verdict.Agrees(v) {
+	if adjudicated != nil && kept(&adjudicated.Verdict) {
 		adjudicated.Verdict = *v
 	}
 }

@@ -70,8 +70,9 @@ type Verdict struct {
 	Outcome Outcome
 	Mode    Mode // for several targets; empty for one
 	Targets []Target
-	// NewTerm is the name wanted for NewTerm; ChangeSet the tree's change set
-	// that proposes it.
+	// NewTerm is the name wanted for NewTerm; Targets are then the places where
+	// the term would lie, and ChangeSet is the tree's change set that proposes it
+	// (NewTermVerdict). Once that is applied the verdict is Mapped and keeps it.
 	NewTerm   string
 	ChangeSet string
 	// Recipe is the recipe decided on, for recipes.
@@ -108,7 +109,7 @@ func (v *Verdict) validate(action Action) error {
 		return fmt.Errorf("%d targets, at most %d are taken", len(v.Targets), MaxTargets)
 	}
 	switch {
-	case v.Mode == "" && len(v.Targets) > 1 && action != ActReject:
+	case v.Mode == "" && len(v.Targets) > 1 && action != ActReject && v.Outcome != NewTerm:
 		return fmt.Errorf("several targets, and not whether all or one of them is meant")
 	case v.Mode != "" && v.Mode != AllOf && v.Mode != OneOf:
 		return fmt.Errorf("unknown mode %q", v.Mode)

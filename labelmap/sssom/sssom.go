@@ -62,6 +62,7 @@ type Mapping struct {
 	Status      labelmap.Status
 	Fingerprint string // of the term, when it was decided on
 	NewTerm     string
+	ChangeSet   string // of the tree, that proposes or brought the new term
 	Adjudicated bool
 	Reviewers   int // that the dataset needs
 }

@@ -70,7 +70,7 @@ const (
 
 func records(m Mapping, v labelmap.Vote, adjudicated bool) []Mapping {
 	m.Author, m.Date, m.Comment = v.Actor, v.Time, v.Comment
-	m.Outcome, m.Mode, m.NewTerm = v.Verdict.Outcome, v.Verdict.Mode, v.Verdict.NewTerm
+	m.Outcome, m.Mode, m.NewTerm, m.ChangeSet = v.Verdict.Outcome, v.Verdict.Mode, v.Verdict.NewTerm, v.Verdict.ChangeSet
 	m.Adjudicated = adjudicated
 	m.Justification = manual
 	if labelmap.IsPolicy(v.Actor) {
@@ -105,7 +105,7 @@ func Decisions(set *Set, dataset string) ([]labelmap.Adopted, error) {
 		key := fmt.Sprintf("%q %q %q %s %t", d.Subject.Dataset, d.Subject.Key, d.Actor, d.Action, m.Not)
 		if n, ok := at[key]; ok && len(d.Verdict.Targets) > 0 {
 			out[n].Verdict.Targets = append(out[n].Verdict.Targets, d.Verdict.Targets...)
-			if out[n].Verdict.Mode == "" && !m.Not {
+			if out[n].Verdict.Mode == "" && !m.Not && out[n].Verdict.Outcome == labelmap.Mapped {
 				out[n].Verdict.Mode = labelmap.OneOf // several matches of one label are alternatives
 			}
 			continue
@@ -126,7 +126,7 @@ func decision(m *Mapping, dataset string) (labelmap.Adopted, error) {
 	if d.Subject.Key == "" {
 		return d, fmt.Errorf("it has neither subject nor label")
 	}
-	d.Verdict = labelmap.Verdict{Outcome: cmp.Or(m.Outcome, labelmap.Mapped), Mode: m.Mode, NewTerm: m.NewTerm}
+	d.Verdict = labelmap.Verdict{Outcome: cmp.Or(m.Outcome, labelmap.Mapped), Mode: m.Mode, NewTerm: m.NewTerm, ChangeSet: m.ChangeSet}
 	switch {
 	case m.Adjudicated:
 		d.Action = labelmap.ActAdjudicate

@@ -65,6 +65,7 @@ var columns = []column{
 	word("satgraph_status", func(m *Mapping) *labelmap.Status { return &m.Status }),
 	extension("satgraph_fingerprint", func(m *Mapping) *string { return &m.Fingerprint }),
 	extension("satgraph_new_term", func(m *Mapping) *string { return &m.NewTerm }),
+	extension("satgraph_change_set", func(m *Mapping) *string { return &m.ChangeSet }),
 	{name: "satgraph_adjudicated", hint: "xsd:boolean", get: func(m *Mapping) string {
 		if m.Adjudicated {
 			return "true"

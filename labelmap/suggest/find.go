@@ -20,16 +20,10 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 			a.add(candidate{id: id, score: 0.98, predicate: labelmap.Exact, reasons: []string{"its code " + c}})
 		}
 	}
-	if e.decided != nil {
-		for _, d := range e.decided(l.Name) {
-			if _, ok := e.tree.Term(d.TermID); ok {
-				a.add(candidate{id: d.TermID, score: 0.97, predicate: d.Predicate, reasons: []string{fmt.Sprintf("decided so for %s by %s", d.Dataset, d.Actor)}})
-			}
-		}
-	}
 	if a.none = pointless(l.Name); a.none != "" {
 		return a
 	}
+	e.before(&a, l)
 	readings := e.words.readings(l.Name)
 	for _, r := range readings {
 		e.look(&a, r, l.Modality)
@@ -56,6 +50,25 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 		e.wholeOf(&a, l)
 	}
 	return a
+}
+
+// before adds what equal labels of other datasets were settled as. A name of a
+// few letters means other things elsewhere, so there it is a hint alone.
+func (e *Engine) before(a *answer, l *labelmap.RawLabel) {
+	if e.decided == nil {
+		return
+	}
+	for _, d := range e.decided(l.Name) {
+		if _, ok := e.tree.Term(d.TermID); !ok {
+			continue
+		}
+		c := candidate{id: d.TermID, score: 0.97, predicate: d.Predicate, reasons: []string{fmt.Sprintf("decided so for %s by %s", d.Dataset, d.Actor)}}
+		if len(key(l.Name)) <= 3 {
+			c.score = 0.75
+			c.reasons = append(c.reasons, "but so short a name may mean another thing here")
+		}
+		a.add(c)
+	}
 }
 
 func (a *answer) best() float64 {
