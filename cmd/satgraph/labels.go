@@ -9,13 +9,14 @@ import (
 	"satgraph/datasets/catalog"
 	"satgraph/graph"
 	"satgraph/ingest"
+	"satgraph/internal/plain"
 	"satgraph/labelmap"
 	"satgraph/labelmap/suggest"
 )
 
 func (a *app) labelsCommand() *cobra.Command {
 	return group("labels", "Map the raw labels of a dataset onto the tree",
-		a.labelsSuggestCommand(),
+		a.labelsSuggestCommand(), a.labelsReviewCommand(),
 		a.labelsImportCommand(), a.labelsListCommand(), a.labelsHistoryCommand(), a.labelsExportCommand(),
 		a.labelsAcceptCommand(), a.labelsRejectCommand(), a.labelsUndoCommand(), a.labelsConfirmCommand(),
 		a.labelsNoteCommand("flag", "Mark a label for attention; --comment says why", labelmap.ActFlag),
@@ -69,20 +70,17 @@ candidates and no answer. Nothing is decided.`,
 			if err != nil {
 				return err
 			}
-			tree, err := a.openTree(cmd.Context())
-			if err != nil {
-				return err
-			}
-			engine, err := newSuggester(tree)
-			if err != nil {
-				return err
-			}
-			results := engine.Suggest(labels.Labels, top)
-			if asJSON {
-				return a.printJSON(map[string]any{"labels": suggestionRows(results)})
-			}
-			a.printSuggestions(results)
-			return nil
+			return a.withDesk(cmd.Context(), func(d *desk) error {
+				results, err := d.suggest(cmd.Context(), labels.Labels, top)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return a.printJSON(map[string]any{"labels": suggestionRows(results)})
+				}
+				a.printSuggestions(results)
+				return nil
+			})
 		},
 	}
 	flags.add(cmd)
@@ -146,9 +144,9 @@ func (a *app) printSuggestions(results []suggest.Result) {
 	answered := 0
 	for i := range results {
 		r := &results[i]
-		a.printf("%s\n", printable(r.Label.Key()))
+		a.printf("%s\n", plain.Text(r.Label.Key()))
 		if r.Abstained {
-			a.printf("    no answer: %s\n", r.Why)
+			a.printf("    no answer: %s\n", plain.Text(r.Why))
 		} else {
 			answered++
 		}
@@ -159,20 +157,8 @@ func (a *app) printSuggestions(results []suggest.Result) {
 			a.printf("    %-7s %.2f  %s (%s)  %s\n", s.Predicate, s.Score, s.Name, s.TermID, strings.Join(s.Reasons, "; "))
 		}
 		for _, f := range append(append([]string{}, r.Label.Flags...), r.Flags...) {
-			a.printf("    note: %s\n", f)
+			a.printf("    note: %s\n", plain.Text(f))
 		}
 	}
 	a.printf("%d of %d labels answered; the rest need a curator\n", answered, len(results))
-}
-
-// printable shows a name that may hold anything: control characters and the
-// marks that turn text around are written as escapes.
-func printable(name string) string {
-	quoted := fmt.Sprintf("%q", name)
-	if inner := quoted[1 : len(quoted)-1]; inner != name && strings.ContainsFunc(name, func(r rune) bool {
-		return r < ' ' || r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
-	}) {
-		return inner
-	}
-	return name
 }

@@ -114,3 +114,50 @@ func TestCuratorsDay(t *testing.T) {
 		t.Errorf("the history has lost something: %s", out)
 	}
 }
+
+// What was settled on one dataset speaks for the next, with its reason; a name
+// of a few letters is a hint alone, and a decision on the own dataset is none.
+func TestEarlierDecisionsSpeak(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "labels.csv")
+	if err := os.WriteFile(file, []byte("value,label\n1,zwerchfellkuppel 7b\n2,QX\n3,label_9\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do := func(args ...string) string {
+		t.Helper()
+		code, out, errOut := satgraph(t, append([]string{"--store", "sqlite:" + filepath.Join(dir, "s.db"), "labels"}, args...)...)
+		if code != exitDone {
+			t.Fatalf("labels %s: exit %d: %s", strings.Join(args, " "), code, errOut)
+		}
+		return out
+	}
+	suggested := func() []suggestionRow {
+		t.Helper()
+		var doc struct{ Labels []suggestionRow }
+		if err := json.Unmarshal([]byte(do("suggest", file, "--dataset", "next", "--modality", "ct", "--json")), &doc); err != nil {
+			t.Fatal(err)
+		}
+		return doc.Labels
+	}
+	if l := suggested()[0]; !l.Abstained {
+		t.Fatalf("understood before anyone has decided: %+v", l)
+	}
+	do("import", file, "--dataset", "first", "--modality", "ct")
+	for _, value := range []string{"1", "2", "3"} {
+		do("accept", value, "--dataset", "first", "--term", "diaphragm", "--by", "ann")
+	}
+	next := suggested()
+	if l := next[0]; l.Abstained || l.Suggestions[0].Name != "diaphragm" || l.Suggestions[0].Reasons[0] != "decided so for first by ann" || l.Suggestions[0].Score < 0.8 {
+		t.Errorf("an equal label: %+v", l)
+	}
+	if l := next[1]; len(l.Suggestions) == 0 || l.Suggestions[0].Name != "diaphragm" || l.Suggestions[0].Score >= 0.8 {
+		t.Errorf("two letters: %+v", l)
+	}
+	if l := next[2]; !l.Abstained {
+		t.Errorf("a name without meaning: %+v", l)
+	}
+	do("import", file, "--dataset", "next", "--modality", "ct")
+	if out := do("accept", "--all", "--dataset", "next", "--preview"); !strings.Contains(out, "diaphragm") || !strings.Contains(out, "1 labels would change") {
+		t.Errorf("accepting in bulk: %s", out)
+	}
+}

@@ -19,6 +19,8 @@ type acceptFlags struct {
 	oneOf     bool
 	none      bool
 	newTerm   string
+	under     []string
+	partOf    []string
 	bulk      bool
 	minScore  float64
 	preview   bool
@@ -35,7 +37,8 @@ func (a *app) labelsAcceptCommand() *cobra.Command {
 LABEL is a label's name, value or key. Without more, its first suggestion is
 accepted; --term names another term (several times for a label of several
 structures, with --one-of where each labelled thing is one of them), --none says
-that the tree has no place for it, --new-term that the tree lacks the term.
+that the tree has no place for it, --new-term that the tree lacks the term: that
+proposes a change set, which "tree proposals" lists and "tree apply" carries out.
 
 With --all, every open label whose suggestion scores at least --min-score is
 accepted in one batch; --preview shows what that would do and writes nothing. A
@@ -68,7 +71,9 @@ batch is undone as one by "labels undo".`,
 	cmd.Flags().StringVar(&f.predicate, "predicate", "exact", "how the label relates to --term: exact, close, broad, narrow, related")
 	cmd.Flags().BoolVar(&f.oneOf, "one-of", false, "of several terms each labelled thing is one")
 	cmd.Flags().BoolVar(&f.none, "none", false, "the tree has no place for the label, and needs none")
-	cmd.Flags().StringVar(&f.newTerm, "new-term", "", "the tree lacks the term, which would be called so")
+	cmd.Flags().StringVar(&f.newTerm, "new-term", "", "the tree lacks the term, which would be called so; proposes a change set of the tree")
+	cmd.Flags().StringArrayVar(&f.under, "kind-of", nil, "what the new term is a kind of, by name or id")
+	cmd.Flags().StringArrayVar(&f.partOf, "part-of", nil, "what the new term is part of, or what a finding lies in")
 	cmd.Flags().BoolVar(&f.bulk, "all", false, "accept the suggestions of all open labels")
 	cmd.Flags().Float64Var(&f.minScore, "min-score", 0.8, "lowest score that --all accepts")
 	cmd.Flags().BoolVar(&f.preview, "preview", false, "show what would change, and write nothing")
@@ -82,7 +87,7 @@ func (f *acceptFlags) entries(ctx context.Context, d *desk, given []string) ([]l
 		return nil, err
 	}
 	if f.bulk {
-		return f.sure(d, states)
+		return f.sure(ctx, d, states)
 	}
 	state, err := d.find(ctx, f.dataset, given[0])
 	if err != nil {
@@ -96,13 +101,15 @@ func (f *acceptFlags) entries(ctx context.Context, d *desk, given []string) ([]l
 	case f.none:
 		entry.Verdict = &labelmap.Verdict{Outcome: labelmap.NoTerm}
 	case f.newTerm != "":
-		entry.Verdict = &labelmap.Verdict{Outcome: labelmap.NewTerm, NewTerm: f.newTerm}
+		if entry.Verdict, err = f.wanted(d); err != nil {
+			return nil, err
+		}
 	case len(f.terms) > 0:
 		if entry.Verdict, err = f.verdict(d); err != nil {
 			return nil, err
 		}
 	default:
-		suggested, err := d.suggestions(states)
+		suggested, err := d.suggestions(ctx, states)
 		if err != nil {
 			return nil, err
 		}
@@ -121,6 +128,32 @@ func (f *acceptFlags) entries(ctx context.Context, d *desk, given []string) ([]l
 		entry = accepting
 	}
 	return []labelmap.Entry{entry}, nil
+}
+
+// wanted is the verdict for a new term, in its place.
+func (f *acceptFlags) wanted(d *desk) (*labelmap.Verdict, error) {
+	var places []labelmap.Target
+	for _, list := range []struct {
+		texts []string
+		p     labelmap.Predicate
+	}{{f.under, labelmap.Broad}, {f.partOf, labelmap.Related}} {
+		for _, text := range list.texts {
+			id, err := d.term(text)
+			if err != nil {
+				return nil, err
+			}
+			target, err := labelmap.TargetOf(d.tree, id, list.p)
+			if err != nil {
+				return nil, err
+			}
+			places = append(places, target)
+		}
+	}
+	v, err := labelmap.NewTermVerdict(d.tree, f.newTerm, places...)
+	if errors.Is(err, labelmap.ErrTermExists) {
+		return nil, refusal{fmt.Errorf("%w: give --term", err)}
+	}
+	return v, err
 }
 
 func (f *acceptFlags) verdict(d *desk) (*labelmap.Verdict, error) {
@@ -151,8 +184,8 @@ func (f *acceptFlags) verdict(d *desk) (*labelmap.Verdict, error) {
 }
 
 // sure are the entries for all open labels with a suggestion of --min-score.
-func (f *acceptFlags) sure(d *desk, states []labelmap.State) ([]labelmap.Entry, error) {
-	suggested, err := d.suggestions(states)
+func (f *acceptFlags) sure(ctx context.Context, d *desk, states []labelmap.State) ([]labelmap.Entry, error) {
+	suggested, err := d.suggestions(ctx, states)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +267,7 @@ func (a *app) labelsRejectCommand() *cobra.Command {
 					if err != nil {
 						return entry, err
 					}
-					suggested, err := d.suggestions(states)
+					suggested, err := d.suggestions(cmd.Context(), states)
 					if err != nil {
 						return entry, err
 					}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,8 +19,10 @@ const tool = "satgraph " + version
 
 // desk is what a curator works at: the tree and the ledger of one store.
 type desk struct {
-	tree *graph.Tree
-	book *labelmap.Book
+	store  treeStore
+	ledger labelmap.Ledger
+	tree   *graph.Tree
+	book   *labelmap.Book
 }
 
 // withDesk opens the store for the time of f.
@@ -37,7 +40,7 @@ func (a *app) withDesk(ctx context.Context, f func(d *desk) error) error {
 		if err != nil {
 			return err
 		}
-		return f(&desk{tree, labelmap.NewBook(ledger, tool)})
+		return f(&desk{store, ledger, tree, labelmap.NewBook(ledger, tool)})
 	})
 }
 
@@ -95,24 +98,53 @@ func (d *desk) find(ctx context.Context, dataset, text string) (*labelmap.State,
 	return nil, fmt.Errorf("%w: %q names %d labels of %s: %s", errNoLabel, text, len(found), dataset, strings.Join(keys, "; "))
 }
 
+// maxSuggestions is how many suggestions a curator chooses from.
+const maxSuggestions = 9
+
 // suggestions are those for all labels of a dataset, by key.
-func (d *desk) suggestions(states []labelmap.State) (map[string]*suggest.Result, error) {
-	engine, err := newSuggester(d.tree)
-	if err != nil {
-		return nil, err
-	}
+func (d *desk) suggestions(ctx context.Context, states []labelmap.State) (map[string]*suggest.Result, error) {
 	labels := make([]labelmap.RawLabel, 0, len(states))
 	for i := range states {
 		if states[i].Label != nil {
 			labels = append(labels, *states[i].Label)
 		}
 	}
-	results := engine.Suggest(labels, 5)
+	results, err := d.suggest(ctx, labels, maxSuggestions)
+	if err != nil {
+		return nil, err
+	}
 	byKey := make(map[string]*suggest.Result, len(results))
 	for i := range results {
 		byKey[results[i].Label.Key()] = &results[i]
 	}
 	return byKey, nil
+}
+
+// suggest answers labels in the light of what equal labels of other datasets
+// were settled as.
+func (d *desk) suggest(ctx context.Context, labels []labelmap.RawLabel, top int) ([]suggest.Result, error) {
+	states, err := d.book.States(ctx, "", labelmap.SubjectLabel)
+	if err != nil {
+		return nil, err
+	}
+	own := map[string]bool{}
+	for i := range labels {
+		own[labels[i].Dataset] = true
+	}
+	states = slices.DeleteFunc(states, func(st labelmap.State) bool { return own[st.Subject.Dataset] })
+	precedents := labelmap.Precedents(states)
+	engine, err := newSuggester(d.tree, suggest.WithDecided(func(name string) (out []suggest.Decided) {
+		for _, p := range precedents[graph.Normalize(name)] {
+			out = append(out, suggest.Decided{
+				TermID: p.Target.TermID, Predicate: p.Target.Predicate, Dataset: p.Where(), Actor: strings.Join(p.Actors, ", "),
+			})
+		}
+		return out
+	}))
+	if err != nil {
+		return nil, err
+	}
+	return engine.Suggest(labels, top), nil
 }
 
 // term finds the only term that text names.

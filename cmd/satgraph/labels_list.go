@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"satgraph/internal/plain"
 	"satgraph/labelmap"
 	"satgraph/labelmap/sssom"
 	"satgraph/volume"
@@ -27,6 +28,7 @@ type stateRow struct {
 	Mode      labelmap.Mode     `json:"mode,omitempty"`
 	Targets   []labelmap.Target `json:"targets,omitempty"`
 	NewTerm   string            `json:"newTerm,omitempty"`
+	ChangeSet string            `json:"changeSet,omitempty"`
 	SettledBy []string          `json:"settledBy,omitempty"`
 	Votes     []voteRow         `json:"votes,omitempty"`
 	Rejected  []string          `json:"rejected,omitempty"`
@@ -47,7 +49,7 @@ type voteRow struct {
 func rowOf(s *labelmap.State, touched []string) stateRow {
 	row := stateRow{Dataset: s.Subject.Dataset, Label: s.Subject.Key, Status: s.Status, SettledBy: s.SettledBy, Version: s.Version, Touched: touched}
 	if s.Verdict != nil {
-		row.Outcome, row.Mode, row.Targets, row.NewTerm = s.Verdict.Outcome, s.Verdict.Mode, s.Verdict.Targets, s.Verdict.NewTerm
+		row.Outcome, row.Mode, row.Targets, row.NewTerm, row.ChangeSet = s.Verdict.Outcome, s.Verdict.Mode, s.Verdict.Targets, s.Verdict.NewTerm, s.Verdict.ChangeSet
 	}
 	for _, v := range s.Votes {
 		row.Votes = append(row.Votes, voteRow{v.Actor, v.Time, v.Verdict.Outcome, v.Verdict.Targets, v.Event, v.Comment})
@@ -85,7 +87,7 @@ func meant(v *labelmap.Verdict) string {
 	case labelmap.NoTerm:
 		return "no term"
 	case labelmap.NewTerm:
-		return "new term wanted: " + v.NewTerm
+		return "new term wanted: " + plain.Text(v.NewTerm) + " (" + v.ChangeSet + ")"
 	case labelmap.Refused:
 		return "refused"
 	}
@@ -126,7 +128,7 @@ func (a *app) labelsListCommand() *cobra.Command {
 					}
 					rows = append(rows, rowOf(s, touched[s.Subject]))
 					if !f.asJSON {
-						a.printf("%-9s %-30s %s\n", s.Status, printable(s.Subject.Key), said(s))
+						a.printf("%-9s %-30s %s\n", s.Status, plain.Text(s.Subject.Key), said(s))
 						for _, why := range touched[s.Subject] {
 							a.printf("          the tree has changed: %s\n", why)
 						}
@@ -209,7 +211,7 @@ func (a *app) printEvent(e *labelmap.Event) {
 		a.printf("; suggested %s with %.2f", e.Suggestion.TermID, e.Suggestion.Score)
 	}
 	if e.Comment != "" {
-		a.printf("; %s", printable(e.Comment))
+		a.printf("; %s", plain.Text(e.Comment))
 	}
 	a.printf("\n")
 }
@@ -229,7 +231,7 @@ func (a *app) printWritten(ctx context.Context, d *desk, events []labelmap.Event
 		}
 		rows = append(rows, rowOf(&state, nil))
 		if !asJSON {
-			a.printf("%-9s %-30s %s\n", state.Status, printable(s.Key), said(&state))
+			a.printf("%-9s %-30s %s\n", state.Status, plain.Text(s.Key), said(&state))
 		}
 	}
 	if asJSON {
@@ -249,7 +251,7 @@ func (a *app) printPreview(changes []labelmap.Change, asJSON bool) error {
 		c := &changes[i]
 		rows = append(rows, change{rowOf(&c.Before, nil), rowOf(&c.After, nil)})
 		if !asJSON {
-			a.printf("%-30s %s → %s  %s\n", printable(c.After.Subject.Key), c.Before.Status, c.After.Status, said(&c.After))
+			a.printf("%-30s %s → %s  %s\n", plain.Text(c.After.Subject.Key), c.Before.Status, c.After.Status, said(&c.After))
 		}
 	}
 	if asJSON {

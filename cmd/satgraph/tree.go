@@ -11,6 +11,7 @@ func (a *app) treeCommand() *cobra.Command {
 		a.treeStatsCommand(), a.treeShowCommand(), a.treeSearchCommand(),
 		a.treePathCommand(), a.treeCommonCommand(), a.treeSiblingsCommand(), a.treePartsCommand(),
 		a.treeBuildCommand(), a.treeRefreshCommand(), a.treeImportCommand(), a.treeExportCommand(), a.treeHistoryCommand(), a.treeUndoCommand(),
+		a.treeProposalsCommand(), a.treeApplyCommand(),
 		a.treeExemplarsCommand())
 }
 

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"satgraph/cmd/satgraph/internal/review"
+	"satgraph/labelmap"
+	"satgraph/labelmap/suggest"
+)
+
+func (a *app) labelsReviewCommand() *cobra.Command {
+	var f deskFlags
+	cmd := &cobra.Command{
+		Use:   "review",
+		Short: "Review a dataset's labels on the whole screen, by keys",
+		Long: `Review a dataset's labels on the whole screen, by keys.
+
+The list shows every label with what is suggested for it; the pane says why, and
+shows the place in the tree, the labels around and the history. "a" accepts and
+goes on to the next undecided label, "?" lists all keys. Every decision is
+written at once, as "labels accept" would; "u" takes it back. When a colleague
+was quicker, both versions are shown.
+
+It needs a terminal of 40 by 12 or more; colours are left out with NO_COLOR.`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return a.withDesk(cmd.Context(), func(d *desk) error {
+				n, err := a.review(cmd.Context(), d, &f)
+				if errors.Is(err, review.ErrNoTerminal) {
+					return refusal{err}
+				}
+				if n > 0 {
+					a.printf("%d decisions written by %s; `satgraph labels history` lists them\n", n, author(f.by))
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&f.dataset, "dataset", "", "the dataset whose labels are reviewed")
+	cmd.Flags().StringVar(&f.by, "by", "", "who decides (default: the user's name)")
+	return cmd
+}
+
+func (a *app) review(ctx context.Context, d *desk, f *deskFlags) (int, error) {
+	some, err := d.ledger.Subjects(ctx, f.dataset, labelmap.SubjectLabel, labelmap.Subject{}, 1)
+	if err != nil {
+		return 0, err
+	}
+	if len(some) == 0 {
+		return 0, fmt.Errorf("%w: %s has none; `satgraph labels import FILE --dataset` brings them in", errNoLabel, f.dataset)
+	}
+	return review.Run(ctx, review.Config{
+		Tree: d.tree, Book: d.book, Dataset: f.dataset, Actor: author(f.by), Tool: tool,
+		Suggest: func(states []labelmap.State) (map[string]*suggest.Result, error) { return d.suggestions(ctx, states) },
+	}, os.Stdin, a.out)
+}

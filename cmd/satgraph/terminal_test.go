@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/vt"
+	"github.com/creack/pty"
+)
+
+// built is the program as users have it, built once for the tests that start it.
+var built = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(os.Getenv("SATGRAPH_HOME"), "bin", "satgraph")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		err = errors.New(string(out))
+	}
+	return path, err
+})
+
+// terminal is the program on a pseudo-terminal, and the screen that a user sees.
+type terminal struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	file   *os.File
+	screen *vt.SafeEmulator
+	mu     sync.Mutex
+	raw    strings.Builder // all that the program wrote
+	done   chan struct{}
+}
+
+func startTerminal(t *testing.T, width, height int, env []string, args ...string) *terminal {
+	t.Helper()
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &terminal{t: t, cmd: exec.CommandContext(t.Context(), program, args...), screen: vt.NewSafeEmulator(width, height), done: make(chan struct{})}
+	s.cmd.Env = append(append(os.Environ(), "TERM=xterm-256color", "COLORTERM="), env...)
+	if s.file, err = pty.StartWithSize(s.cmd, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)}); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(s.file, s.screen) }() // what a terminal answers to queries
+	go func() {
+		defer close(s.done)
+		buf := make([]byte, 4096)
+		for {
+			n, err := s.file.Read(buf)
+			s.mu.Lock()
+			s.raw.Write(buf[:n])
+			s.mu.Unlock()
+			_, _ = s.screen.Write(buf[:n])
+			if err != nil { // the program has ended
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = s.cmd.Process.Kill() // for tests that fail half-way
+		_ = s.file.Close()
+		_ = s.screen.Close()
+	})
+	return s
+}
+
+// sees waits until the screen shows a text.
+func (s *terminal) sees(text string) {
+	s.t.Helper()
+	for range 300 {
+		if strings.Contains(s.screen.String(), text) {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.t.Fatalf("the screen never shows %q:\n%s", text, s.screen.String())
+}
+
+// keys types, one key after the other.
+func (s *terminal) keys(keys ...string) {
+	s.t.Helper()
+	for _, k := range keys {
+		if _, err := s.file.WriteString(k); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *terminal) resize(width, height int) {
+	s.t.Helper()
+	s.screen.Resize(width, height)
+	if err := pty.Setsize(s.file, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// ends waits for the program's end and returns its exit code and all it wrote.
+func (s *terminal) ends() (code int, written string) {
+	s.t.Helper()
+	select {
+	case <-s.done:
+	case <-time.After(time.Minute):
+		s.t.Fatalf("the program does not end:\n%s", s.screen.String())
+	}
+	_ = s.cmd.Wait() // its code says it
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cmd.ProcessState.ExitCode(), s.raw.String()
+}
