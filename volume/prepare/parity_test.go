@@ -147,7 +147,9 @@ func TestPrepareAgreesWithSAT(t *testing.T) {
 // comparePrepared compares what SAT has after each step.
 func comparePrepared(t *testing.T, dir string, want *officialCase, im *volume.Image, orientation string, p *Scan) {
 	t.Helper()
-	turned, _, err := facing(im, orientation)
+	turned := *im
+	var err error
+	turned.Grid, _, err = facing(im.Grid, orientation)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +157,7 @@ func comparePrepared(t *testing.T, dir string, want *officialCase, im *volume.Im
 	if err != nil {
 		t.Fatal(err)
 	}
-	spaced, _, err := resample(turned, grid, 2)
+	spaced, _, err := resample(&turned, grid, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

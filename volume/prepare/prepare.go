@@ -120,10 +120,13 @@ func Do(ctx context.Context, im *volume.Image, o Options) (*Scan, error) {
 			p.Warnings = append(p.Warnings, warn)
 		}
 	}
-	im, back, err := facing(im, o.Orientation)
-	if err != nil {
+	view := *im
+	var back volume.Affine
+	var err error
+	if view.Grid, back, err = facing(im.Grid, o.Orientation); err != nil {
 		return nil, err
 	}
+	im = &view
 	grid, err := im.Respaced(o.Spacing)
 	if err != nil {
 		return nil, err
@@ -180,11 +183,26 @@ func twoSpacings(im *volume.Image) string {
 	return ""
 }
 
+// Respaced is the grid that Do resamples a scan on g to, before the crop; toGrid
+// maps the voxels of g to it. volume.ErrBadAffine or volume.ErrShape.
+func Respaced(g volume.Grid, spacing [3]float64, orientation string) (toGrid volume.Affine, spaced volume.Grid, err error) {
+	turned, back, err := facing(g, orientation)
+	if err != nil {
+		return toGrid, spaced, err
+	}
+	if spaced, err = turned.Respaced(spacing); err != nil {
+		return toGrid, spaced, err
+	}
+	toGrid, err = turned.ToGrid(spaced)
+	spaced.Affine = back.Mul(spaced.Affine)
+	return toGrid, spaced, err
+}
+
 // facing mirrors the world, so that what is "RAS" there has the orientation
 // asked for here. back maps that world to ours.
-func facing(im *volume.Image, orientation string) (out *volume.Image, back volume.Affine, err error) {
+func facing(g volume.Grid, orientation string) (turned volume.Grid, back volume.Affine, err error) {
 	if orientation == "" || orientation == "RAS" {
-		return im, volume.Identity(), nil
+		return g, volume.Identity(), nil
 	}
 	to := volume.Affine{3: {3: 1}}
 	back = to
@@ -192,15 +210,14 @@ func facing(im *volume.Image, orientation string) (out *volume.Image, back volum
 	for axis := range len(orientation) {
 		at := strings.IndexByte("RLAPSI", orientation[axis])
 		if len(orientation) != 3 || at < 0 || taken[at/2] {
-			return nil, back, fmt.Errorf("%w: %q is no orientation such as RAS or LPS", volume.ErrBadAffine, orientation)
+			return g, back, fmt.Errorf("%w: %q is no orientation such as RAS or LPS", volume.ErrBadAffine, orientation)
 		}
 		taken[at/2] = true
 		to[axis][at/2] = float64(1 - at%2*2)
 		back[at/2][axis] = to[axis][at/2]
 	}
-	turned := *im
-	turned.Affine = to.Mul(im.Affine)
-	return &turned, back, nil
+	g.Affine = to.Mul(g.Affine)
+	return g, back, nil
 }
 
 // finite returns the image, or a copy of it without NaN and infinities.
