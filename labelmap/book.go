@@ -208,13 +208,23 @@ func (b *Book) Adopt(ctx context.Context, list []Adopted) (written, known int, e
 // leaves out those that the ledger has by their IDs. Errors are those of
 // Ledger.Append.
 func (b *Book) Restore(ctx context.Context, events []Event) (written, known int, err error) {
-	var fresh []Event
-	for i := range events {
-		have, err := b.ledger.Batch(ctx, events[i].ID)
+	there := map[string]bool{}
+	for from := 0; from < len(events); from += eventPage {
+		var ids []string
+		for i := from; i < min(from+eventPage, len(events)); i++ {
+			ids = append(ids, events[i].ID)
+		}
+		have, err := b.ledger.Batch(ctx, ids...)
 		if err != nil {
 			return 0, 0, err
 		}
-		if len(have) > 0 {
+		for i := range have {
+			there[have[i].ID] = true
+		}
+	}
+	var fresh []Event
+	for i := range events {
+		if there[events[i].ID] {
 			known++
 		} else {
 			fresh = append(fresh, events[i])
@@ -260,30 +270,58 @@ func (b *Book) Each(ctx context.Context, after int64, f func(*Event) error) erro
 // States returns the states of all subjects of a dataset (of all datasets when
 // it is empty) and kind, by dataset and key.
 func (b *Book) States(ctx context.Context, dataset string, kind SubjectKind) ([]State, error) {
-	reviewers := map[string]int{}
 	var out []State
-	after := Subject{}
+	q := SubjectQuery{Dataset: dataset, Kind: kind, Limit: subjectPage}
+	reviewers := map[string]int{}
 	for {
-		page, err := b.ledger.Subjects(ctx, dataset, kind, after, subjectPage)
+		page, err := b.find(ctx, q, reviewers)
 		if err != nil {
 			return nil, err
 		}
-		for _, events := range page {
-			s := events[0].Subject
-			n, ok := reviewers[s.Dataset]
-			if !ok {
-				if n, err = b.Reviewers(ctx, s.Dataset); err != nil {
-					return nil, err
-				}
-				reviewers[s.Dataset] = n
-			}
-			out = append(out, Fold(s, events, n))
-		}
+		out = append(out, page...)
 		if len(page) < subjectPage {
 			return out, nil
 		}
-		after = page[len(page)-1][0].Subject
+		q.After = page[len(page)-1].Subject
 	}
+}
+
+// Find returns the states of the subjects that a query chooses, by dataset,
+// kind and key.
+func (b *Book) Find(ctx context.Context, q SubjectQuery) ([]State, error) {
+	return b.find(ctx, q, map[string]int{})
+}
+
+// find keeps how many reviewers datasets need in the map.
+func (b *Book) find(ctx context.Context, q SubjectQuery, reviewers map[string]int) ([]State, error) {
+	page, err := b.ledger.Subjects(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]State, len(page))
+	for i, events := range page {
+		s := events[0].Subject
+		n, ok := reviewers[s.Dataset]
+		if !ok {
+			if n, err = b.Reviewers(ctx, s.Dataset); err != nil {
+				return nil, err
+			}
+			reviewers[s.Dataset] = n
+		}
+		out[i] = Fold(s, events, n)
+	}
+	return out, nil
+}
+
+// Counts returns how many subjects of a dataset (of all when it is empty) stand
+// where.
+func (b *Book) Counts(ctx context.Context, dataset string) ([]Count, error) {
+	return b.ledger.Counts(ctx, dataset)
+}
+
+// Batch returns the events of batches, and single events by their IDs, in order.
+func (b *Book) Batch(ctx context.Context, refs ...string) ([]Event, error) {
+	return b.ledger.Batch(ctx, refs...)
 }
 
 // Preview says what the entries would change, and writes nothing. Errors are

@@ -1,10 +1,12 @@
 package labelmap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // SubjectKind is what a decision is about.
@@ -138,6 +140,7 @@ func (e *ConflictError) Unwrap() error { return ErrConflict }
 // Ledger keeps events in order. All methods are safe for concurrent use, also
 // by several processes on one database.
 type Ledger interface {
+	Index
 	// Append writes a batch, all of it or nothing, and returns its events with
 	// Seq set. Errors: *ConflictError for the first event whose Version is not
 	// the number of events that its subject has by then (earlier events of the
@@ -148,15 +151,52 @@ type Ledger interface {
 	Subject(ctx context.Context, s Subject) ([]Event, error)
 	// Events returns at most limit events with Seq > after, in order.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
-	// Batch returns the events of a batch in order, or the one event with that ID;
-	// none for an unknown one.
-	Batch(ctx context.Context, ref string) ([]Event, error)
-	// Subjects returns the events of the subjects of a dataset (of all datasets
-	// when it is empty) and kind (of all kinds when it is empty), a list for each
-	// subject, in the order of CompareSubjects; at most limit subjects, after the
-	// given one.
-	Subjects(ctx context.Context, dataset string, kind SubjectKind, after Subject, limit int) ([][]Event, error)
+	// Batch returns the events of batches, and single events by their IDs, in
+	// order and each once; none for an unknown name.
+	Batch(ctx context.Context, refs ...string) ([]Event, error)
 }
+
+// Index finds the subjects of a ledger by where they stand.
+type Index interface {
+	// Subjects returns the events of the subjects that a query chooses, a list
+	// for each subject, in the order of CompareSubjects.
+	Subjects(ctx context.Context, q SubjectQuery) ([][]Event, error)
+	// Counts returns how many subjects of a dataset (of all when it is empty)
+	// stand where, in the order of CompareCounts.
+	Counts(ctx context.Context, dataset string) ([]Count, error)
+}
+
+// SubjectQuery chooses subjects of a ledger; what is left empty chooses all.
+type SubjectQuery struct {
+	Dataset  string
+	Kind     SubjectKind
+	Statuses []Status // any of them
+	Flagged  bool     // only those with a standing flag
+	After    Subject  // only those behind it
+	Limit    int      // at most so many; 0 gives none
+}
+
+// Count is how many subjects of one dataset and kind have one status.
+type Count struct {
+	Dataset  string
+	Kind     SubjectKind
+	Status   Status
+	Subjects int
+	Flagged  int // of those
+}
+
+// CompareCounts orders counts by dataset, kind and status, byte by byte.
+func CompareCounts(a, b Count) int {
+	return cmp.Or(cmp.Compare(a.Dataset, b.Dataset), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Status, b.Status))
+}
+
+// Limits of what an event names, in bytes. The key of a label may have any
+// length.
+const (
+	MaxDatasetName = 1000
+	MaxTermID      = 1000
+	MaxEventID     = 200 // also of a batch, and of the event to undo
+)
 
 // Validate checks that an event holds what its action needs. Ledgers call it
 // before they write. Errors wrap ErrInvalidEvent.
@@ -175,6 +215,15 @@ func (e *Event) Validate() error {
 		return fail("its subject names no dataset")
 	case e.Version < 0:
 		return fail("its version is negative")
+	case max(len(e.ID), len(e.Batch), len(e.Ref)) > MaxEventID:
+		return fail(fmt.Sprintf("an id of more than %d bytes", MaxEventID))
+	case len(e.Subject.Dataset) > MaxDatasetName:
+		return fail(fmt.Sprintf("the dataset's name has more than %d bytes", MaxDatasetName))
+	}
+	for _, s := range []string{e.ID, e.Batch, e.Ref, e.Actor, e.Subject.Dataset, e.Subject.Key} {
+		if !utf8.ValidString(s) {
+			return fail("a name of it is not UTF-8 text")
+		}
 	}
 	switch e.Subject.Kind {
 	case SubjectLabel, SubjectRecipe:

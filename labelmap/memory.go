@@ -95,30 +95,73 @@ func (m *Memory) Events(ctx context.Context, after int64, limit int) ([]Event, e
 }
 
 // Subjects implements Ledger.
-func (m *Memory) Subjects(ctx context.Context, dataset string, kind SubjectKind, after Subject, limit int) ([][]Event, error) {
+func (m *Memory) Subjects(ctx context.Context, q SubjectQuery) ([][]Event, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var subjects []Subject
 	for s := range m.subjects {
-		if (dataset == "" || s.Dataset == dataset) && (kind == "" || s.Kind == kind) && CompareSubjects(s, after) > 0 {
+		if (q.Dataset == "" || s.Dataset == q.Dataset) && (q.Kind == "" || s.Kind == q.Kind) && CompareSubjects(s, q.After) > 0 {
 			subjects = append(subjects, s)
 		}
 	}
 	slices.SortFunc(subjects, CompareSubjects)
 	var out [][]Event
-	for _, s := range subjects[:min(len(subjects), max(limit, 0))] {
+	for _, s := range subjects {
+		if len(out) >= q.Limit {
+			break
+		}
+		if len(q.Statuses) > 0 || q.Flagged {
+			st := m.state(s)
+			if len(q.Statuses) > 0 && !slices.Contains(q.Statuses, st.Status) || q.Flagged && len(st.Flags) == 0 {
+				continue
+			}
+		}
 		out = append(out, m.since(s, 0))
 	}
 	return out, ctx.Err()
 }
 
+// state folds a subject's events as its dataset's policy says.
+func (m *Memory) state(s Subject) State {
+	dataset := Subject{Kind: SubjectDataset, Dataset: s.Dataset}
+	policy := Fold(dataset, m.since(dataset, 0), 1)
+	return Fold(s, m.since(s, 0), max(policy.Reviewers, 1))
+}
+
+// Counts implements Ledger.
+func (m *Memory) Counts(ctx context.Context, dataset string) ([]Count, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	at := map[Count]*Count{}
+	for s := range m.subjects {
+		if dataset != "" && s.Dataset != dataset {
+			continue
+		}
+		st := m.state(s)
+		key := Count{Dataset: s.Dataset, Kind: s.Kind, Status: st.Status}
+		if at[key] == nil {
+			at[key] = &Count{Dataset: s.Dataset, Kind: s.Kind, Status: st.Status}
+		}
+		at[key].Subjects++
+		if len(st.Flags) > 0 {
+			at[key].Flagged++
+		}
+	}
+	var out []Count
+	for _, c := range at {
+		out = append(out, *c)
+	}
+	slices.SortFunc(out, CompareCounts)
+	return out, ctx.Err()
+}
+
 // Batch implements Ledger.
-func (m *Memory) Batch(ctx context.Context, ref string) ([]Event, error) {
+func (m *Memory) Batch(ctx context.Context, refs ...string) ([]Event, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var out []Event
 	for i := range m.events {
-		if m.events[i].Batch == ref || m.events[i].ID == ref {
+		if slices.Contains(refs, m.events[i].Batch) || slices.Contains(refs, m.events[i].ID) {
 			out = append(out, m.events[i])
 		}
 	}

@@ -116,6 +116,9 @@ func (v *Verdict) validate(action Action) error {
 	}
 	seen := map[string]bool{}
 	for _, t := range v.Targets {
+		if len(t.TermID) > MaxTermID {
+			return fmt.Errorf("a term's id of more than %d bytes", MaxTermID)
+		}
 		if t.TermID == "" || seen[t.TermID] {
 			return fmt.Errorf("a target without an id, or twice: %q", t.TermID)
 		}

@@ -30,7 +30,7 @@ func (a *app) withDesk(ctx context.Context, f func(d *desk) error) error {
 	return a.withStore(ctx, func(store treeStore) error {
 		ledger, ok := store.(labelmap.Ledger)
 		if !ok {
-			return errors.New("this store keeps no decisions; use sqlite:PATH")
+			return errors.New("this store keeps no decisions")
 		}
 		snapshot, err := store.Load(ctx)
 		if err != nil {

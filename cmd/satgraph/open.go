@@ -68,10 +68,23 @@ func (a *app) namedStore(ctx context.Context) (treeStore, error) {
 	case scheme == "sqlite" && path != "":
 		return sqlite.Open(ctx, path, sqlite.Options{Seed: builtin.Snapshot})
 	case strings.HasPrefix(scheme, "neo4j"), strings.HasPrefix(scheme, "bolt"):
-		return neo4j.Open(ctx, a.store, neo4j.Options{Seed: builtin.Snapshot})
+		return neo4j.Open(ctx, a.store, neo4j.Options{Seed: builtin.Snapshot, Classes: graphClasses})
 	default: // which is not repeated whole: a URI may hold a password
 		return nil, usageError{fmt.Errorf("--store %.20q…: want sqlite:PATH or neo4j://HOST[:PORT][/DATABASE]", scheme)}
 	}
+}
+
+// graphClasses are the corpus classes as a graph store shows them.
+func graphClasses() ([]neo4j.Class, error) {
+	corpus, err := catalog.Classes()
+	if err != nil {
+		return nil, err
+	}
+	classes := make([]neo4j.Class, len(corpus))
+	for i, c := range corpus {
+		classes[i] = neo4j.Class{Name: c.Name, Modality: string(c.Modality), TermID: c.TermID, Predicate: string(c.Predicate)}
+	}
+	return classes, nil
 }
 
 // renew gives a store whose tree nobody has changed the tree of this version of

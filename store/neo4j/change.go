@@ -70,7 +70,10 @@ func (t *transaction) Write(ctx context.Context, cs *graph.ChangeSet, r *graph.R
 	if err := t.relate(ctx, cut, removeRelation); err != nil {
 		return err
 	}
-	// No DETACH: what other nodes point to must not go unseen.
+	if err := t.missing(ctx, removed); err != nil {
+		return err
+	}
+	// No DETACH: what nodes of others point to must not go unseen.
 	if err := batches(ctx, t, removed, `UNWIND $rows AS id MATCH (t:Term {id: id}) OPTIONAL MATCH (:Exemplar)-[s:SHOWS]->(t) DELETE s, t`, nil); err != nil {
 		return err
 	}

@@ -7,15 +7,31 @@
 //	(:ChangeSet {number, id, title, author, …})-[:HAS_CHANGE]->(:Change {op, …})
 //	(:ChangeSet)-[:FROM]->(:Revision), (:ChangeSet)-[:MADE]->(:Revision {name})
 //	(:ChangeSet)-[:UNDOES]->(:ChangeSet)
-//	(:SatgraphStore {schema, revision, digest})-[:CURRENT]->(:Revision)
+//	(:SatgraphStore {schema, revision, digest, events})-[:CURRENT]->(:Revision)
+//	(:CorpusClass {name, modality})-[:OF {predicate}]->(:Term)
+//	(:Dataset {name, reviewers})-[:HAS_LABEL]->(:RawLabel {name, values, status, outcome, settledBy, flags, …})
+//	(:RawLabel)-[:MAPS_TO {predicate, status, by, mode, position}]->(:Term)
+//	(:RawLabel)-[:REJECTED {by, time, comment}]->(:Term)
+//	(:Dataset)-[:HAS_RECIPE]->(:Recipe {name, recipe, status, …})-[:USES]->(:RawLabel)
+//	(:LabelBatch)-[:HAS_EVENT]->(:LabelEvent {seq, action, actor, time, comment, …})-[:ON]->(:RawLabel|Recipe|Dataset)
+//	(:LabelEvent)-[:NEXT]->(:LabelEvent)-[:UNDOES]->(:LabelEvent)
+//	(:LabelEvent)-[:HAS_STEP]->(:RecipeStep {op, …})-[:HAS_ARGUMENT]->(:RecipeStep)
+//	(:MissingTerm {id, name})
 //
-// Synonyms and their scopes are lists of equal length. The full-text index
+// Events are the ledger; datasets, raw labels and recipes, which share the label
+// Subject, hold what their events come to, written in the same transaction, and
+// no answer depends on it but the choice and order of lists. A MissingTerm
+// stands for a term that decisions or classes name and the tree does not have;
+// when the tree gets the term, it becomes that term.
+//
+// Synonyms and their scopes are lists of equal length, and so are an event's
+// terms, termNames, predicates and fingerprints. The full-text index
 // term_text finds names, synonyms and definitions:
 //
 //	CALL db.index.fulltext.queryNodes('term_text', 'cor') YIELD node, score
 //
-// Other nodes may point to terms, as (:CorpusClass)-[:OF]->(:Term) does; a
-// change set that removes a term which such a node points to is refused.
+// Other nodes may point to terms; a change set that removes a term which such a
+// node points to is refused.
 //
 // A write is one transaction, so that readers and a client killed in its midst
 // see all of it or nothing; a lock on the SatgraphStore node lets writers take

@@ -169,12 +169,6 @@ func termProperties(t *graph.Term, prefix string) map[string]any {
 	if prefix != "" {
 		key = func(name string) string { return prefix + string(name[0]-'a'+'A') + name[1:] }
 	}
-	orNil := func(s string) any {
-		if s == "" {
-			return nil
-		}
-		return s
-	}
 	p := map[string]any{
 		key("id"): t.ID, key("name"): t.Name, key("kind"): string(t.Kind),
 		key("laterality"): orNil(string(t.Laterality)), key("definition"): orNil(t.Definition),

@@ -26,11 +26,12 @@ func migrations() [][]string {
 		`CREATE CONSTRAINT corpus_class IF NOT EXISTS FOR (c:CorpusClass) REQUIRE (c.name, c.modality) IS UNIQUE`,
 	}, {
 		`CREATE CONSTRAINT api_token_id IF NOT EXISTS FOR (t:ApiToken) REQUIRE t.id IS UNIQUE`,
-	}}
+	}, ledgerSchema()}
 }
 
-// prepare checks whose database it is, brings the schema forward, and seeds.
-func (s *Store) prepare(ctx context.Context, seed func() (*graph.Snapshot, error)) error {
+// prepare checks whose database it is, brings the schema forward, seeds, and
+// writes the corpus classes.
+func (s *Store) prepare(ctx context.Context, o Options) error {
 	schema, revision, err := s.state(ctx)
 	if err != nil {
 		return err
@@ -53,9 +54,23 @@ func (s *Store) prepare(ctx context.Context, seed func() (*graph.Snapshot, error
 			return fmt.Errorf("schema %d: %w", i+1, err)
 		}
 	}
-	if revision != "" || seed == nil {
+	if revision == "" && o.Seed != nil {
+		if err := s.seed(ctx, o.Seed); err != nil {
+			return err
+		}
+	}
+	if o.Classes == nil {
 		return nil
 	}
+	classes, err := o.Classes()
+	if err != nil {
+		return fmt.Errorf("corpus classes: %w", err)
+	}
+	return s.setClasses(ctx, classes)
+}
+
+// seed stores the first tree, unless another process was first.
+func (s *Store) seed(ctx context.Context, seed func() (*graph.Snapshot, error)) error {
 	first, err := seed()
 	if err != nil {
 		return fmt.Errorf("first tree: %w", err)

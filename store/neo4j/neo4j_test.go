@@ -37,4 +37,5 @@ func TestConformance(t *testing.T) {
 	}
 	storetest.Run(t, name, fresh)
 	storetest.RunTokens(t, name, fresh)
+	storetest.RunLedger(t, name, fresh)
 }

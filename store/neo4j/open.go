@@ -15,6 +15,7 @@ import (
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j/config"
 
 	"satgraph/graph"
+	"satgraph/labelmap"
 )
 
 // ErrURI means that a store's URI is malformed.
@@ -25,6 +26,9 @@ type Options struct {
 	// Seed gives the first tree of a store that holds none yet; nil leaves it
 	// empty. Of several processes that start at once one seeds, the others wait.
 	Seed func() (*graph.Snapshot, error)
+	// Classes gives the corpus classes, which stand in the graph beside the terms
+	// for people to see; nil leaves those that are there.
+	Classes func() ([]Class, error)
 	// Timeout is how long the server may be silent; default 30 s.
 	Timeout time.Duration
 	// Username and Password are by default $NEO4J_USERNAME (else neo4j) and
@@ -32,8 +36,8 @@ type Options struct {
 	Username, Password string
 }
 
-// Store is a graph.Store, graph.Changer and graph.Exemplars in one database of
-// a Neo4j server, 5.26 or newer.
+// Store is a graph.Store, graph.Changer, graph.Exemplars and labelmap.Ledger in
+// one database of a Neo4j server, 5.26 or newer.
 type Store struct {
 	driver    neo4j.DriverWithContext
 	bookmarks neo4j.BookmarkManager // what this process wrote, it reads
@@ -47,6 +51,7 @@ var (
 	_ graph.Store     = (*Store)(nil)
 	_ graph.Changer   = (*Store)(nil)
 	_ graph.Exemplars = (*Store)(nil)
+	_ labelmap.Ledger = (*Store)(nil)
 )
 
 // Address is what a store's URI says.
@@ -97,7 +102,7 @@ func ParseURI(uri string) (Address, error) {
 // forward its schema, and seeds an empty store. Errors name the URI and wrap
 // ErrURI, ErrCredentials, graph.ErrUnavailable, graph.ErrForeign (the database
 // holds other things; they are left as they are), graph.ErrNewer,
-// graph.ErrCorrupt, or those of Seed.
+// graph.ErrCorrupt, or those of Seed and Classes.
 func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 	address, err := ParseURI(uri)
 	if err != nil {
@@ -122,7 +127,7 @@ func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrURI, err)
 	}
-	if err := s.prepare(ctx, o.Seed); err != nil {
+	if err := s.prepare(ctx, o); err != nil {
 		_ = s.driver.Close(context.WithoutCancel(ctx)) // the first error counts
 		return nil, fmt.Errorf("store %s: %w", s.name, err)
 	}

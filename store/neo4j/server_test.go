@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"satgraph/graph"
+	"satgraph/labelmap"
 	"satgraph/store/neo4j"
 	"satgraph/store/neo4j/neo4jtest"
 	"satgraph/store/storetest"
@@ -66,6 +67,116 @@ func TestAPersonCanReadIt(t *testing.T) {
 	}
 }
 
+// What a curator wants to see in Neo4j's browser.
+func TestDecisionsCanBeReadInTheGraph(t *testing.T) {
+	server, _ := fresh(t)
+	classes := func() ([]neo4j.Class, error) {
+		return []neo4j.Class{{"heart", "ct", "T:2", "exact"}, {"tail", "mri", "T:77", "exact"}}, nil
+	}
+	seed := func() (*graph.Snapshot, error) {
+		s := storetest.Snapshot()
+		return &s, nil
+	}
+	s, err := neo4j.Open(t.Context(), server.URI, neo4j.Options{Seed: seed, Classes: classes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // a test
+	book := labelmap.NewBook(s, "satgraph test")
+	label := labelmap.Subject{Kind: labelmap.SubjectLabel, Dataset: "Set", Key: "1 cor"}
+	recipe := labelmap.Subject{Kind: labelmap.SubjectRecipe, Dataset: "Set", Key: "heart"}
+	mapped := func(id, name string) *labelmap.Verdict {
+		return &labelmap.Verdict{Outcome: labelmap.Mapped, Targets: []labelmap.Target{{TermID: id, Name: name, Predicate: labelmap.Exact}}}
+	}
+	var undone string
+	for _, step := range []struct {
+		actor string
+		entry labelmap.Entry
+	}{
+		{"ann", labelmap.Entry{Subject: label, Action: labelmap.ActImport, Label: &labelmap.RawLabel{Name: "cor", Values: []int64{1}, Modality: "ct"}}},
+		{"ann", labelmap.Entry{Subject: label, Version: 1, Action: labelmap.ActDecide, Verdict: mapped("T:3", "left atrium")}},
+		{"ann", labelmap.Entry{Subject: label, Version: 2, Action: labelmap.ActUndo, Ref: "the decision"}},
+		{"bob", labelmap.Entry{Subject: label, Version: 3, Action: labelmap.ActReject, Verdict: mapped("T:99", "tail"), Comment: "no"}},
+		{"bob", labelmap.Entry{Subject: label, Version: 4, Action: labelmap.ActDecide, Verdict: mapped("T:2", "heart")}},
+		{"bob", labelmap.Entry{Subject: recipe, Action: labelmap.ActDecide, Verdict: &labelmap.Verdict{Outcome: labelmap.Mapped, Recipe: &labelmap.Recipe{
+			Class: "heart", Expr: labelmap.Expr{Op: labelmap.OpUnion, Args: []labelmap.Expr{
+				{Op: labelmap.OpSource, Source: &labelmap.Source{Channel: -1, Values: []labelmap.Range{labelmap.Value(1)}, Label: "1 cor"}},
+				{Op: labelmap.OpSource, Source: &labelmap.Source{Channel: -1, Values: []labelmap.Range{labelmap.Value(2)}}},
+			}},
+		}}}},
+	} {
+		if step.entry.Ref != "" {
+			step.entry.Ref = undone
+		}
+		events, err := book.Write(t.Context(), step.actor, step.entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		undone = events[0].ID
+	}
+	for _, test := range []struct{ name, cypher, want string }{
+		{"a mapping", `MATCH (d:Dataset {name: 'Set'})-[:HAS_LABEL]->(l:RawLabel)-[m:MAPS_TO]->(t:Term) RETURN l.name + ' ' + m.predicate + ' ' + m.status + ' ' + m.by[0] + ' ' + t.name`, "cor exact settled bob heart"},
+		{"a label", `MATCH (l:RawLabel) RETURN l.status + ' ' + l.outcome + ' ' + l.values[0] + ' ' + l.modality + ' ' + l.version`, "settled mapped 1 ct 5"},
+		{"a rejection", `MATCH (l:RawLabel)-[r:REJECTED]->(t:MissingTerm) RETURN r.by + ' ' + r.comment + ' ' + t.name`, "bob no tail"},
+		{"events in order", `MATCH p = (:LabelEvent {action: 'import'})-[:NEXT*4]->(:LabelEvent)-[:ON]->(:RawLabel) RETURN reduce(s = '', e IN nodes(p)[..-1] | s + ' ' + e.action)`, " import decide undo reject decide"},
+		{"an undo", `MATCH (u:LabelEvent)-[:UNDOES]->(e:LabelEvent) RETURN u.actor + ' ' + e.termNames[0]`, "ann left atrium"},
+		{"a recipe", `MATCH (:Dataset)-[:HAS_RECIPE]->(r:Recipe)-[:USES]->(l:RawLabel) RETURN r.name + ' = ' + r.recipe + ', ' + l.name`, "heart = {1} + {2}, cor"},
+		{"its steps", `MATCH (:LabelEvent)-[:HAS_STEP]->(u:RecipeStep {op: 'union'})-[:HAS_ARGUMENT]->(s) RETURN count(s) + ' ' + max(s.lows[0])`, "2 2.0"},
+		{"a class", `MATCH (c:CorpusClass)-[:OF]->(t:Term)<-[:MAPS_TO]-(l:RawLabel) RETURN c.name + ' ' + c.modality + ' ' + l.name`, "heart ct cor"},
+		{"a class without its term", `MATCH (c:CorpusClass)-[:OF]->(t:MissingTerm) RETURN c.name + ' ' + t.id`, "tail T:77"},
+	} {
+		got := server.Query(t, test.cypher, nil)
+		if len(got) != 1 || got[0][0] != test.want {
+			t.Errorf("%s: got %v, want %s", test.name, got, test.want)
+		}
+	}
+	// A term that is removed takes no decision with it, and comes back to them.
+	without := storetest.Snapshot()
+	without.Terms = append(without.Terms, graph.Term{ID: "T:77", Name: "tail", Kind: graph.KindAnatomy})
+	before := storetest.Snapshot()
+	record, err := s.Apply(t.Context(), graph.Diff(&before, &without))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const tail = `MATCH (c:CorpusClass {name: 'tail'})-[:OF]->(t) RETURN labels(t)[0] + ' ' + t.name`
+	if got := server.Query(t, tail, nil); len(got) != 1 || got[0][0] != "Term tail" {
+		t.Errorf("the term that was missing: %v", got)
+	}
+	if _, err := s.Undo(t.Context(), record.ID, graph.ChangeSet{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := server.Query(t, tail, nil); len(got) != 1 || got[0][0] != "MissingTerm tail" {
+		t.Errorf("the term that is missing again: %v", got)
+	}
+	if err := s.Replace(t.Context(), storetest.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	if got := server.Query(t, `MATCH (:RawLabel)-[:MAPS_TO]->(t:Term)-[:IS_A|PART_OF]->(u) WITH t, count(u) AS n RETURN t.name + ' ' + n`, nil); len(got) != 1 || got[0][0] != "heart 2" {
+		t.Errorf("after a new tree: %v", got)
+	}
+}
+
+// An event that is gone is noticed, and not passed over.
+func TestLedgerEditedByHand(t *testing.T) {
+	server, s := fresh(t)
+	book := labelmap.NewBook(s, "satgraph test")
+	label := labelmap.Subject{Kind: labelmap.SubjectLabel, Dataset: "Set", Key: "1 cor"}
+	for i := range 3 {
+		if _, err := book.Write(t.Context(), "ann", labelmap.Entry{Subject: label, Version: int64(i), Action: labelmap.ActComment, Comment: "x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server.Query(t, `MATCH (e:LabelEvent {version: 1}) DETACH DELETE e`, nil)
+	for name, call := range map[string]func() error{
+		"Events":  func() error { _, err := s.Events(t.Context(), 0, 10); return err },
+		"Subject": func() error { _, err := s.Subject(t.Context(), label); return err },
+	} {
+		if err := call(); !errors.Is(err, graph.ErrCorrupt) {
+			t.Errorf("%s: got %v, want %v", name, err, graph.ErrCorrupt)
+		}
+	}
+}
+
 func TestEditedByHand(t *testing.T) {
 	server, s := fresh(t)
 	for _, edit := range []string{
@@ -93,7 +204,7 @@ func TestOtherNodesKeepTheirTerms(t *testing.T) {
 	if err := s.Replace(t.Context(), want); err != nil {
 		t.Fatal(err)
 	}
-	server.Query(t, `MATCH (t:Term {id: 'X:LONG'}) CREATE (:CorpusClass {name: 'long', modality: 'ct'})-[:OF]->(t)`, nil)
+	server.Query(t, `MATCH (t:Term {id: 'X:LONG'}) CREATE (:Study {name: 'long'})-[:ABOUT]->(t)`, nil)
 	without := storetest.Snapshot()
 	without.Terms = without.Terms[:6]
 	if _, err := s.Apply(t.Context(), graph.Diff(&want, &without)); !errors.Is(err, graph.ErrInvalidChange) {

@@ -35,6 +35,13 @@ func (t *transaction) replace(ctx context.Context, given graph.Snapshot) error {
 			return err
 		}
 	}
+	// What the ledger and the corpus classes name stays, in wait for its term.
+	err := t.exec(ctx, `MATCH (t:Term) WHERE EXISTS { (t)<-[:MAPS_TO|REJECTED]-(:Subject) } OR EXISTS { (t)<-[:OF]-(:CorpusClass) }
+		OPTIONAL MATCH (t)-[r:IS_A|PART_OF|LOCATED_IN]->() DELETE r WITH DISTINCT t OPTIONAL MATCH (t)<-[r:IS_A|PART_OF|LOCATED_IN|SHOWS]-() DELETE r
+		WITH DISTINCT t, t.id AS id, t.name AS name REMOVE t:Term SET t:MissingTerm SET t = {id: id, name: name}`, nil)
+	if err != nil {
+		return err
+	}
 	for _, label := range []string{"Term", "Change", "ChangeSet", "Revision"} {
 		if err := t.exec(ctx, `MATCH (n:`+label+`) DETACH DELETE n`, nil); err != nil {
 			return err
@@ -65,7 +72,20 @@ func (t *transaction) setHead(ctx context.Context, h change.Head) error {
 		map[string]any{"revision": h.Revision, "digest": h.Digest.String()})
 }
 
-// addTerms adds terms, and lets exemplars show those that had been removed.
+// missing lets what names terms that go point to nodes in their place.
+func (t *transaction) missing(ctx context.Context, removed []string) error {
+	for relation, from := range map[string]string{"MAPS_TO": "Subject", "REJECTED": "Subject", "OF": "CorpusClass"} {
+		err := batches(ctx, t, removed, `UNWIND $rows AS id MATCH (t:Term {id: id})<-[r:`+relation+`]-(n:`+from+`)
+			MERGE (m:MissingTerm {id: id}) ON CREATE SET m.name = t.name CREATE (n)-[s:`+relation+`]->(m) SET s = properties(r) DELETE r`, nil)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addTerms adds terms, lets exemplars show those that had been removed, and
+// finds those again that were missing.
 func (t *transaction) addTerms(ctx context.Context, terms []*graph.Term) error {
 	rows := make([]map[string]any, len(terms))
 	ids := make([]string, len(terms))
@@ -73,7 +93,10 @@ func (t *transaction) addTerms(ctx context.Context, terms []*graph.Term) error {
 		rows[i] = termProperties(term, "")
 		ids[i] = term.ID
 	}
-	if err := batches(ctx, t, rows, `UNWIND $rows AS row CREATE (t:Term) SET t = row`, nil); err != nil {
+	if err := batches(ctx, t, ids, `UNWIND $rows AS id MATCH (t:MissingTerm {id: id}) REMOVE t:MissingTerm SET t:Term`, nil); err != nil {
+		return err
+	}
+	if err := batches(ctx, t, rows, `UNWIND $rows AS row MERGE (t:Term {id: row.id}) SET t = row`, nil); err != nil {
 		return err
 	}
 	return batches(ctx, t, ids, `UNWIND $rows AS id MATCH (e:Exemplar {term: id}) MATCH (t:Term {id: id}) CREATE (e)-[:SHOWS]->(t)`, nil)

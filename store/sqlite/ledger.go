@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"satgraph/labelmap"
+	"satgraph/store/internal/ledger"
 )
 
 // Events hold their verdict in columns, its targets in a table of their own;
@@ -58,34 +59,141 @@ func addLedger(ctx context.Context, tx *sql.Tx) error {
 	return named(err)
 }
 
-const insertEvent = `INSERT INTO events (id, batch, time, actor, tool, dataset, kind, key, version, action, ref, comment, reviewers,
-	outcome, mode, new_term, change_set, recipe, label, offer_term, offer_score, offer_rank, offer_tool)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+// subjectsSchema holds where each subject stands, as its events come to, so that
+// lists can be chosen and counted without reading the ledger. The events alone
+// count: whatever the program shows is folded from them.
+const subjectsSchema = `
+CREATE TABLE subjects (
+	dataset TEXT NOT NULL,
+	kind    TEXT NOT NULL,
+	key     TEXT NOT NULL,
+	version INTEGER NOT NULL,
+	last    INTEGER NOT NULL,
+	status  TEXT NOT NULL,
+	votes   INTEGER NOT NULL,
+	flagged INTEGER NOT NULL,
+	PRIMARY KEY (dataset, kind, key)
+) WITHOUT ROWID;
+CREATE INDEX subjects_by_status ON subjects (dataset, kind, status, flagged);`
+
+// addSubjects also finds where the subjects of an older ledger stand.
+func addSubjects(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, subjectsSchema); err != nil {
+		return named(err)
+	}
+	p := newProjection(ctx, tx)
+	after := labelmap.Subject{}
+	for {
+		page, err := events(ctx, tx, `(dataset, kind, key) IN (SELECT dataset, kind, key FROM events WHERE version = 0 AND (dataset, kind, key) > (?1, ?2, ?3)
+			ORDER BY dataset, kind, key LIMIT ?4) ORDER BY dataset, kind, key, version`, after.Dataset, after.Kind, after.Key, projectPage)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			return p.in.flush()
+		}
+		for _, list := range ledger.Split(page) {
+			if err := p.write(list); err != nil {
+				return err
+			}
+		}
+		after = page[len(page)-1].Subject
+	}
+}
+
+// projectPage is how many subjects are folded at a time.
+const projectPage = 1000
+
+// projection writes where subjects stand, within one transaction.
+type projection struct {
+	ctx       context.Context //nolint:containedctx // lives within one transaction
+	tx        *sql.Tx
+	reviewers map[string]int // by dataset
+	in        inserter
+}
+
+func newProjection(ctx context.Context, tx *sql.Tx) *projection {
+	return &projection{
+		ctx: ctx, tx: tx, reviewers: map[string]int{},
+		in: inserter{ctx: ctx, tx: tx, or: "OR REPLACE ", into: "subjects (dataset, kind, key, version, last, status, votes, flagged)", columns: 8},
+	}
+}
+
+// write folds the events of a subject.
+func (p *projection) write(list []labelmap.Event) error {
+	s := list[0].Subject
+	reviewers, ok := p.reviewers[s.Dataset]
+	if !ok {
+		dataset := labelmap.Subject{Kind: labelmap.SubjectDataset, Dataset: s.Dataset}
+		policy, err := subjectEvents(p.ctx, p.tx, dataset, 0)
+		if err != nil {
+			return err
+		}
+		state := labelmap.Fold(dataset, policy, 1)
+		reviewers = max(state.Reviewers, 1)
+		p.reviewers[s.Dataset] = reviewers
+	}
+	st := labelmap.Fold(s, list, reviewers)
+	p.in.add(s.Dataset, string(s.Kind), s.Key, st.Version, list[len(list)-1].Seq, string(st.Status), len(st.Votes), len(st.Flags) > 0)
+	return p.in.err
+}
+
+// refold does the same for subjects that have events from before.
+func (p *projection) refold(subjects []labelmap.Subject) error {
+	for _, s := range subjects {
+		list, err := subjectEvents(p.ctx, p.tx, s, 0)
+		if err != nil {
+			return err
+		}
+		if err := p.write(list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// project brings the subjects of new events up to date.
+func project(ctx context.Context, tx *sql.Tx, batch []ledger.Numbered) error {
+	whole, older, datasets := ledger.Touched(batch)
+	p := newProjection(ctx, tx)
+	for _, list := range whole {
+		if err := p.write(list); err != nil {
+			return err
+		}
+	}
+	if err := p.refold(older); err != nil {
+		return err
+	}
+	if err := p.in.flush(); err != nil {
+		return err
+	}
+	for _, dataset := range datasets {
+		var decided []labelmap.Subject
+		err := rows(ctx, tx, func(scan func(...any) error) error {
+			s := labelmap.Subject{Dataset: dataset}
+			err := scan(&s.Kind, &s.Key)
+			decided = append(decided, s)
+			return err
+		}, `SELECT kind, key FROM subjects WHERE dataset = ? AND votes > 0`, dataset)
+		if err != nil {
+			return err
+		}
+		again := newProjection(ctx, tx)
+		if err := again.refold(decided); err != nil {
+			return err
+		}
+		if err := again.in.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Append writes a batch of events, all of it or nothing.
-func (s *Store) Append(ctx context.Context, batch []labelmap.Event) ([]labelmap.Event, error) {
-	out := make([]labelmap.Event, len(batch))
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		event, err := tx.PrepareContext(ctx, insertEvent)
-		if err != nil {
-			return named(err)
-		}
-		defer event.Close() //nolint:errcheck // it ends with the transaction
-		target, err := tx.PrepareContext(ctx, `INSERT INTO event_targets (event, position, term, name, predicate, fingerprint) VALUES (?, ?, ?, ?, ?, ?)`)
-		if err != nil {
-			return named(err)
-		}
-		defer target.Close() //nolint:errcheck // it ends with the transaction
-		for i := range batch {
-			if err := s.fits(ctx, tx, &batch[i]); err != nil {
-				return err
-			}
-			out[i] = batch[i]
-			if out[i].Seq, err = insert(ctx, event, target, &batch[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+func (s *Store) Append(ctx context.Context, batch []labelmap.Event) (out []labelmap.Event, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		out, err = appendEvents(ctx, tx, batch)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", s.path, err)
@@ -93,32 +201,80 @@ func (s *Store) Append(ctx context.Context, batch []labelmap.Event) ([]labelmap.
 	return out, nil
 }
 
-// fits checks an event against what its subject has by now.
-func (s *Store) fits(ctx context.Context, tx *sql.Tx, e *labelmap.Event) error {
-	if err := e.Validate(); err != nil {
-		return err
-	}
-	var have int64
-	var known bool
-	err := tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM events WHERE dataset = ?1 AND kind = ?2 AND key = ?3), EXISTS (SELECT 1 FROM events WHERE id = ?4)`,
-		e.Subject.Dataset, e.Subject.Kind, e.Subject.Key, e.ID).Scan(&have, &known)
-	switch {
-	case err != nil:
-		return named(err)
-	case known:
-		return fmt.Errorf("%w: %s", labelmap.ErrDuplicateEvent, e.ID)
-	case have == e.Version:
-		return nil
-	}
-	theirs, err := events(ctx, tx, `dataset = ?1 AND kind = ?2 AND key = ?3 AND version >= ?4 ORDER BY seq`,
-		e.Subject.Dataset, e.Subject.Kind, e.Subject.Key, e.Version)
+func appendEvents(ctx context.Context, tx *sql.Tx, batch []labelmap.Event) ([]labelmap.Event, error) {
+	have, known, err := standings(ctx, tx, batch)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return &labelmap.ConflictError{Yours: *e, Theirs: theirs}
+	var seq int64
+	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events`).Scan(&seq); err != nil {
+		return nil, named(err)
+	}
+	list, err := ledger.Order(batch, have, known, seq)
+	if conflict, ok := errors.AsType[*labelmap.ConflictError](err); ok {
+		if conflict.Theirs, err = subjectEvents(ctx, tx, conflict.Yours.Subject, conflict.Yours.Version); err != nil {
+			return nil, err
+		}
+		return nil, conflict
+	}
+	if err != nil {
+		return nil, err
+	}
+	into := inserter{ctx: ctx, tx: tx, into: `events (` + eventColumns + `)`, columns: 24}
+	targets := inserter{ctx: ctx, tx: tx, into: `event_targets (event, position, term, name, predicate, fingerprint)`, columns: 6}
+	for i := range list {
+		e := &list[i]
+		if err := insert(&into, &targets, &e.Event); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(into.flush(), targets.flush()); err != nil {
+		return nil, err
+	}
+	return ledger.Events(list), project(ctx, tx, list)
 }
 
-func insert(ctx context.Context, event, target *sql.Stmt, e *labelmap.Event) (int64, error) {
+// standings finds what the subjects of a batch have, and which of its IDs the
+// ledger has.
+func standings(ctx context.Context, tx *sql.Tx, batch []labelmap.Event) (map[labelmap.Subject]*ledger.Standing, map[string]bool, error) {
+	subject, err := tx.PrepareContext(ctx, `SELECT version, last FROM subjects WHERE dataset = ? AND kind = ? AND key = ?`)
+	if err != nil {
+		return nil, nil, named(err)
+	}
+	defer subject.Close() //nolint:errcheck // it ends with the transaction
+	id, err := tx.PrepareContext(ctx, `SELECT 1 FROM events WHERE id = ?`)
+	if err != nil {
+		return nil, nil, named(err)
+	}
+	defer id.Close() //nolint:errcheck // it ends with the transaction
+	have, known := map[labelmap.Subject]*ledger.Standing{}, map[string]bool{}
+	for i := range batch {
+		s := batch[i].Subject
+		if have[s] == nil {
+			at := &ledger.Standing{}
+			err := subject.QueryRowContext(ctx, s.Dataset, s.Kind, s.Key).Scan(&at.Version, &at.Last)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return nil, nil, named(err)
+			}
+			have[s] = at
+		}
+		var there int
+		err := id.QueryRowContext(ctx, batch[i].ID).Scan(&there)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return nil, nil, named(err)
+		}
+		if there == 1 {
+			known[batch[i].ID] = true
+		}
+	}
+	return have, known, nil
+}
+
+// eventColumns are the columns of an event, in the order of insert and scanEvent.
+const eventColumns = `seq, id, batch, time, actor, tool, dataset, kind, key, version, action, ref, comment, reviewers,
+	outcome, mode, new_term, change_set, recipe, label, offer_term, offer_score, offer_rank, offer_tool`
+
+func insert(event, target *inserter, e *labelmap.Event) error {
 	var v labelmap.Verdict
 	if e.Verdict != nil {
 		v = *e.Verdict
@@ -129,28 +285,19 @@ func insert(ctx context.Context, event, target *sql.Stmt, e *labelmap.Event) (in
 	}
 	recipe, err := document(v.Recipe != nil, v.Recipe)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	label, err := document(e.Label != nil, e.Label)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	r, err := event.ExecContext(ctx, e.ID, e.Batch, e.Time.UTC().Format(time.RFC3339Nano), e.Actor, e.Tool,
-		e.Subject.Dataset, e.Subject.Kind, e.Subject.Key, e.Version, e.Action, e.Ref, e.Comment, e.Reviewers,
-		v.Outcome, v.Mode, v.NewTerm, v.ChangeSet, recipe, label, offerTerm, offer.Score, offer.Rank, offer.Tool)
-	if err != nil {
-		return 0, named(err)
-	}
-	seq, err := r.LastInsertId()
-	if err != nil {
-		return 0, err
-	}
+	event.add(e.Seq, e.ID, e.Batch, e.Time.UTC().Format(time.RFC3339Nano), e.Actor, e.Tool,
+		e.Subject.Dataset, string(e.Subject.Kind), e.Subject.Key, e.Version, string(e.Action), e.Ref, e.Comment, e.Reviewers,
+		string(v.Outcome), string(v.Mode), v.NewTerm, v.ChangeSet, recipe, label, offerTerm, offer.Score, offer.Rank, offer.Tool)
 	for i, t := range v.Targets {
-		if _, err := target.ExecContext(ctx, seq, i, t.TermID, t.Name, t.Predicate, t.Fingerprint); err != nil {
-			return 0, named(err)
-		}
+		target.add(e.Seq, i, t.TermID, t.Name, string(t.Predicate), t.Fingerprint)
 	}
-	return seq, nil
+	return errors.Join(event.err, target.err)
 }
 
 // document is JSON, or NULL for nothing.
@@ -163,50 +310,99 @@ func document(there bool, v any) (sql.NullString, error) {
 }
 
 // Subject returns the events of one subject in order.
-func (s *Store) Subject(ctx context.Context, subject labelmap.Subject) ([]labelmap.Event, error) {
-	return s.events(ctx, `dataset = ?1 AND kind = ?2 AND key = ?3 ORDER BY version`, subject.Dataset, subject.Kind, subject.Key)
+func (s *Store) Subject(ctx context.Context, subject labelmap.Subject) (out []labelmap.Event, err error) {
+	err = s.readLedger(ctx, func(tx *sql.Tx) error {
+		out, err = subjectEvents(ctx, tx, subject, 0)
+		return err
+	})
+	return out, err
+}
+
+// subjectEvents reads the events of a subject from a version on.
+func subjectEvents(ctx context.Context, tx *sql.Tx, s labelmap.Subject, version int64) ([]labelmap.Event, error) {
+	return events(ctx, tx, `dataset = ?1 AND kind = ?2 AND key = ?3 AND version >= ?4 ORDER BY version`, s.Dataset, s.Kind, s.Key, version)
 }
 
 // Events returns at most limit events with Seq > after, in order.
 func (s *Store) Events(ctx context.Context, after int64, limit int) ([]labelmap.Event, error) {
-	return s.events(ctx, `seq IN (SELECT seq FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2) ORDER BY seq`, after, max(limit, 0))
+	return s.events(ctx, `seq > ?1 ORDER BY seq LIMIT ?2`, after, max(limit, 0))
 }
 
-// Batch returns the events of a batch in order, or the one event with that ID.
-func (s *Store) Batch(ctx context.Context, ref string) ([]labelmap.Event, error) {
-	return s.events(ctx, `(batch = ?1 OR id = ?1) ORDER BY seq`, ref)
-}
-
-// Subjects returns the events of subjects, a list for each.
-func (s *Store) Subjects(ctx context.Context, dataset string, kind labelmap.SubjectKind, after labelmap.Subject, limit int) ([][]labelmap.Event, error) {
-	all, err := s.events(ctx, `(dataset, kind, key) IN (SELECT dataset, kind, key FROM events
-		WHERE version = 0 AND (?1 = '' OR dataset = ?1) AND (?2 = '' OR kind = ?2) AND (dataset, kind, key) > (?3, ?4, ?5)
-		ORDER BY dataset, kind, key LIMIT ?6) ORDER BY dataset, kind, key, version`,
-		dataset, kind, after.Dataset, after.Kind, after.Key, max(limit, 0))
+// Batch returns the events of batches, and single events by their IDs, in order.
+func (s *Store) Batch(ctx context.Context, refs ...string) ([]labelmap.Event, error) {
+	list, err := json.Marshal(refs)
 	if err != nil {
 		return nil, err
 	}
-	var out [][]labelmap.Event
-	for i := range all {
-		if n := len(out); n == 0 || out[n-1][0].Subject != all[i].Subject {
-			out = append(out, nil)
-		}
-		out[len(out)-1] = append(out[len(out)-1], all[i])
-	}
-	return out, nil
+	return s.events(ctx, `seq IN (SELECT e.seq FROM json_each(?1) r JOIN events e ON e.batch = r.value
+		UNION SELECT e.seq FROM json_each(?1) r JOIN events e ON e.id = r.value) ORDER BY seq`, string(list))
 }
 
-func (s *Store) events(ctx context.Context, where string, args ...any) ([]labelmap.Event, error) {
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // events and targets of one moment
+// Subjects returns the events of the subjects that a query chooses.
+func (s *Store) Subjects(ctx context.Context, q labelmap.SubjectQuery) ([][]labelmap.Event, error) {
+	where, args := `(dataset, kind, key) > (?1, ?2, ?3)`, []any{q.After.Dataset, q.After.Kind, q.After.Key, max(q.Limit, 0)}
+	also := func(condition string, value any) {
+		args = append(args, value)
+		where += fmt.Sprintf(" AND "+condition, len(args))
+	}
+	if q.Dataset != "" {
+		also(`dataset = ?%d`, q.Dataset)
+	}
+	if q.Kind != "" {
+		also(`kind = ?%d`, q.Kind)
+	}
+	if len(q.Statuses) > 0 {
+		list, err := json.Marshal(q.Statuses)
+		if err != nil {
+			return nil, err
+		}
+		also(`status IN (SELECT value FROM json_each(?%d))`, string(list))
+	}
+	if q.Flagged {
+		also(`flagged = ?%d`, true)
+	}
+	all, err := s.events(ctx, `(dataset, kind, key) IN (SELECT dataset, kind, key FROM subjects WHERE `+where+`
+		ORDER BY dataset, kind, key LIMIT ?4) ORDER BY dataset, kind, key, version`, args...)
+	return ledger.Split(all), err
+}
+
+// Counts returns how many subjects stand where.
+func (s *Store) Counts(ctx context.Context, dataset string) (out []labelmap.Count, err error) {
+	where := ``
+	var args []any
+	if dataset != "" {
+		where, args = `WHERE dataset = ?`, []any{dataset}
+	}
+	err = s.readLedger(ctx, func(tx *sql.Tx) error {
+		return rows(ctx, tx, func(scan func(...any) error) error {
+			var c labelmap.Count
+			err := scan(&c.Dataset, &c.Kind, &c.Status, &c.Subjects, &c.Flagged)
+			out = append(out, c)
+			return err
+		}, `SELECT dataset, kind, status, count(*), sum(flagged) FROM subjects `+where+` GROUP BY dataset, kind, status ORDER BY dataset, kind, status`, args...)
+	})
+	return out, err
+}
+
+// readLedger runs f in a transaction that sees the ledger of one moment.
+func (s *Store) readLedger(ctx context.Context, f func(tx *sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", s.path, named(err))
+		return fmt.Errorf("store %s: %w", s.path, named(err))
 	}
 	defer tx.Rollback() //nolint:errcheck // read only
-	out, err := events(ctx, tx, where, args...)
-	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", s.path, err)
+	if err := f(tx); err != nil {
+		return fmt.Errorf("store %s: %w", s.path, err)
 	}
-	return out, nil
+	return nil
+}
+
+func (s *Store) events(ctx context.Context, where string, args ...any) (out []labelmap.Event, err error) {
+	err = s.readLedger(ctx, func(tx *sql.Tx) error {
+		out, err = events(ctx, tx, where, args...)
+		return err
+	})
+	return out, err
 }
 
 // events reads events and their targets. where chooses and orders them.
@@ -220,9 +416,7 @@ func events(ctx context.Context, q querier, where string, args ...any) ([]labelm
 			out = append(out, e)
 		}
 		return err
-	}, `SELECT seq, id, batch, time, actor, tool, dataset, kind, key, version, action, ref, comment, reviewers,
-		outcome, mode, new_term, change_set, recipe, label, offer_term, offer_score, offer_rank, offer_tool
-		FROM events WHERE `+where, args...)
+	}, `SELECT `+eventColumns+` FROM events WHERE `+where, args...)
 	if err != nil || len(out) == 0 {
 		return nil, err
 	}

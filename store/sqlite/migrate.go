@@ -15,7 +15,7 @@ import (
 // migrations bring a file from schema i to schema i+1; user_version in the
 // file's header says how many were made. One that was released is not edited.
 func migrations() []func(ctx context.Context, tx *sql.Tx) error {
-	return []func(ctx context.Context, tx *sql.Tx) error{createTree, addChangeSets, addLedger, addTokens}
+	return []func(ctx context.Context, tx *sql.Tx) error{createTree, addChangeSets, addLedger, addTokens, addSubjects}
 }
 
 const treeSchema = `

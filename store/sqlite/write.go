@@ -114,6 +114,7 @@ func (w *writer) flush() error {
 type inserter struct {
 	ctx     context.Context //nolint:containedctx // lives within one transaction
 	tx      *sql.Tx
+	or      string // "OR REPLACE ", or nothing
 	into    string
 	columns int
 	args    []any
@@ -141,7 +142,7 @@ func (in *inserter) add(row ...any) {
 // statement inserts the rows that were collected.
 func (in *inserter) statement() string {
 	row := "(" + strings.TrimSuffix(strings.Repeat("?,", in.columns), ",") + ")"
-	return "INSERT INTO " + in.into + " VALUES " + strings.TrimSuffix(strings.Repeat(row+",", len(in.args)/in.columns), ",")
+	return "INSERT " + in.or + "INTO " + in.into + " VALUES " + strings.TrimSuffix(strings.Repeat(row+",", len(in.args)/in.columns), ",")
 }
 
 // flush inserts what is left.

@@ -7,10 +7,12 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"satgraph/graph"
 	"satgraph/labelmap"
 )
 
@@ -23,6 +25,10 @@ var ledgerTests = []struct {
 	{"a batch is written whole or not at all", batchIsWhole},
 	{"of concurrent curators the later gets the conflict", curators},
 	{"a ledger answers as one in memory does", likeMemory},
+	{"decisions outlive the terms they name", decisionsStay},
+	{"a closed ledger says so", ledgerClosed},
+	{"of concurrent processes none loses an event", ledgerProcesses},
+	{"a killed writer leaves whole batches", ledgerKilled},
 }
 
 // RunLedger runs the part of the suite about decisions on a store that is a
@@ -166,66 +172,76 @@ func batchIsWhole(t *testing.T, db Database) {
 func curators(t *testing.T, db Database) {
 	t.Helper()
 	const people, rounds = 4, 10
-	s := subject(labelmap.SubjectLabel, "set", "1 kidney")
 	var wg sync.WaitGroup
 	for p := range people {
-		ledger := openLedger(t, db)
+		l := openLedger(t, db)
 		wg.Go(func() {
-			book := labelmap.NewBook(ledger, "satgraph test")
-			actor := fmt.Sprintf("curator %d", p)
-			for done := 0; done < rounds; {
-				st, err := book.State(t.Context(), s)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_, err = book.Write(t.Context(), actor, labelmap.Entry{Subject: s, Version: st.Version, Action: labelmap.ActComment, Comment: actor})
-				switch {
-				case err == nil:
-					done++
-				case !errors.Is(err, labelmap.ErrConflict):
-					t.Error(err)
-					return
-				}
+			if err := comments(t.Context(), l, fmt.Sprintf("curator %d", p), rounds); err != nil {
+				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	events, err := openLedger(t, db).Subject(t.Context(), s)
-	if err != nil || len(events) != people*rounds {
-		t.Fatalf("%d events, want %d; %v", len(events), people*rounds, err)
-	}
-	for i := range events {
-		if events[i].Version != int64(i) {
-			t.Fatalf("event %d was written on version %d", i, events[i].Version)
-		}
-	}
+	commented(t, openLedger(t, db), people*rounds)
 }
 
+// likeMemory writes the same to a ledger and to one in memory, and asks both
+// the same.
 func likeMemory(t *testing.T, db Database) {
 	t.Helper()
 	l := openLedger(t, db)
 	memory := labelmap.NewMemory()
 	ctx := t.Context()
 	n := 0
+	write := func(s labelmap.Subject, change func(e *labelmap.Event)) {
+		t.Helper()
+		n++
+		have, err := memory.Subject(ctx, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := labelmap.Event{
+			ID: fmt.Sprint(n), Batch: fmt.Sprint(n % 5), Time: time.Unix(int64(n), 0).UTC(), Actor: "ann",
+			Subject: s, Version: int64(len(have)), Action: labelmap.ActFlag, Comment: "x",
+		}
+		change(&e)
+		for _, ledger := range []labelmap.Ledger{l, memory} {
+			if _, err := ledger.Append(ctx, []labelmap.Event{e}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	long := strings.Repeat("é", 300)
+	keys := []string{"key 1", "Key", "key \U0001F9E0", "key \uffee", long + "b", long + "a", long}
+	decide := func(actor, term string) func(e *labelmap.Event) {
+		return func(e *labelmap.Event) {
+			e.Actor, e.Action = actor, labelmap.ActDecide
+			e.Verdict = &labelmap.Verdict{Outcome: labelmap.Mapped, Targets: []labelmap.Target{{TermID: term, Name: "n", Predicate: labelmap.Exact}}}
+		}
+	}
 	for _, dataset := range []string{"b", "a", "a b", "Z"} {
 		for _, kind := range []labelmap.SubjectKind{labelmap.SubjectRecipe, labelmap.SubjectLabel} {
-			for k := range 3 {
-				for version := range int64(2) {
-					n++
-					e := labelmap.Event{
-						ID: fmt.Sprint(n), Batch: fmt.Sprint(n % 5), Time: time.Unix(int64(n), 0).UTC(), Actor: "ann",
-						Subject: subject(kind, dataset, fmt.Sprint("key ", k)), Version: version, Action: labelmap.ActFlag, Comment: "x",
-					}
-					for _, ledger := range []labelmap.Ledger{l, memory} {
-						if _, err := ledger.Append(ctx, []labelmap.Event{e}); err != nil {
-							t.Fatal(err)
-						}
-					}
+			for i, key := range keys {
+				s := subject(kind, dataset, key)
+				if i != 1 {
+					write(s, func(*labelmap.Event) {})
+				}
+				if i < 5 {
+					write(s, decide("ann", "T:2"))
+				}
+				if i < 3 {
+					write(s, decide("bob", fmt.Sprintf("T:%d", 2+i)))
 				}
 			}
 		}
 	}
+	policy := func(n int) func(e *labelmap.Event) {
+		return func(e *labelmap.Event) { e.Action, e.Reviewers = labelmap.ActPolicy, n }
+	}
+	write(subject(labelmap.SubjectDataset, "a", ""), policy(2)) // now its decisions await, agree or are disputed
+	write(subject(labelmap.SubjectDataset, "b", ""), policy(2))
+	write(subject(labelmap.SubjectDataset, "b", ""), policy(1))
+	write(subject(labelmap.SubjectLabel, "a", "key 1"), func(e *labelmap.Event) { e.Action, e.Comment = labelmap.ActUnflag, "" })
 	compare := func(what string, ask func(labelmap.Ledger) ([][]labelmap.Event, error)) {
 		t.Helper()
 		want, err := ask(memory)
@@ -247,15 +263,243 @@ func likeMemory(t *testing.T, db Database) {
 	}
 	for _, dataset := range []string{"", "a", "a b", "none"} {
 		for _, kind := range []labelmap.SubjectKind{"", labelmap.SubjectLabel, labelmap.SubjectDataset} {
-			for _, after := range []labelmap.Subject{{}, subject(labelmap.SubjectLabel, "a", "key 1")} {
-				compare(fmt.Sprintf("subjects of %q, %q after %v", dataset, kind, after), func(l labelmap.Ledger) ([][]labelmap.Event, error) {
-					return l.Subjects(context.WithoutCancel(ctx), dataset, kind, after, 4)
-				})
+			for _, after := range []labelmap.Subject{{}, subject(labelmap.SubjectLabel, "a", "key 1"), subject(labelmap.SubjectLabel, "a", long), subject(labelmap.SubjectDataset, "a", "")} {
+				for _, q := range []labelmap.SubjectQuery{
+					{Limit: 4},
+					{Limit: 100},
+					{Limit: 3, Statuses: []labelmap.Status{labelmap.Disputed, labelmap.Awaiting}},
+					{Limit: 100, Statuses: []labelmap.Status{labelmap.Settled}, Flagged: true},
+					{},
+				} {
+					q.Dataset, q.Kind, q.After = dataset, kind, after
+					compare(fmt.Sprintf("subjects of %+v", q), func(l labelmap.Ledger) ([][]labelmap.Event, error) { return l.Subjects(ctx, q) })
+				}
 			}
+		}
+		want, err := memory.Counts(ctx, dataset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := l.Counts(ctx, dataset); err != nil || !slices.Equal(got, want) {
+			t.Errorf("counts of %q: %v\n got %+v\nwant %+v", dataset, err, got, want)
 		}
 	}
 	compare("a batch", func(l labelmap.Ledger) ([][]labelmap.Event, error) {
 		list, err := l.Batch(ctx, "3")
 		return [][]labelmap.Event{list}, err
 	})
+	compare("batches and events", func(l labelmap.Ledger) ([][]labelmap.Event, error) {
+		list, err := l.Batch(ctx, "3", "1", "none", "13")
+		return [][]labelmap.Event{list}, err
+	})
+}
+
+// decisionsStay lets terms that decisions name go and come back.
+func decisionsStay(t *testing.T, db Database) {
+	t.Helper()
+	l, s := openLedger(t, db), open(t, db)
+	tree := Snapshot()
+	replace(t, s, tree)
+	events := fullEvents()[:1]
+	events = append(events, events[0])
+	events[1].ID, events[1].Action, events[1].Version = "d", labelmap.ActDecide, 1
+	events[1].Verdict = &labelmap.Verdict{Outcome: labelmap.Mapped, Mode: labelmap.AllOf, Targets: []labelmap.Target{
+		{TermID: "X:LONG", Name: "x", Predicate: labelmap.Exact}, {TermID: "T:2", Name: "heart", Predicate: labelmap.Exact}, {TermID: "no term", Predicate: labelmap.Exact},
+	}}
+	written, err := l.Append(t.Context(), events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := Snapshot()
+	without.Terms = without.Terms[:6]
+	gone := graph.Diff(&tree, &without)
+	record, err := s.Apply(t.Context(), gone)
+	if err != nil {
+		t.Fatalf("a term that a decision names could not be removed: %v", err)
+	}
+	if _, err := s.Undo(t.Context(), record.ID, graph.ChangeSet{}); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, s, graph.Snapshot{Revision: revision(t, s), Terms: tree.Terms, Relations: tree.Relations})
+	replace(t, s, chain("r2", 3))
+	holds(t, s, chain("r2", 3))
+	replace(t, s, tree)
+	holds(t, s, tree)
+	if got, err := l.Events(t.Context(), 0, 10); err != nil || !reflect.DeepEqual(got, written) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func ledgerClosed(t *testing.T, db Database) {
+	t.Helper()
+	s, err := db.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, _ := s.(labelmap.Ledger)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func() error{
+		"Append":   func() error { _, err := l.Append(t.Context(), fullEvents()); return err },
+		"Events":   func() error { _, err := l.Events(t.Context(), 0, 1); return err },
+		"Subjects": func() error { _, err := l.Subjects(t.Context(), labelmap.SubjectQuery{Limit: 1}); return err },
+		"Counts":   func() error { _, err := l.Counts(t.Context(), ""); return err },
+	} {
+		if err := call(); !errors.Is(err, graph.ErrClosed) {
+			t.Errorf("%s: got %v, want %v", name, err, graph.ErrClosed)
+		}
+	}
+}
+
+// shared is the subject that processes write to at the same time.
+func shared() labelmap.Subject { return subject(labelmap.SubjectLabel, "set", "1 kidney") }
+
+// comments writes n comments on the shared subject, each on its latest version.
+func comments(ctx context.Context, l labelmap.Ledger, actor string, n int) error {
+	book := labelmap.NewBook(l, "satgraph test")
+	for done := 0; done < n; {
+		st, err := book.State(ctx, shared())
+		if err != nil {
+			return err
+		}
+		_, err = book.Write(ctx, actor, labelmap.Entry{Subject: shared(), Version: st.Version, Action: labelmap.ActComment, Comment: actor})
+		switch {
+		case err == nil:
+			done++
+		case !errors.Is(err, labelmap.ErrConflict):
+			return err
+		}
+	}
+	return nil
+}
+
+// commented checks that the shared subject has n comments and no gap.
+func commented(t *testing.T, l labelmap.Ledger, n int) {
+	t.Helper()
+	events, err := l.Subject(t.Context(), shared())
+	if err != nil || len(events) != n {
+		t.Fatalf("%d events, want %d; %v", len(events), n, err)
+	}
+	for i := range events {
+		if events[i].Version != int64(i) {
+			t.Fatalf("event %d was written on version %d", i, events[i].Version)
+		}
+	}
+}
+
+func ledgerProcesses(t *testing.T, db Database) {
+	t.Helper()
+	l := openLedger(t, db)
+	const children = 2
+	var wait sync.WaitGroup
+	for range children {
+		child, out, stop := start(t, db, roleComment)
+		wait.Go(func() {
+			for out.Scan() {
+				t.Log(out.Text())
+			}
+			if err := child.Wait(); err != nil {
+				t.Errorf("%v: %s", err, stop())
+			}
+		})
+	}
+	if err := comments(t.Context(), l, "parent", childRounds); err != nil {
+		t.Error(err)
+	}
+	wait.Wait()
+	commented(t, l, (children+1)*childRounds)
+}
+
+// killedBatch is how many events a writer that gets killed puts into a batch.
+const killedBatch = 300
+
+// importsForever writes batches that import and decide labels until the process
+// is killed.
+func importsForever(ctx context.Context, l labelmap.Ledger) error {
+	book := labelmap.NewBook(l, "satgraph test")
+	for round := 0; ; round++ {
+		counts, err := l.Counts(ctx, "")
+		if err != nil {
+			return err
+		}
+		from := 0
+		for _, c := range counts {
+			if c.Kind == labelmap.SubjectLabel {
+				from += c.Subjects
+			}
+		}
+		entries := make([]labelmap.Entry, killedBatch)
+		for i := range entries {
+			name := fmt.Sprint("label ", from+i/2)
+			s := subject(labelmap.SubjectLabel, "set", name)
+			entries[i] = labelmap.Entry{Subject: s, Action: labelmap.ActImport, Label: &labelmap.RawLabel{Name: name}}
+			if i%2 == 1 {
+				entries[i] = labelmap.Entry{Subject: s, Version: 1, Action: labelmap.ActDecide, Verdict: &labelmap.Verdict{Outcome: labelmap.NoTerm}}
+			}
+		}
+		fmt.Println("writing")
+		if _, err := book.Write(ctx, "writer", entries...); err != nil && !errors.Is(err, labelmap.ErrConflict) {
+			return err
+		}
+		fmt.Println("written")
+	}
+}
+
+// ledgerKilled kills a writing process at many moments of its work: each batch
+// must be there whole or not at all, with the state that its events come to,
+// and the next writer go on.
+func ledgerKilled(t *testing.T, db Database) {
+	t.Helper()
+	l := openLedger(t, db)
+	_, out, stop := start(t, db, roleImport)
+	out.Scan()
+	began := time.Now()
+	out.Scan()
+	took := time.Since(began) // of one batch
+	stop()
+	const kills = 6
+	before := 0
+	unfinished := 0
+	for kill := range kills {
+		_, out, stop := start(t, db, roleImport)
+		if !out.Scan() || out.Text() != "writing" {
+			t.Fatalf("the writer says %q: %s", out.Text(), stop())
+		}
+		time.Sleep(2 * took * time.Duration(kill) / kills)
+		if said := stop(); said != "" {
+			t.Errorf("kill %d: the writer says: %s", kill, said)
+		}
+		// A server may still be committing what the killed writer sent.
+		if err := comments(t.Context(), l, "parent", 1); err != nil {
+			t.Fatal(err)
+		}
+		events, err := l.Events(t.Context(), 0, 1_000_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batches := map[string]int{}
+		for i := range events {
+			if events[i].Actor == "writer" {
+				batches[events[i].Batch]++
+			}
+			if events[i].Seq != int64(i)+1 {
+				t.Fatalf("kill %d: event %d has place %d", kill, i, events[i].Seq)
+			}
+		}
+		for id, n := range batches {
+			if n != killedBatch {
+				t.Errorf("kill %d: the batch %s has %d events of %d", kill, id, n, killedBatch)
+			}
+		}
+		counts, err := l.Counts(t.Context(), "set")
+		if err != nil || len(batches) > 0 && !slices.Contains(counts, labelmap.Count{Dataset: "set", Kind: labelmap.SubjectLabel, Status: labelmap.Settled, Subjects: len(batches) * killedBatch / 2}) {
+			t.Errorf("kill %d: after %d batches the counts are %+v, %v", kill, len(batches), counts, err)
+		}
+		if len(batches) == before {
+			unfinished++
+		}
+		before = len(batches)
+	}
+	t.Logf("%d kills: %d left no trace, the others a whole batch or more; one takes %v", kills, unfinished, took.Round(time.Millisecond))
 }

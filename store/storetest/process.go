@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"satgraph/graph"
+	"satgraph/labelmap"
 )
 
 // The environment of a process that the suite starts: what it does, and on
@@ -28,6 +29,9 @@ const (
 	roleCount = "count" // increments childRounds times
 	roleWatch = "watch" // prints the revision, and the next one it sees
 	roleWrite = "write" // applies big change sets until it is killed
+
+	roleComment = "comment" // writes childRounds comments on the shared label
+	roleImport  = "import"  // imports labels until it is killed
 )
 
 const childRounds = 5
@@ -98,6 +102,15 @@ func work(role string, open func(ctx context.Context) (Store, error)) (err error
 			}
 			fmt.Println("written")
 		}
+	case roleComment, roleImport:
+		l, ok := s.(labelmap.Ledger)
+		if !ok {
+			return fmt.Errorf("%T is no ledger", s)
+		}
+		if role == roleComment {
+			return comments(ctx, l, fmt.Sprint("process ", os.Getpid()), childRounds)
+		}
+		return importsForever(ctx, l)
 	default:
 		return fmt.Errorf("unknown role %q", role)
 	}
