@@ -50,7 +50,7 @@ It needs a terminal of 40 by 12 or more; colours are left out with NO_COLOR.`,
 }
 
 func (a *app) review(ctx context.Context, d *desk, f *deskFlags) (int, error) {
-	some, err := d.ledger.Subjects(ctx, f.dataset, labelmap.SubjectLabel, labelmap.Subject{}, 1)
+	some, err := d.ledger.Subjects(ctx, labelmap.SubjectQuery{Dataset: f.dataset, Kind: labelmap.SubjectLabel, Limit: 1})
 	if err != nil {
 		return 0, err
 	}
