@@ -14,6 +14,9 @@ type Hit struct {
 	Text  string // the name or synonym that matched best
 	How   How
 	Score float64
+	// Misspelt: a word of the text is none of the tree's, and was taken for one
+	// that is spelt nearly so.
+	Misspelt bool
 	// Reasons say in words how the text led to the term, in the order of reading.
 	Reasons []string
 }
@@ -302,6 +305,7 @@ func (s *searcher) hits() []Hit {
 		if !r.id {
 			h.Text = r.text.text(r.term)
 		}
+		h.Misspelt = slices.ContainsFunc(r.choices, func(c *choice) bool { return c.misspelt })
 		h.Reasons = s.reasons(r.found, r.term, h.Text)
 		out = append(out, h)
 	}

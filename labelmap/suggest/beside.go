@@ -11,20 +11,7 @@ import (
 // beside adds what the tables say of a label in its surroundings, or anywhere. A
 // row without a side stands for both sides.
 func (e *Engine) beside(label string, a *answer, s *surroundings) {
-	side := graph.Unsided
-	here := e.words.here(key(label), s)
-	if len(here) == 0 {
-		bare := unwrap(split(label))
-		if hand, parcel, ok := hemisphere(label); ok {
-			bare = hand + " " + split(parcel)
-		}
-		var rest []string
-		side, rest = handed(bare)
-		if len(rest) > 1 && rest[0] == "m" {
-			rest = rest[1:] // musculus
-		}
-		here = e.words.here(key(strings.Join(rest, " ")), s)
-	}
+	here, side, quality := e.fits(label, s)
 	for _, c := range here {
 		a.none, a.several = "", ""
 		meanings := strings.Split(c.meaning.meaning, "|")
@@ -33,7 +20,7 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 			if !ok {
 				continue
 			}
-			found := &candidate{id: id, score: 0.985, predicate: e.predicate(id), reasons: []string{c.reason + s.said(c.where)}, sure: true}
+			found := &candidate{id: id, score: 0.985 * quality, predicate: e.predicate(id), reasons: []string{c.reason + s.said(c.where)}, sure: true}
 			if t, _ := e.tree.Term(id); side != graph.Unsided && t.Laterality == graph.Unsided {
 				if sided, ok := e.ofSide(id, side); ok {
 					found.id = sided
@@ -49,15 +36,61 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 			a.found[found.id] = found
 		}
 	}
+	if a.sure() {
+		for _, c := range a.found {
+			if !c.sure {
+				c.score = min(c.score, overruled)
+			}
+		}
+	}
+}
+
+// overruled is the best score of what a table does not name for a label that it
+// knows.
+const overruled = 0.7
+
+// sure says whether some candidate is beyond weighing.
+func (a *answer) sure() bool {
+	for _, c := range a.found {
+		if c.sure {
+			return true
+		}
+	}
+	return false
+}
+
+// fits looks a label up in the tables by each way to read it: whole, then
+// without its side.
+func (e *Engine) fits(label string, s *surroundings) (rows []context, side graph.Laterality, quality float64) {
+	texts := []reading{{text: label, quality: 1}}
+	if hand, parcel, ok := hemisphere(label); ok {
+		texts = append(texts, reading{text: hand + " " + parcel, quality: 1})
+	}
+	texts = append(texts, e.words.readings(label)...)
+	texts = append(texts, e.words.loose(label)...)
+	for _, r := range texts {
+		if rows := e.words.here(key(r.text), s); len(rows) > 0 {
+			return rows, graph.Unsided, r.quality
+		}
+		side, rest := handed(unwrap(split(r.text)))
+		if len(rest) > 1 && rest[0] == "m" {
+			rest = rest[1:] // musculus
+		}
+		if rows := e.words.here(key(strings.Join(rest, " ")), s); len(rows) > 0 {
+			return rows, side, r.quality
+		}
+	}
+	return nil, graph.Unsided, 0
 }
 
 // ofSide is the left or right counterpart of an unsided term.
 func (e *Engine) ofSide(id string, side graph.Laterality) (string, bool) {
-	for _, d := range e.tree.Descendants(id, graph.IsA) {
-		t, _ := e.tree.Term(d)
-		if base, ok := e.tree.Base(d); ok && base == id && t.Laterality == side {
-			return d, true
-		}
+	pair := e.sidesOf[id]
+	switch side {
+	case graph.Left:
+		return pair[0], pair[0] != ""
+	case graph.Right:
+		return pair[1], pair[1] != ""
 	}
 	return "", false
 }

@@ -17,6 +17,7 @@ const tie = 0.015
 const (
 	kindsOfGeneral  = 5
 	placesOfGeneral = 3
+	manyKinds       = 60 // in however few
 )
 
 // bodyParts are the places that general terms are found in.
@@ -46,13 +47,13 @@ func (e *Engine) decide(l *labelmap.RawLabel, a answer, s *surroundings, top int
 	}
 	best := ranked[0]
 	switch {
-	case best.score < doubt && !(best.score >= doubt-0.2 && e.leads(ranked)):
+	case best.partial, best.score < doubt && !(best.score >= doubt-0.2 && e.leads(ranked)):
 		return abstain("only some of its words fit anything in the tree")
 	case best.short:
 		return abstain("an abbreviation that means other things elsewhere, and nothing around it says which")
-	case e.general(best.id):
+	case !best.sure && e.general(best.id):
 		return abstain(fmt.Sprintf("%s says too little: it has many kinds", e.name(best.id)))
-	case e.siteless(best.id):
+	case e.siteless(best.id), best.score < doubt && e.isFinding(best.id):
 		return abstain("a finding needs its site")
 	}
 	if rivals := e.rivals(ranked, s); len(rivals) > 1 {
@@ -89,6 +90,9 @@ func (e *Engine) general(id string) bool {
 	if len(kinds) < kindsOfGeneral {
 		return false
 	}
+	if len(kinds) >= manyKinds {
+		return true
+	}
 	places := 0
 	for _, place := range e.bodyParts {
 		if slices.ContainsFunc(kinds, func(k string) bool { return e.tree.IsDescendant(k, place) }) {
@@ -107,6 +111,11 @@ func (e *Engine) leads(ranked []*candidate) bool {
 		}
 	}
 	return true
+}
+
+func (e *Engine) isFinding(id string) bool {
+	t, _ := e.tree.Term(id)
+	return t.Kind == graph.KindFinding
 }
 
 // siteless says whether a finding is one of which several kinds differ by their
@@ -129,10 +138,10 @@ func (e *Engine) rivals(ranked []*candidate, s *surroundings) []string {
 		if c.score < best.score-tie {
 			break
 		}
-		if e.akin(best.id, c.id) || s.affinity(c.id) < s.affinity(best.id)-0.3 {
+		if e.akin(best.id, c.id) || !(best.sure && c.sure) && s.affinity(c.id) < s.affinity(best.id)-0.3 {
 			continue
 		}
-		if e.isTrained(best.id) && !e.isTrained(c.id) {
+		if e.isTrained(best.id) && !e.isTrained(c.id) && !c.short || s.likeMost(best.id) && !s.likeMost(c.id) {
 			continue
 		}
 		out = append(out, e.name(c.id))

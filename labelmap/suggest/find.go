@@ -4,10 +4,26 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"satgraph/graph"
 	"satgraph/labelmap"
 )
+
+// leastSpelt is the score below which a word that is only nearly one of the
+// tree's gives no answer: "clips" is no "CLi".
+const leastSpelt = 0.7
+
+// sideless is the best score of a term without the side that a label states: not
+// to be accepted unseen.
+const sideless = Accept - 0.01
+
+// doubtfully says whether a hit rests on a misspelling that may be another word,
+// as any word is nearly some abbreviation.
+func doubtfully(h graph.Hit) bool {
+	const abbreviation = 4
+	return h.Misspelt && (h.Score < leastSpelt || len(h.Text) <= abbreviation)
+}
 
 // hitsAsked is how many hits of a search are weighed.
 const hitsAsked = 8
@@ -49,6 +65,18 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	if a.several == "" && a.best() < 0.8 {
 		e.wholeOf(&a, l)
 	}
+	if a.best() < doubt {
+		e.ofFinding(&a, l)
+	}
+	if a.best() < 0.8 {
+		e.shortened(&a, l)
+	}
+	if a.best() < 0.8 {
+		e.division(&a, l)
+	}
+	if len(a.found) == 0 {
+		e.partly(&a, l)
+	}
 	return a
 }
 
@@ -88,19 +116,22 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 		}
 		a.add(candidate{id: c.TermID, score: score * r.quality, predicate: c.Predicate, reasons: because(r, "the corpus class "+c.Name)})
 	}
-	asked, _ := handed(r.text)
-	short := len(key(r.text)) <= 2 && !r.told
+	asked, bare := handed(r.text)
+	short := len(key(r.text)) <= 2 && !r.told && !strings.ContainsFunc(r.text, unicode.IsDigit)
 	hits := e.tree.Search(r.text, hitsAsked)
 	for _, h := range hits {
 		term, _ := e.tree.Term(h.ID)
-		c := candidate{id: h.ID, score: h.Score * r.quality, reasons: because(r, h.Reasons...), short: short && h.How != graph.ByName}
+		c := candidate{id: h.ID, score: h.Score * r.quality, reasons: because(r, h.Reasons...), short: short && graph.Normalize(h.Text) != graph.Normalize(r.text), partial: doubtfully(h)}
 		switch {
 		case asked != graph.Unsided && term.Laterality == graph.Unsided:
 			// Search thinks little of a term without the side asked for; here it is
 			// a broader match, if no sided term exists.
 			c.predicate = labelmap.Broad
-			if !e.sided(hits, h.ID, asked) {
-				c.score = min(1.35*c.score, 0.79)
+			if sided, ok := e.ofSide(h.ID, asked); ok {
+				c.id, c.score, c.predicate = sided, min(1.6*c.score, 0.95), labelmap.Exact
+			} else if !e.sided(hits, h.ID, asked) {
+				c.ceiling = sideless
+				c.score = min(1.35*c.score, sideless)
 			}
 		case h.Score < 0.8:
 			c.predicate = labelmap.Narrow // the term's name says more than the label
@@ -108,6 +139,27 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 			c.predicate = labelmap.Close
 		default:
 			c.predicate = labelmap.Exact
+		}
+		a.add(c)
+	}
+	if len(hits) == 0 && asked != graph.Unsided {
+		e.lookUnsided(a, r, asked, strings.Join(bare, " "))
+	}
+}
+
+// lookUnsided looks for a sided structure of which only the unsided term is
+// found by its words.
+func (e *Engine) lookUnsided(a *answer, r reading, asked graph.Laterality, bare string) {
+	for _, h := range e.tree.Search(bare, hitsAsked) {
+		if t, _ := e.tree.Term(h.ID); t.Laterality != graph.Unsided {
+			continue
+		}
+		c := candidate{
+			id: h.ID, score: min(0.95*h.Score*r.quality, sideless), ceiling: sideless, predicate: labelmap.Broad, partial: doubtfully(h),
+			reasons: because(r, append(h.Reasons, "the tree has no such term of the side asked for: this one has no side")...),
+		}
+		if sided, ok := e.ofSide(h.ID, asked); ok {
+			c.id, c.score, c.ceiling, c.predicate, c.reasons = sided, 0.95*h.Score*r.quality, 0, labelmap.Exact, because(r, h.Reasons...)
 		}
 		a.add(c)
 	}
@@ -183,6 +235,58 @@ func (e *Engine) wholeOf(a *answer, l *labelmap.RawLabel) {
 	}
 }
 
+// division reads "proximal femur" and "long head of biceps" as something of the
+// structure named beside the part.
+func (e *Engine) division(a *answer, l *labelmap.RawLabel) {
+	words := strings.Fields(split(l.Name))
+	var rest, dropped []string
+	for _, w := range words {
+		if e.words.divisions[strings.ToLower(w)] {
+			dropped = append(dropped, w)
+		} else {
+			rest = append(rest, w)
+		}
+	}
+	if len(dropped) == 0 || len(rest) == 0 {
+		return
+	}
+	part := answer{found: map[string]*candidate{}}
+	for _, r := range e.words.readings(strings.Join(rest, " ")) {
+		e.look(&part, r, l.Modality)
+	}
+	for _, c := range part.found {
+		if c.score >= 0.85 && !c.short {
+			a.add(candidate{id: c.id, score: 0.72, predicate: labelmap.Broad, reasons: append([]string{"a part of it: " + strings.Join(dropped, " ")}, c.reasons...)})
+		}
+	}
+}
+
+// mostWords is how many words a name may have that is looked for word by word.
+const mostWords = 6
+
+// partly gives candidates, and no answer, for a name of which all words but one
+// or two are understood.
+func (e *Engine) partly(a *answer, l *labelmap.RawLabel) {
+	words := strings.Fields(split(l.Name))
+	if len(words) < 2 || len(words) > mostWords {
+		return
+	}
+	for i, w := range words {
+		if isSideWord(w) {
+			continue
+		}
+		rest := strings.Join(append(append([]string{}, words[:i]...), words[i+1:]...), " ")
+		if _, bare := handed(rest); len(bare) == 0 {
+			continue
+		}
+		for _, h := range e.tree.Search(rest, 3) {
+			if h.Score >= 0.5 {
+				a.add(candidate{id: h.ID, score: min(0.55, 0.6*h.Score), predicate: labelmap.Related, partial: true, reasons: append([]string{fmt.Sprintf("all but %q", w)}, h.Reasons...)})
+			}
+		}
+	}
+}
+
 // surroundings are what the rest of a list, its dataset's name and the scan say
 // of where a label lies.
 type surroundings struct {
@@ -191,16 +295,20 @@ type surroundings struct {
 	total    int
 	named    []string // terms that dataset, region and context name
 	regions  map[string]float64
+	sorts    map[string]float64 // the share of vessels, bones, muscles, nerves
 	modality string
 }
 
 // regionNames are the regions by which candidates are told apart.
 var regionNames = []string{"brain", "head", "neck", "heart", "thoracic segment of trunk", "abdomen", "pelvis", "vertebral column", "upper limb", "lower limb"}
 
+// sortNames are the sorts of structures that lists are often of.
+var sortNames = []string{"blood vessel", "bone element", "muscle organ", "nerve", "lymph node"}
+
 func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *surroundings {
-	s := &surroundings{tree: e.tree, organs: map[string]int{}, regions: map[string]float64{}}
+	s := &surroundings{tree: e.tree, organs: map[string]int{}, regions: map[string]float64{}, sorts: map[string]float64{}}
 	said := map[string]bool{}
-	for k, i := range at {
+	for _, i := range at {
 		l := &labels[i]
 		if s.modality == "" {
 			s.modality = l.Modality
@@ -215,16 +323,10 @@ func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *s
 			said["brain"] = true
 			s.named = append(s.named, e.named("brain")...)
 		}
-		ranked := alone[k].ranked()
-		if alone[k].several != "" || len(ranked) == 0 || ranked[0].short || !evident(ranked) {
-			continue
-		}
-		id := ranked[0].id
-		if base, ok := e.tree.Base(id); ok {
-			id = base
-		}
-		s.organs[id]++
-		s.total++
+	}
+	s.count(e, alone, func(c *candidate) bool { return !c.short })
+	if s.total < 2 { // a list of abbreviations: they speak for one another
+		s.count(e, alone, func(c *candidate) bool { return c.short })
 	}
 	for _, r := range e.regions {
 		share := 0.0
@@ -239,6 +341,29 @@ func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *s
 		s.regions[r] = share
 	}
 	return s
+}
+
+// count counts the structures that labels evidently are, of those that suit.
+func (s *surroundings) count(e *Engine, alone []answer, suits func(c *candidate) bool) {
+	for k := range alone {
+		ranked := alone[k].ranked()
+		if alone[k].several != "" || len(ranked) == 0 || !suits(ranked[0]) || !evident(ranked) {
+			continue
+		}
+		id := ranked[0].id
+		if base, ok := e.tree.Base(id); ok {
+			id = base
+		}
+		s.organs[id]++
+		s.total++
+	}
+	for _, sort := range e.sorts {
+		for id, n := range s.organs {
+			if s.tree.IsDescendant(id, sort, graph.IsA) {
+				s.sorts[sort] += float64(n) / float64(s.total)
+			}
+		}
+	}
 }
 
 // evident says whether the best candidate is well found, and the less well the
@@ -342,15 +467,38 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 			c.score = min(c.score+0.02, 0.995)
 		}
 		switch near := s.affinity(c.id); {
-		case !known || near < 0:
+		case !known:
+		case near < 0:
+			c.short = false
 		case near == 0:
 			c.score *= 0.85
 		case near >= 0.3:
 			c.score = min(c.score+0.02, 0.995)
-			c.short = false
+			c.short = c.short && s.total < 2 && len(s.named) == 0
+		}
+		if s.likeMost(c.id) {
+			c.score = min(c.score+0.03, 0.995)
+		}
+		if c.ceiling > 0 {
+			c.score = min(c.score, c.ceiling)
 		}
 	}
 	return a
+}
+
+// likeMost says whether a term is of the sort that most of the list is of: an
+// artery among arteries.
+func (s *surroundings) likeMost(id string) bool {
+	const most, least = 0.6, 3
+	if s.total < least {
+		return false
+	}
+	for sort, share := range s.sorts {
+		if share >= most && s.tree.IsDescendant(id, sort, graph.IsA) {
+			return true
+		}
+	}
+	return false
 }
 
 // compose reads a label as something of what its dataset is named after:
@@ -363,69 +511,5 @@ func (e *Engine) compose(l *labelmap.RawLabel, a *answer, s *surroundings) {
 				a.add(candidate{id: h.ID, score: h.Score * 0.97, predicate: labelmap.Exact, reasons: append([]string{"read as one of " + term.Name}, h.Reasons...)})
 			}
 		}
-	}
-}
-
-// lesionWords are findings that a label may name without their site.
-var lesionWords = map[string]string{
-	"tumor": "tumor", "cancer": "tumor", "carcinoma": "tumor", "neoplasm": "tumor", "malignancy": "tumor",
-	"lesion": "tumor", "mass": "tumor", "cyst": "cyst", "nodule": "nodule", "scar": "scar", "edema": "edema",
-}
-
-// diseased says whether a label names a finding that no structure is named after.
-func diseased(name string) bool {
-	return slices.ContainsFunc(graph.Words(split(name)), func(w string) bool {
-		switch lesionWords[w] {
-		case "tumor":
-			return w != "mass" // the lateral mass of the atlas
-		case "cyst":
-			return true
-		}
-		return false
-	})
-}
-
-// lesion gives a finding the site that the list is about, where there is one.
-func (e *Engine) lesion(l *labelmap.RawLabel, a *answer, s *surroundings) {
-	finding, ok := lesionWords[key(l.Name)]
-	if !ok {
-		return
-	}
-	sites := map[string]bool{}
-	add := func(id string) {
-		if t, _ := e.tree.Term(id); t.Kind != graph.KindFinding {
-			sites[id] = true
-		}
-	}
-	for id := range s.organs {
-		add(id)
-	}
-	if len(sites) != 1 {
-		for _, id := range s.named {
-			add(id)
-		}
-	}
-	found := map[string]string{}
-	for site := range sites {
-		term, _ := e.tree.Term(site)
-		for _, h := range e.tree.Search(term.Name+" "+finding, 1) {
-			if t, _ := e.tree.Term(h.ID); t.Kind == graph.KindFinding && h.Score >= 0.85 {
-				found[h.ID] = term.Name
-			}
-		}
-	}
-	if len(found) > 0 {
-		for id := range a.found {
-			if e.siteless(id) {
-				delete(a.found, id)
-			}
-		}
-	}
-	for id, site := range found {
-		c := &candidate{id: id, score: 0.985, predicate: labelmap.Exact, reasons: []string{"a " + finding + " in a list about " + site}, sure: true}
-		if len(found) > 1 {
-			c.score = 0.75
-		}
-		a.found[id] = c
 	}
 }

@@ -32,11 +32,16 @@ var (
 	reDisc      = regexp.MustCompile(`(?i)\b([ctl])(\d{1,2}) ?[/-] ?(\d{1,2})\b`)
 	reValue     = regexp.MustCompile(`^\s*[\[(]?\d{1,5}[\])]?\s*[:=.,_\- ][:=.,_\- ]*|\s*[\[(]\s*\d{1,5}\s*[\])]$`)
 	reCount     = regexp.MustCompile(`(?i)[_\- ]v?\d{1,2}$`)
+	reNumbered  = regexp.MustCompile(`^([\p{L}]{4,})\d{1,2}$`)
+	reJunk      = regexp.MustCompile(`(?i)^(?:z{2,}|x{2,}|y{2,}|[zx]_+|_+)[_\- ]*`)
 	reGlued     = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{4,})$`)
 	reCounted   = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|[ctls])s?[_\- ]*\d{1,2}$`)
 	reAside     = regexp.MustCompile(`\s*\([^()]*\)\s*`)
 	reQualified = regexp.MustCompile(`(?i),? +(\w+) (division|part|portion|subdivision)$`)
 	reVessel    = regexp.MustCompile(`(?i)\b[avnm]\b`)
+	reRibSide   = regexp.MustCompile(`(?i)^(.*\b(?:ribs?|costa|rippe|costal cartilage))[ _\-.]?([LR])[ _\-.]?(\d{1,2})$`)
+	reLastDisc  = regexp.MustCompile(`(?i)\b(L[56])[ _/\-]*S(1?)\b`)
+	reLevelSeg  = regexp.MustCompile(`(?i)\bsegm?\b[. _\-]*(\d+[ab]?|[IVX]+[ab]?)\b`)
 	reVertebral = regexp.MustCompile(`(?i)\b([CTLS]\d{1,2}) (?:vertebral body|body|vb|corpus)\b|\bvb ([CTLS]\d{1,2})\b`)
 )
 
@@ -71,6 +76,20 @@ func (v *vocabulary) readings(name string) []reading {
 		add(bare, "without words that name no structure", 0.98)
 		apart = bare
 	}
+	if bare := v.remarksOff(apart); bare != apart {
+		add(bare, "without remarks on how it was drawn", 0.97)
+		apart = bare
+	}
+	if t := acronymOff(text); t != "" {
+		add(t, "without the abbreviation beside it", 0.97)
+		apart = t
+	}
+	if m := reRibSide.FindStringSubmatch(text); m != nil {
+		add(m[2]+" "+split(m[1])+" "+m[3], "the letter before the number is the side", 0.98)
+	}
+	if t := reLevelSeg.ReplaceAllString(apart, "segment $1"); t != apart {
+		add(t, "seg for segment", 0.98)
+	}
 	if m := rePrefix.FindStringSubmatch(text); m != nil {
 		kind := map[string]string{"A": "artery", "V": "vein", "N": "nerve", "M": "muscle"}[m[1]]
 		add(split(m[2])+" "+kind, m[1]+"_ stands for "+kind, 0.97)
@@ -85,8 +104,12 @@ func (v *vocabulary) readings(name string) []reading {
 	if t := reSpaced.ReplaceAllString(apart, "$1$2"); t != apart {
 		add(t, "", 0.99)
 	}
-	if t := reDisc.ReplaceAllString(text, "$1$2-$1$3"); t != text {
+	spaced := strings.ReplaceAll(text, "_", " ")
+	if t := reDisc.ReplaceAllString(spaced, "$1$2-$1$3"); t != spaced {
 		add(t, "", 0.99)
+	}
+	if t := reLastDisc.ReplaceAllString(spaced, "$1-S1"); t != spaced {
+		add(t, "the last disc", 0.98)
 	}
 	if t := reVertebral.ReplaceAllString(apart, "$1$2"); t != apart {
 		add(t, "the body of the vertebra", 0.93)
@@ -128,8 +151,12 @@ func (v *vocabulary) loose(name string) []reading {
 		}
 	}
 	add(reValue.ReplaceAllString(text, ""), "without its value", 0.95)
+	add(reJunk.ReplaceAllString(text, ""), "without letters that sort it last", 0.95)
 	if !reCounted.MatchString(text) {
 		add(reCount.ReplaceAllString(text, ""), "without its number", 0.93)
+	}
+	if t := reNumbered.ReplaceAllString(text, "$1"); t != text && !reCounted.MatchString(text) {
+		add(t, "without its number", 0.93)
 	}
 	if m := reGlued.FindStringSubmatch(text); m != nil {
 		out = append(out, reading{text: m[1] + " " + m[2], quality: 0.92, reason: "run together"})
@@ -246,102 +273,6 @@ func (v *vocabulary) expand(text string) (string, string) {
 		i += n
 	}
 	return strings.Join(out, " "), strings.Join(why, ", ")
-}
-
-// translate reads a text in another language, if all its letters are accounted
-// for and at least one word is of that language.
-func (v *vocabulary) translate(text string) []reading {
-	var out []reading
-	for _, language := range v.order {
-		words, foreign := v.words(language, text)
-		if english, said := v.languages[language].translate(words, foreign); said != "" {
-			out = append(out, reading{text: english, quality: 0.95, reason: language + ": " + said})
-		}
-	}
-	return out
-}
-
-// words cuts a text for translation; Chinese has no spaces, and is cut by the
-// longest phrases known.
-func (v *vocabulary) words(language, text string) (words []string, foreign bool) {
-	if language != chinese {
-		return strings.Fields(unaccented.Replace(strings.ToLower(split(text)))), false
-	}
-	var b strings.Builder
-	for i, r := range []rune(text) {
-		if unicode.Is(unicode.Han, r) {
-			foreign = true
-			if i > 0 {
-				b.WriteByte(' ')
-			}
-		}
-		b.WriteRune(r)
-	}
-	return strings.Fields(strings.ToLower(b.String())), foreign
-}
-
-// unaccented and spelledOut write the letters of other languages as English
-// keyboards do.
-var (
-	unaccented = strings.NewReplacer("ä", "a", "ö", "o", "ü", "u", "ß", "ss", "à", "a", "â", "a", "á", "a", "ã", "a", "ç", "c",
-		"è", "e", "é", "e", "ê", "e", "ë", "e", "î", "i", "ï", "i", "í", "i", "ñ", "n", "ô", "o", "ó", "o", "õ", "o", "ù", "u", "û", "u", "ú", "u", "œ", "oe")
-	spelledOut = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss")
-)
-
-// lexicon maps phrases of a language (words joined by spaces) to English.
-type lexicon struct {
-	phrases map[string]string
-	longest int // words of the longest phrase
-	joined  bool
-}
-
-// translate replaces the longest phrases first. Words that are not the
-// language's stay, since names are shared between languages.
-func (l *lexicon) translate(words []string, foreign bool) (english, said string) {
-	var out, notes []string
-	known := 0
-	for i := 0; i < len(words); {
-		n := min(l.longest, len(words)-i)
-		for ; n > 0; n-- {
-			phrase := strings.Join(words[i:i+n], " ")
-			if e, ok := l.phrases[phrase]; ok {
-				out = append(out, e)
-				if e != "of" && e != "the" && e != "and" && e != "" && len(phrase) > 1 || l.joined {
-					known++
-					notes = append(notes, strings.ReplaceAll(phrase, " ", l.sep())+" is "+e)
-				}
-				break
-			}
-		}
-		if n == 0 {
-			if foreign && l.joined && isHan(words[i]) {
-				return "", "" // a character that no phrase accounts for
-			}
-			out = append(out, words[i])
-			n = 1
-		}
-		i += n
-	}
-	if known == 0 {
-		return "", ""
-	}
-	return strings.Join(out, " "), strings.Join(notes, ", ")
-}
-
-func (l *lexicon) sep() string {
-	if l.joined {
-		return ""
-	}
-	return " "
-}
-
-func isHan(s string) bool {
-	for _, r := range s {
-		if unicode.Is(unicode.Han, r) {
-			return true
-		}
-	}
-	return false
 }
 
 // key is a label's name as the tables spell labels.

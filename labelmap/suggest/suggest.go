@@ -76,8 +76,11 @@ type Engine struct {
 	codes   map[string][]string
 	words   *vocabulary
 	// Ids of the terms by which places are told apart.
-	regions, bodyParts []string
-	decided            func(name string) []Decided
+	regions, bodyParts, sorts []string
+	decided                   func(name string) []Decided
+	sidesOf                   map[string][2]string // left and right counterparts, by base
+	findings                  []finding
+	shortening                func() map[string][]shortText
 }
 
 // Option changes an engine.
@@ -92,7 +95,7 @@ func WithDecided(decided func(name string) []Decided) Option {
 // New makes an engine. classes are the corpus's names for terms, which labels
 // of other datasets often repeat; terms that the tree lacks are passed over.
 func New(tree *graph.Tree, classes []Class, options ...Option) *Engine {
-	e := &Engine{tree: tree, classes: map[string][]Class{}, trained: map[string]labelmap.Predicate{}, codes: codesOf(tree), words: loadVocabulary(tree)}
+	e := &Engine{tree: tree, classes: map[string][]Class{}, trained: map[string]labelmap.Predicate{}, codes: codesOf(tree), words: loadVocabulary(tree), sidesOf: sidesOf(tree), findings: findingsOf(tree)}
 	for _, c := range classes {
 		if _, ok := tree.Term(c.TermID); ok {
 			k := graph.Normalize(c.Name)
@@ -102,7 +105,8 @@ func New(tree *graph.Tree, classes []Class, options ...Option) *Engine {
 			}
 		}
 	}
-	e.regions, e.bodyParts = ids(tree, regionNames), ids(tree, bodyParts)
+	e.regions, e.bodyParts, e.sorts = ids(tree, regionNames), ids(tree, bodyParts), ids(tree, sortNames)
+	e.shortening = sync.OnceValue(func() map[string][]shortText { return shortTexts(tree) })
 	for _, o := range options {
 		o(e)
 	}
@@ -130,6 +134,25 @@ func ids(tree *graph.Tree, names []string) []string {
 		if id, ok := one(tree, name); ok {
 			out = append(out, id)
 		}
+	}
+	return out
+}
+
+// sidesOf lists the left and right counterparts of unsided terms.
+func sidesOf(tree *graph.Tree) map[string][2]string {
+	out := map[string][2]string{}
+	for _, t := range tree.Terms() {
+		base, ok := tree.Base(t.ID)
+		if !ok {
+			continue
+		}
+		pair := out[base]
+		if t.Laterality == graph.Left {
+			pair[0] = t.ID
+		} else {
+			pair[1] = t.ID
+		}
+		out[base] = pair
 	}
 	return out
 }
@@ -254,9 +277,11 @@ type answer struct {
 type candidate struct {
 	id        string
 	score     float64
+	ceiling   float64 // above which surroundings do not lift it; 0 for none
 	predicate labelmap.Predicate
 	reasons   []string
 	short     bool // found by an abbreviation of two letters or less
+	partial   bool // some words of the label are not accounted for
 	sure      bool // its score is not to be weighed against the surroundings again
 }
 

@@ -32,16 +32,22 @@ type vocabulary struct {
 	parcels   map[string]meaning
 	shorts    map[string]meaning
 	cortex    map[string]string // words of brain atlases, written out
+	remarks   map[string]bool   // words that say how or when a structure was drawn
+	divisions map[string]bool   // words for a part of a structure that has no name of its own
+	qualities map[string]bool   // words for how a finding looks
 }
 
 // loadVocabulary reads the embedded tables. They are part of the program, so a
 // fault in them is a fault of the program.
 func loadVocabulary(tree *graph.Tree) *vocabulary {
-	v := &vocabulary{languages: map[string]*lexicon{}, contexts: map[string][]context{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}, cortex: map[string]string{}}
+	v := &vocabulary{
+		languages: map[string]*lexicon{}, contexts: map[string][]context{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}, cortex: map[string]string{},
+		remarks: map[string]bool{}, divisions: map[string]bool{}, qualities: map[string]bool{},
+	}
 	for _, f := range rows("languages", 3) {
 		l := v.languages[f[0]]
 		if l == nil {
-			l = &lexicon{phrases: map[string]string{}, joined: f[0] == chinese}
+			l = &lexicon{phrases: map[string]string{}, joined: f[0] == chinese, compounds: f[0] == "German"}
 			v.languages[f[0]] = l
 			v.order = append(v.order, f[0])
 		}
@@ -71,6 +77,9 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 	}
 	for _, f := range rows("cortex", 3) {
 		v.cortex[f[0]] = f[1]
+	}
+	for _, f := range rows("beside", 3) {
+		map[string]map[string]bool{"remark": v.remarks, "division": v.divisions, "quality": v.qualities}[f[1]][f[0]] = true
 	}
 	slices.Sort(v.order)
 	return v
