@@ -1,6 +1,7 @@
 package suggest
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,6 +13,9 @@ import (
 // row without a side stands for both sides.
 func (e *Engine) beside(label string, a *answer, s *surroundings) {
 	here, side, quality := e.fits(label, s)
+	if side != graph.Unsided && e.hasSided(a, side) && !e.anySided(here, side) {
+		return // "pelvic bones" are the pelvis, the left one is a hip bone
+	}
 	for _, c := range here {
 		a.none, a.several = "", ""
 		meanings := strings.Split(c.meaning.meaning, "|")
@@ -36,13 +40,66 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 			a.found[found.id] = found
 		}
 	}
-	if a.sure() {
-		for _, c := range a.found {
-			if !c.sure {
-				c.score = min(c.score, overruled)
-			}
+	a.overrule()
+}
+
+// overrule keeps what a table does not name below what it does.
+func (a *answer) overrule() {
+	if !a.sure() {
+		return
+	}
+	for _, c := range a.found {
+		if !c.sure {
+			c.score = min(c.score, overruled)
 		}
 	}
+}
+
+// hasSided says whether a good candidate has the side asked for.
+func (e *Engine) hasSided(a *answer, side graph.Laterality) bool {
+	for _, c := range a.found {
+		if t, _ := e.tree.Term(c.id); t.Laterality == side && c.score >= 0.85 {
+			return true
+		}
+	}
+	return false
+}
+
+// anySided says whether a row names a structure that has sides.
+func (e *Engine) anySided(rows []context, side graph.Laterality) bool {
+	return slices.ContainsFunc(rows, func(c context) bool {
+		return slices.ContainsFunc(strings.Split(c.meaning.meaning, "|"), func(m string) bool {
+			id, ok := one(e.tree, m)
+			if !ok {
+				return false
+			}
+			t, _ := e.tree.Term(id)
+			_, sided := e.ofSide(id, side)
+			return sided || t.Laterality == side
+		})
+	})
+}
+
+// reSegment is a segment of the liver after Couinaud, as lists about the liver
+// write it.
+var reSegment = regexp.MustCompile(`(?i)^(?:liver|hepatic|couinaud)?[ _\-]*(?:(?:segments?|segm?|s)[ _.\-]*(\d[ab]?)|(?:segments?|segm?|s)?[ _.\-]*([ivx]+[ab]?))$`)
+
+// liverSegment reads "S3", "Segment 6" and "IV" in a list about the liver.
+func (e *Engine) liverSegment(l *labelmap.RawLabel, a *answer, s *surroundings) {
+	m := reSegment.FindStringSubmatch(strings.TrimSpace(l.Name))
+	liver, ok := one(e.tree, "liver")
+	if m == nil || !ok || !s.holds(liver) {
+		return
+	}
+	found := answer{found: map[string]*candidate{}}
+	e.look(&found, reading{text: "liver segment " + m[1] + m[2], quality: 1, reason: "a segment of the liver, in a list about it"}, l.Modality)
+	for _, c := range found.found {
+		if c.score >= 0.8 && e.tree.IsDescendant(c.id, liver) {
+			a.none, c.sure, c.score = "", true, 0.985
+			a.add(*c)
+		}
+	}
+	a.overrule()
 }
 
 // overruled is the best score of what a table does not name for a label that it
@@ -62,7 +119,7 @@ func (a *answer) sure() bool {
 // fits looks a label up in the tables by each way to read it: whole, then
 // without its side.
 func (e *Engine) fits(label string, s *surroundings) (rows []context, side graph.Laterality, quality float64) {
-	texts := []reading{{text: label, quality: 1}}
+	texts := []reading{{text: label, quality: 1}, {text: strings.ToLower(separated(label)), quality: 1}}
 	if hand, parcel, ok := hemisphere(label); ok {
 		texts = append(texts, reading{text: hand + " " + parcel, quality: 1})
 	}
@@ -99,11 +156,21 @@ func (e *Engine) ofSide(id string, side graph.Laterality) (string, bool) {
 // anywhere.
 func (v *vocabulary) here(name string, s *surroundings) []context {
 	rows := v.contexts[name]
+	if rows == nil {
+		rows = v.contexts[sorted(name)] // in whatever order
+	}
 	here := slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where == "" || !s.holds(c.where) })
 	if len(here) == 0 {
 		here = slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where != "" })
 	}
 	return here
+}
+
+// sorted puts the words of a key in order.
+func sorted(key string) string {
+	words := strings.Fields(key)
+	slices.Sort(words)
+	return strings.Join(words, " ")
 }
 
 // said says in words which surroundings decided.

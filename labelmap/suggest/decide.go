@@ -138,15 +138,26 @@ func (e *Engine) rivals(ranked []*candidate, s *surroundings) []string {
 		if c.score < best.score-tie {
 			break
 		}
-		if e.akin(best.id, c.id) || !(best.sure && c.sure) && s.affinity(c.id) < s.affinity(best.id)-0.3 {
-			continue
-		}
-		if e.isTrained(best.id) && !e.isTrained(c.id) && !c.short || s.likeMost(best.id) && !s.likeMost(c.id) {
+		if e.lesser(best, c, s) {
 			continue
 		}
 		out = append(out, e.name(c.id))
 	}
 	return out
+}
+
+// lesser says whether a candidate of about the same score is no rival of the
+// best: it is akin, lacks the side asked for, lies elsewhere than the list, or is
+// no class of the corpus where the best is one.
+func (e *Engine) lesser(best, c *candidate, s *surroundings) bool {
+	if e.akin(best.id, c.id) || c.ceiling > 0 && best.ceiling == 0 {
+		return true
+	}
+	told := best.sure && c.sure // by a table, of the same list
+	if !told && (s.affinity(c.id) < s.affinity(best.id)-0.3 || s.likeMost(best.id) && !s.likeMost(c.id)) {
+		return true
+	}
+	return !told && !c.short && e.isTrained(best.id) && !e.isTrained(c.id)
 }
 
 // akin says whether two terms differ by kind, part or side only.

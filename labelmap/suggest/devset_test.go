@@ -126,6 +126,7 @@ func (c *tally) count(r *Result, j judged) {
 		if held(r, j) {
 			c.held++
 		}
+		c.sure(r, held(r, j))
 		return
 	}
 	c.answerable++
@@ -136,6 +137,11 @@ func (c *tally) count(r *Result, j judged) {
 	if slices.ContainsFunc(r.Suggestions, func(s Suggestion) bool { return j.expect[s.TermID] }) {
 		c.top5++
 	}
+	c.sure(r, right)
+}
+
+// sure counts an answer above the threshold.
+func (c *tally) sure(r *Result, right bool) {
 	if !r.Abstained && r.Suggestions[0].Score >= Accept {
 		c.above++
 		if !right {
@@ -148,7 +154,7 @@ func (c *tally) count(r *Result, j judged) {
 func first(r *Result, j judged) bool { return !r.Abstained && j.expect[r.Suggestions[0].TermID] }
 
 // held says whether a doubtful label got no answer, or one that its row allows.
-func held(r *Result, j judged) bool { return r.Abstained || len(j.expect) == 1 && first(r, j) }
+func held(r *Result, j judged) bool { return r.Abstained || first(r, j) }
 
 // describe is empty for what was answered as judged.
 func describe(r *Result, j judged) string {

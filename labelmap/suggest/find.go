@@ -18,6 +18,14 @@ const leastSpelt = 0.7
 // to be accepted unseen.
 const sideless = Accept - 0.01
 
+// shortFor says whether a hit was found by an abbreviation: one that stands for
+// its name, or a code of letter and digit that is one of its synonyms.
+func shortFor(h graph.Hit, r reading, short bool) bool {
+	same := graph.Normalize(h.Text) == graph.Normalize(r.text)
+	const code = 3
+	return short && !same || same && h.How != graph.ByName && len(r.text) <= code && strings.ContainsFunc(r.text, unicode.IsDigit)
+}
+
 // doubtfully says whether a hit rests on a misspelling that may be another word,
 // as any word is nearly some abbreviation.
 func doubtfully(h graph.Hit) bool {
@@ -59,7 +67,7 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	}
 	if reBothHand.MatchString(l.Name) && a.best() < 0.96 {
 		a.several = "it names both sides"
-	} else if a.best() < 0.88 {
+	} else if a.best() < 0.82 {
 		a.several = e.parts(&a, l)
 	}
 	if a.several == "" && a.best() < 0.8 {
@@ -121,7 +129,7 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 	hits := e.tree.Search(r.text, hitsAsked)
 	for _, h := range hits {
 		term, _ := e.tree.Term(h.ID)
-		c := candidate{id: h.ID, score: h.Score * r.quality, reasons: because(r, h.Reasons...), short: short && graph.Normalize(h.Text) != graph.Normalize(r.text), partial: doubtfully(h)}
+		c := candidate{id: h.ID, score: h.Score * r.quality, reasons: because(r, h.Reasons...), short: shortFor(h, r, short), partial: doubtfully(h)}
 		switch {
 		case asked != graph.Unsided && term.Laterality == graph.Unsided:
 			// Search thinks little of a term without the side asked for; here it is
@@ -255,7 +263,7 @@ func (e *Engine) division(a *answer, l *labelmap.RawLabel) {
 		e.look(&part, r, l.Modality)
 	}
 	for _, c := range part.found {
-		if c.score >= 0.85 && !c.short {
+		if (c.score >= 0.85 || c.ceiling > 0 && c.score >= 0.7) && !c.short {
 			a.add(candidate{id: c.id, score: 0.72, predicate: labelmap.Broad, reasons: append([]string{"a part of it: " + strings.Join(dropped, " ")}, c.reasons...)})
 		}
 	}
@@ -325,8 +333,15 @@ func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *s
 		}
 	}
 	s.count(e, alone, func(c *candidate) bool { return !c.short })
-	if s.total < 2 { // a list of abbreviations: they speak for one another
+	if e.coherent(alone) { // a list of abbreviations: they speak for one another
 		s.count(e, alone, func(c *candidate) bool { return c.short })
+	}
+	for _, sort := range e.sorts {
+		for id, n := range s.organs {
+			if s.tree.IsDescendant(id, sort, graph.IsA) {
+				s.sorts[sort] += float64(n) / float64(s.total)
+			}
+		}
 	}
 	for _, r := range e.regions {
 		share := 0.0
@@ -343,6 +358,30 @@ func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *s
 	return s
 }
 
+// coherent says whether half of a list, and two labels at least, are
+// abbreviations of structures of one region.
+func (e *Engine) coherent(alone []answer) bool {
+	const least = 2
+	in := map[string]int{}
+	for k := range alone {
+		ranked := alone[k].ranked()
+		if len(ranked) == 0 || !ranked[0].short || !evident(ranked) {
+			continue
+		}
+		for _, r := range e.regions {
+			if ranked[0].id == r || e.tree.IsDescendant(ranked[0].id, r) {
+				in[r]++
+			}
+		}
+	}
+	for _, n := range in {
+		if n >= least && 2*n >= len(alone) {
+			return true
+		}
+	}
+	return false
+}
+
 // count counts the structures that labels evidently are, of those that suit.
 func (s *surroundings) count(e *Engine, alone []answer, suits func(c *candidate) bool) {
 	for k := range alone {
@@ -356,13 +395,6 @@ func (s *surroundings) count(e *Engine, alone []answer, suits func(c *candidate)
 		}
 		s.organs[id]++
 		s.total++
-	}
-	for _, sort := range e.sorts {
-		for id, n := range s.organs {
-			if s.tree.IsDescendant(id, sort, graph.IsA) {
-				s.sorts[sort] += float64(n) / float64(s.total)
-			}
-		}
 	}
 }
 
@@ -444,8 +476,9 @@ func (s *surroundings) affinity(id string) float64 {
 // within weighs what a label means by itself against its surroundings.
 func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer {
 	e.beside(l.Name, &a, s)
+	e.liverSegment(l, &a, s)
 	e.lesion(l, &a, s)
-	if a.none == "" && a.best() < 0.8 {
+	if a.none == "" && a.best() < 0.8 && !a.sure() {
 		e.compose(l, &a, s)
 	}
 	if a.none == "" && a.best() < 0.8 {
@@ -478,6 +511,7 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 		}
 		if s.likeMost(c.id) {
 			c.score = min(c.score+0.03, 0.995)
+			c.short = false
 		}
 		if c.ceiling > 0 {
 			c.score = min(c.score, c.ceiling)

@@ -59,7 +59,17 @@ func findingsOf(tree *graph.Tree) []finding {
 // ofFinding reads a label that names a finding and where it lies, in words of
 // its own: "hypodense liver lesion", "nodule RUL".
 func (e *Engine) ofFinding(a *answer, l *labelmap.RawLabel) {
-	what, rest := e.words.found(l.Name)
+	e.findingIn(a, l, l.Name)
+	if len(a.found) > 0 {
+		return
+	}
+	for _, r := range e.words.translate(l.Name) {
+		e.findingIn(a, l, r.text)
+	}
+}
+
+func (e *Engine) findingIn(a *answer, l *labelmap.RawLabel, name string) {
+	what, rest := e.words.found(name)
 	if what == "" || len(rest) == 0 {
 		return
 	}
@@ -90,7 +100,7 @@ func (e *Engine) ofFinding(a *answer, l *labelmap.RawLabel) {
 
 // found takes the finding and words for how it looks out of a name.
 func (v *vocabulary) found(name string) (what string, rest []string) {
-	for _, w := range strings.Fields(split(name)) {
+	for w := range strings.FieldsSeq(split(name)) {
 		folded := graph.Normalize(w)
 		switch {
 		case lesionWords[folded] != "":

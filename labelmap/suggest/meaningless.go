@@ -19,7 +19,7 @@ var meaningless = []struct {
 	{regexp.MustCompile(`(?i)^(external|externe?|outer contour|body[ _]?\d*|body contour|couch|couch ?\w*|table|tabletop|bolus|ring\w*|avoid\w*|opt[_ ]\w+|z+[_ ]\w+|dose\w*|isodose\w*|iso ?cent(er|re)|marker\w*|fiducials?|artifacts?|artefacts?)$`), "a helper of planning or scanning, not a structure"},
 	{regexp.MustCompile(`(?i)^(implants?|metal|screws?|plate|stent|pacemaker|catheter|tube|wire|clip|prosthes[ie]s?|contrast( agent| medium)?|air|gas|water|fluid|noise|needle|device)$`), "not a structure of the body by itself"},
 	{regexp.MustCompile(`(?i)\b(prosthes[ie]s?|implants?|stents?|pacemaker|catheter)\b`), "it is about an implant"},
-	{regexp.MustCompile(`(?i)^(left|right|l|r|lt|rt|bilateral|both|upper|lower|middle|superior|inferior|central|inner|outer)$`), "a place without the structure it belongs to"},
+	{regexp.MustCompile(`(?i)^(left|right|l|r|lt|rt|bilateral|both|upper|lower|middle|superior|inferior|central|inner|outer|anterior|posterior|medial|lateral|proximal|distal|dorsal|ventral|cranial|caudal)$`), "a place without the structure it belongs to"},
 }
 
 // pointless says why a label means no structure; empty if it may mean one.

@@ -2,6 +2,7 @@ package suggest
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -30,10 +31,15 @@ var (
 	reGerman    = regexp.MustCompile(`(?i)\b(bwk|lwk|hwk|bw|lw|hw|th) ?(\d{1,2})\b`)
 	reCavity    = regexp.MustCompile(`(?i)\b(blood )?(cavity|cav|pool|chamber)\b`)
 	reDisc      = regexp.MustCompile(`(?i)\b([ctl])(\d{1,2}) ?[/-] ?(\d{1,2})\b`)
-	reValue     = regexp.MustCompile(`^\s*[\[(]?\d{1,5}[\])]?\s*[:=.,_\- ][:=.,_\- ]*|\s*[\[(]\s*\d{1,5}\s*[\])]$`)
+	reValue     = regexp.MustCompile(`(?i)^(?:label|lbl|roi|organ|class|segment|seg|structure|id)?[ _\-]*\d{1,5}[_\-:. ]+|^\s*[\[(]?\d{1,5}[\])]?\s*[:=.,_\- ][:=.,_\- ]*|\s*[\[(]\s*\d{1,5}\s*[\])]$`)
 	reCount     = regexp.MustCompile(`(?i)[_\- ]v?\d{1,2}$`)
 	reNumbered  = regexp.MustCompile(`^([\p{L}]{4,})\d{1,2}$`)
 	reJunk      = regexp.MustCompile(`(?i)^(?:z{2,}|x{2,}|y{2,}|[zx]_+|_+)[_\- ]*`)
+	reDate      = regexp.MustCompile(`[_\- ](?:19|20)\d{2}(?:[_\-]?\d{2}){0,2}$`)
+	reInitials  = regexp.MustCompile(`[_\- ][A-Z]{2}$`)
+	reHandEnd   = regexp.MustCompile(`(?i)^(\p{L}{3,})[ _\-]?(\d{1,2})([lr])$`)
+	reCapsFirst = regexp.MustCompile(`^([A-Z]{2,4})([a-z]{3,})$`)
+	reRange     = regexp.MustCompile(`(?i)^(.*?)\b([ctl]?)(\d{1,2})\s*(?:-|–|to|bis|a)\s*([ctl]?)(\d{1,2})\b(.*)$`)
 	reGlued     = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{4,})$`)
 	reCounted   = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|[ctls])s?[_\- ]*\d{1,2}$`)
 	reAside     = regexp.MustCompile(`\s*\([^()]*\)\s*`)
@@ -158,6 +164,22 @@ func (v *vocabulary) loose(name string) []reading {
 	if t := reNumbered.ReplaceAllString(text, "$1"); t != text && !reCounted.MatchString(text) {
 		add(t, "without its number", 0.93)
 	}
+	add(reDate.ReplaceAllString(text, ""), "without its date", 0.93)
+	if m := reInitials.FindString(reDate.ReplaceAllString(text, "")); m != "" && !isSideWord(m[1:]) {
+		add(strings.TrimSuffix(reDate.ReplaceAllString(text, ""), m), "without initials", 0.88)
+	}
+	if t := rangeOf(text); t != "" {
+		out = append(out, reading{text: t, quality: 0.8, reason: "several of them"})
+	}
+	if m := reHandEnd.FindStringSubmatch(text); m != nil {
+		out = append(out, reading{text: m[3] + " " + m[1] + " " + m[2], quality: 0.95, reason: "the letter behind the number is the side"})
+	}
+	if m := reCapsFirst.FindStringSubmatch(text); m != nil {
+		add(m[1]+" "+m[2], "run together", 0.95)
+	}
+	if parts := v.apart(text); parts != "" {
+		out = append(out, reading{text: parts, quality: 0.92, reason: "run together"})
+	}
 	if m := reGlued.FindStringSubmatch(text); m != nil {
 		out = append(out, reading{text: m[1] + " " + m[2], quality: 0.92, reason: "run together"})
 	}
@@ -166,6 +188,29 @@ func (v *vocabulary) loose(name string) []reading {
 		out = append(out, reading{text: strings.Join(rest, " "), quality: 0.8, reason: "on whichever side"})
 	}
 	return out
+}
+
+// rangeOf reads a range of ribs or of vertebrae that are no neighbours ("ribs
+// 1-12", "T1-T12") as what they are; empty for other names.
+func rangeOf(text string) string {
+	m := reRange.FindStringSubmatch(strings.ReplaceAll(text, "_", " "))
+	if m == nil {
+		return ""
+	}
+	first, _ := strconv.Atoi(m[3])
+	last, _ := strconv.Atoi(m[5])
+	if last < first+2 || m[4] != "" && !strings.EqualFold(m[2], m[4]) {
+		return ""
+	}
+	side, rest := handed(m[1] + " " + m[6])
+	what := strings.Join(rest, " ")
+	switch part := map[string]string{"c": "cervical vertebra", "t": "thoracic vertebra", "l": "lumbar vertebra"}[strings.ToLower(m[2])]; {
+	case part != "" && (what == "" || strings.HasPrefix(what, "vertebra") || what == "spine"):
+		return part
+	case m[2] == "" && (what == "rib" || what == "costa"):
+		return strings.TrimSpace(string(side) + " rib")
+	}
+	return ""
 }
 
 var handWords = map[string]graph.Laterality{

@@ -1,9 +1,12 @@
 package suggest
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 )
+
+var reRoman = regexp.MustCompile(`^[IVX]+$`)
 
 // remarksOff takes words off both ends of a name that say how or when it was
 // drawn ("Parotid_old", "new Kidney L"); sides may stand between.
@@ -48,7 +51,7 @@ func isSideWord(w string) bool {
 func acronymOff(text string) string {
 	words := strings.Fields(separated(text))
 	for i, w := range words {
-		if len(w) < 2 || len(w) > 6 || isSideWord(w) || !strings.ContainsFunc(w, unicode.IsUpper) || strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		if len(w) < 2 || len(w) > 6 || isSideWord(w) || reRoman.MatchString(w) || !strings.ContainsFunc(w, unicode.IsUpper) || strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsLetter(r) }) {
 			continue
 		}
 		var rest, spelled []string

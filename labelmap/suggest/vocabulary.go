@@ -32,6 +32,8 @@ type vocabulary struct {
 	parcels   map[string]meaning
 	shorts    map[string]meaning
 	cortex    map[string]string // words of brain atlases, written out
+	known     map[string]bool   // words of the tree's names, of the tables, and sides
+	starts    map[string]bool   // their first five letters
 	remarks   map[string]bool   // words that say how or when a structure was drawn
 	divisions map[string]bool   // words for a part of a structure that has no name of its own
 	qualities map[string]bool   // words for how a finding looks
@@ -66,7 +68,11 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		id, ok := one(tree, f[0])
 		if ok || f[0] == "" {
 			k := key(f[1])
-			v.contexts[k] = append(v.contexts[k], context{id, meaning{f[2], f[3]}})
+			c := context{id, meaning{f[2], f[3]}}
+			v.contexts[k] = append(v.contexts[k], c)
+			if s := sorted(k); s != k {
+				v.contexts[s] = append(v.contexts[s], c)
+			}
 		}
 	}
 	for _, f := range rows("parcels", 3) {
@@ -81,8 +87,37 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 	for _, f := range rows("beside", 3) {
 		map[string]map[string]bool{"remark": v.remarks, "division": v.divisions, "quality": v.qualities}[f[1]][f[0]] = true
 	}
+	v.learn(tree)
 	slices.Sort(v.order)
 	return v
+}
+
+// learn gathers the words that may be run together in a name.
+func (v *vocabulary) learn(tree *graph.Tree) {
+	v.known, v.starts = map[string]bool{"left": true, "right": true}, map[string]bool{}
+	add := func(text string) {
+		for w := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return r < 'a' || r > 'z' }) {
+			if len(w) >= leastGlued {
+				v.known[w] = true
+			}
+			if len(w) >= glued {
+				v.starts[w[:glued]] = true
+			}
+		}
+	}
+	for _, t := range tree.Terms() {
+		add(t.Name)
+		for _, s := range t.Synonyms {
+			if s.Scope == graph.ScopeExact {
+				add(s.Text)
+			}
+		}
+	}
+	for short := range v.shorts {
+		if len(short) > leastGlued {
+			add(short)
+		}
+	}
 }
 
 func rows(name string, columns int) [][]string {
