@@ -12,7 +12,9 @@ import (
 )
 
 func (a *app) corpusCommand() *cobra.Command {
-	return group("corpus", "Look at the training corpus", a.corpusClassesCommand())
+	return group("corpus", "Look at the training corpus",
+		a.corpusClassesCommand(), a.corpusStatsCommand(), a.corpusDiffCommand(),
+	)
 }
 
 // classDocument is one (modality, class) pair of 'corpus classes --json'.
@@ -20,6 +22,8 @@ type classDocument struct {
 	Name      string            `json:"name"`
 	Modality  catalog.Modality  `json:"modality"`
 	Term      classTermDocument `json:"term"`
+	Region    string            `json:"region"`
+	Abnormal  bool              `json:"abnormal"`
 	Predicate catalog.Predicate `json:"predicate"`
 	Site      string            `json:"site"` // id of the place that a finding lies in; empty for anatomy
 	SiteName  string            `json:"siteName,omitempty"`
@@ -80,7 +84,7 @@ func (a *app) classDocuments(ctx context.Context, only catalog.Modality) ([]clas
 		if only != "" && c.Modality != only {
 			continue
 		}
-		doc := classDocument{Name: c.Name, Modality: c.Modality, Predicate: c.Predicate, Reason: c.Reason}
+		doc := classDocument{Name: c.Name, Modality: c.Modality, Region: c.Region, Abnormal: c.Abnormal, Predicate: c.Predicate, Reason: c.Reason}
 		doc.Term = classTermDocument{ID: c.TermID, Base: c.TermID}
 		if term, ok := tree.Term(c.TermID); ok {
 			doc.Term.Name, doc.Term.Kind, doc.Term.Laterality = term.Name, term.Kind, term.Laterality

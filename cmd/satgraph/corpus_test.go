@@ -2,7 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+
+	"satgraph/internal/sharedtest"
 )
 
 func TestCorpusClasses(t *testing.T) {
@@ -43,5 +48,72 @@ func TestCorpusClasses(t *testing.T) {
 	}
 	if code, _, _ := satgraph(t, "corpus", "classes", "--modality", "xray"); code != exitUsage {
 		t.Errorf("a wrong modality: exit code %d", code)
+	}
+}
+
+func TestCorpusStats(t *testing.T) {
+	code, out, errs := satgraph(t, "corpus", "stats", "--json")
+	if code != exitDone {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	var doc statsDocument
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if doc.Datasets != 72 || doc.Scans != 22176 || doc.Classes != 498 || doc.Annotations != 385930 || doc.Pairs["ct"] != 306 || len(doc.Differences) != 3 || len(doc.Anomalies) < 70 {
+		t.Errorf("got %+v", *doc.Stats)
+	}
+	if code, out, _ := satgraph(t, "corpus", "stats", "--as-published"); code != exitDone || !strings.Contains(out, "28186 scans") || !strings.Contains(out, "302033 in the paper") {
+		t.Errorf("as published: exit code %d\n%s", code, out)
+	}
+	bad := filepath.Join(t.TempDir(), "scans.jsonl")
+	if err := os.WriteFile(bad, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := satgraph(t, "corpus", "stats", "--scans", bad); code != exitUsage || !strings.Contains(errs, "line 1: a key is missing: dataset") {
+		t.Errorf("a bad list: exit code %d, %s", code, errs)
+	}
+	if code, _, _ := satgraph(t, "corpus", "stats", "--scans", filepath.Join(t.TempDir(), "none")); code != exitUsage {
+		t.Errorf("no list: exit code %d", code)
+	}
+}
+
+func TestCorpusDiff(t *testing.T) {
+	list := sharedtest.Path(t, "facts/sat-ds/scans.jsonl.gz")
+	if code, out, errs := satgraph(t, "corpus", "diff", list, list); code != exitDone || !strings.Contains(out, "the same rows") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+}
+
+func TestDatasets(t *testing.T) {
+	code, out, _ := satgraph(t, "datasets", "list", "--json")
+	var list struct{ Datasets []listedDataset }
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != exitDone || len(list.Datasets) != 72 {
+		t.Fatalf("exit code %d, %v, %d datasets", code, err, len(list.Datasets))
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"verse"}, "{8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 28}"},
+		{[]string{"VerSe", "--as-published"}, "{8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 26}"},
+		{[]string{"HAN_Seg"}, "{case}_OAR_Eye_AL.seg.nrrd"},
+		{[]string{"MSD_Prostate"}, "both-sides"},
+		{[]string{"ACDC", "--json"}, `"expr": "{1, 3}"`},
+	} {
+		code, out, errs := satgraph(t, append([]string{"datasets", "show"}, c.args...)...)
+		if code != exitDone || !strings.Contains(out, c.want) {
+			t.Errorf("show %q: exit code %d, %s; want %q in\n%s", c.args, code, errs, c.want, out)
+		}
+	}
+	if code, _, errs := satgraph(t, "datasets", "show", "Total"); code != exitRefused || !strings.Contains(errs, "TotalSegmentator_Ribs") {
+		t.Errorf("half a name: exit code %d, %s", code, errs)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "x.yaml"), []byte("name: X\nlicense: MIT\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := satgraph(t, "datasets", "list", "--catalog", dir); code != exitUsage || !strings.Contains(errs, "x.yaml, line 2") {
+		t.Errorf("a bad record: exit code %d, %s", code, errs)
 	}
 }

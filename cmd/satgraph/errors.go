@@ -6,6 +6,8 @@ import (
 	"io/fs"
 
 	"satgraph/api/auth"
+	"satgraph/datasets/catalog"
+	"satgraph/datasets/corpus"
 	"satgraph/datasets/metrics"
 	"satgraph/graph"
 	"satgraph/inference"
@@ -60,6 +62,8 @@ var badInput = []error{
 	onnxfile.ErrHalfRange, text.ErrVocabulary,
 	ingest.ErrFormat, ingest.ErrTooLarge, ingest.ErrDuplicate, ingest.ErrCycle, ingest.ErrDangling,
 	labelmap.ErrInvalidEvent, labelmap.ErrRecipe, sssom.ErrFormat,
+	catalog.ErrRecord, corpus.ErrList, corpus.ErrListTruncated, corpus.ErrListTooLarge, corpus.ErrMissingKey,
+	corpus.ErrUnknownDataset, corpus.ErrUnknownClass, corpus.ErrBadValue,
 	graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
 }
 
@@ -87,6 +91,7 @@ func exitCode(err error) int {
 		errors.Is(err, labelmap.ErrUnknownSubject),
 		errors.Is(err, labelmap.ErrUnknownBatch),
 		errors.Is(err, errNoLabel),
+		errors.Is(err, errNoDataset),
 		errors.Is(err, auth.ErrNotFound),
 		errors.Is(err, inference.ErrUnknownTerm),
 		errors.Is(err, inference.ErrNothingSegmentable),

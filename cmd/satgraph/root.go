@@ -43,6 +43,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.segmentCommand(),
 		a.treeCommand(),
 		a.labelsCommand(),
+		a.datasetsCommand(),
 		a.corpusCommand(),
 		a.modelCommand(),
 		a.volumeCommand(),

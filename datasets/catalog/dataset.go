@@ -56,12 +56,19 @@ func (l Licence) Known() bool { return l.ID != Unknown }
 
 // Published is what the lists released with SAT-DS hold of the dataset.
 type Published struct {
-	Rows     int            `yaml:"rows" json:"rows"`
-	Images   int            `yaml:"images" json:"images"`     // distinct paths
-	Masks    int            `yaml:"masks" json:"masks"`       // distinct paths
-	Patients int            `yaml:"patients" json:"patients"` // distinct ids, whatever they stand for
-	Split    map[string]int `yaml:"split" json:"split"`       // rows by the dataset's own split
-	SATSplit map[string]int `yaml:"sat_split" json:"satSplit"`
+	// Family names lists of one release on the same images: there a scan is an
+	// image, however many of the lists have a row of it.
+	Family   string `yaml:"family,omitempty" json:"family,omitempty"`
+	Rows     int    `yaml:"rows" json:"rows"`
+	Images   int    `yaml:"images" json:"images"`     // distinct paths
+	Masks    int    `yaml:"masks" json:"masks"`       // distinct paths
+	Patients int    `yaml:"patients" json:"patients"` // distinct ids, whatever they stand for
+	// People is how many people the ids stand for, where that is another number.
+	People int `yaml:"people,omitempty" json:"people,omitempty"`
+	// LabelsTwice is how many labels a row writes that it has already.
+	LabelsTwice int            `yaml:"labels_twice,omitempty" json:"labelsTwice,omitempty"`
+	Split       map[string]int `yaml:"split" json:"split"` // rows by the dataset's own split
+	SATSplit    map[string]int `yaml:"sat_split" json:"satSplit"`
 	// Sequences are rows by the modality as the list writes it, where it says
 	// more than the modality.
 	Sequences map[string]int `yaml:"sequences,omitempty" json:"sequences,omitempty"`
@@ -259,6 +266,46 @@ func (d *Dataset) Layout(name string) (*Layout, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Locate finds the scans that an image's path belongs to, and the texts of the
+// path's placeholders. The path may have folders before those of the pattern,
+// and the suffix that chooses a channel behind. Layouts are tried in the record's
+// order, those that have one of the names given first.
+func (d *Dataset) Locate(image string, names ...string) (*Scans, map[string]string, bool) {
+	for _, named := range []bool{true, false} {
+		for i := range d.Layouts {
+			l := &d.Layouts[i]
+			if slices.ContainsFunc(names, l.Has) != named {
+				continue
+			}
+			for j := range l.Scans {
+				if values, ok := l.Scans[j].locate(image); ok {
+					return &l.Scans[j], values, true
+				}
+			}
+		}
+	}
+	return nil, nil, false
+}
+
+func (s *Scans) locate(image string) (map[string]string, bool) {
+	if s.Suffix != "" {
+		image = strings.TrimSuffix(image, "/"+s.Suffix)
+	}
+	root := s.Image.Root()
+	for {
+		if strings.HasPrefix(image, root) {
+			if values, ok := s.Image.Match(image); ok {
+				return values, true
+			}
+		}
+		_, rest, ok := strings.Cut(image, "/")
+		if !ok {
+			return nil, false
+		}
+		image = rest
+	}
 }
 
 // Recipe returns the recipe of a class, by its folded name; false if none.

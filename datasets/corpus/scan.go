@@ -1,6 +1,6 @@
 // Package corpus knows which scans a corpus holds: it reads lists of scans,
-// indexes them, counts them and compares them. It opens no image and no mask.
-// Start from ReadList and Index.
+// indexes, counts and compares them, and says what is odd about them. It opens
+// no image and no mask. Start from ReadList and Index.
 package corpus
 
 import (
@@ -24,7 +24,7 @@ type Scan struct {
 	// Image and Mask are paths relative to the folder of the data, as the list
 	// writes them. The last part of an image path may name a channel.
 	Image, Mask string
-	// Modality is that of the row; Sequence is what the list writes where it says
+	// Modality is that of the row; Sequence is what the list writes, which may say
 	// more ("MRI T1").
 	Modality catalog.Modality
 	Sequence string
@@ -35,8 +35,8 @@ type Scan struct {
 	// their first label; shared like Labels.
 	Classes []string
 	Split   string // the owner's: train, test, val, valid, unknown
-	Side    Side
-	Patient string // as written; not always a person, see Index.PatientOf
+	Side    Side   // empty where the list does not say
+	Patient string // as written; not always a person, see Index.Person
 	// Line is the row's line in the list, from 1.
 	Line int
 }
