@@ -3,6 +3,7 @@ package inference
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"satgraph/volume/prepare"
@@ -12,6 +13,8 @@ import (
 var (
 	// ErrBadQuery: the query's text cannot be read as a question.
 	ErrBadQuery = errors.New("the query cannot be read")
+	// ErrPrompt: a class prompt that no model can have been trained with.
+	ErrPrompt = errors.New("the prompt cannot be read")
 	// ErrUnknownTerm: no term of the tree has that name, synonym or id. The
 	// error is an *UnknownTermError.
 	ErrUnknownTerm = errors.New("unknown term")
@@ -52,13 +55,13 @@ type UnknownTermError struct {
 
 func (e *UnknownTermError) Error() string {
 	if len(e.Suggestions) == 0 {
-		return fmt.Sprintf("%v %q: try `satgraph tree search`", ErrUnknownTerm, e.Text)
+		return fmt.Sprintf("%v %q: names are looked up in English and Latin; try `satgraph tree search`", ErrUnknownTerm, abbreviate(e.Text))
 	}
 	names := make([]string, len(e.Suggestions))
 	for i, s := range e.Suggestions {
 		names[i] = s.Name
 	}
-	return fmt.Sprintf("%v %q: did you mean %s?", ErrUnknownTerm, e.Text, strings.Join(names, ", "))
+	return fmt.Sprintf("%v %q: did you mean %s?", ErrUnknownTerm, abbreviate(e.Text), strings.Join(names, ", "))
 }
 
 // Unwrap makes errors.Is(err, ErrUnknownTerm) true.
@@ -72,13 +75,16 @@ type RefusalError struct {
 
 func (e *RefusalError) Error() string {
 	const show = 3
-	reasons := e.Reasons
+	reasons := slices.Clone(e.Reasons)
 	more := ""
 	if len(reasons) > show {
 		more = fmt.Sprintf("; and %d more", len(reasons)-show)
 		reasons = reasons[:show]
 	}
-	return fmt.Sprintf("%v (%q): %s%s", ErrNothingSegmentable, e.Query, strings.Join(reasons, "; "), more)
+	for i := range reasons {
+		reasons[i] = abridgeText(reasons[i], 4*shortText)
+	}
+	return fmt.Sprintf("%v (%q): %s%s", ErrNothingSegmentable, abbreviate(e.Query), strings.Join(reasons, "; "), more)
 }
 
 // Unwrap makes errors.Is(err, ErrNothingSegmentable) true.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Statuses of a term in a plan.
@@ -81,6 +83,23 @@ func Prompts(m Modality, classes ...string) *Plan {
 		p.Calls = append(p.Calls, Call{Class: name, Prompt: name, Modality: m})
 	}
 	return p
+}
+
+// CheckPrompt says why a class prompt cannot be one of a model's: it is empty,
+// longer than a manifest may have it, not UTF-8 or holds control characters.
+// The error wraps ErrPrompt.
+func CheckPrompt(name string) error {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return fmt.Errorf("%w: it is empty", ErrPrompt)
+	case len(name) > maxPromptBytes:
+		return fmt.Errorf("%w: it has %d bytes, at most %d are taken", ErrPrompt, len(name), maxPromptBytes)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("%w: it is not UTF-8 text", ErrPrompt)
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return fmt.Errorf("%w: %q holds control characters", ErrPrompt, abbreviate(name))
+	}
+	return nil
 }
 
 // ForModel narrows a plan to what one model knows. Terms that lose their class

@@ -111,9 +111,13 @@ func parseQuery(query string, names namer) ([]group, Modality, error) {
 	return groups, modality, nil
 }
 
+// shortText is how much of a text of the user's an error repeats.
+const shortText = 80
+
 // abbreviate keeps error texts short.
-func abbreviate(text string) string {
-	const most = 80
+func abbreviate(text string) string { return abridgeText(text, shortText) }
+
+func abridgeText(text string, most int) string {
 	if utf8.RuneCountInString(text) <= most {
 		return text
 	}

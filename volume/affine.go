@@ -122,6 +122,31 @@ func (a Affine) check() error {
 	return nil
 }
 
+// skew is by how many degrees the two voxel axes that are least at right angles
+// miss it.
+func (a Affine) skew() float64 {
+	s, worst := a.Spacing(), 0.0
+	for c := range 3 {
+		d := (c + 1) % 3
+		dot := a[0][c]*a[0][d] + a[1][c]*a[1][d] + a[2][c]*a[2][d]
+		worst = max(worst, math.Abs(math.Asin(max(-1, min(1, dot/(s[c]*s[d]))))))
+	}
+	return worst * 180 / math.Pi
+}
+
+// minSkew in degrees is less than what shows, and more than what rounding does.
+const minSkew = 0.1
+
+// skewed says of an affine with axes that are not at right angles what comes of
+// it, else nothing.
+func (a Affine) skewed() string {
+	if d := a.skew(); d > minSkew {
+		return fmt.Sprintf("its axes are not at right angles but %.3g degrees off (a sheared affine); "+
+			"masks keep its grid, but a model sees the body slanted", d)
+	}
+	return ""
+}
+
 // axes assigns each voxel axis its closest world axis (0 = x, 1 = y, 2 = z),
 // and says whether it runs against it. It follows nibabel 5.4's io_orientation:
 // the 3×3 part is stripped of its column lengths and replaced by the closest

@@ -111,6 +111,8 @@ func hint(op string, err error) string {
 		{fs.ErrNotExist, "check the path"},
 		{fs.ErrPermission, "check the permissions"},
 		{syscall.ENOSPC, "free some space or choose another folder"},
+		{syscall.EDQUOT, "free some space or choose another folder"},
+		{syscall.EFBIG, "raise the limit on file sizes (ulimit -f) or choose another folder"},
 		{syscall.EROFS, "choose a folder that can be written to"},
 		{ErrNotNIfTI, "give a NIfTI, NRRD or MetaImage file or a folder of DICOM slices"},
 		{ErrSyntax, "decompress it first, for instance with gdcmconv --raw or dcmdjpeg"},

@@ -47,6 +47,9 @@ func open(path string, o ReadOptions) (*file, error) {
 	if o.Rectify {
 		h.rectify()
 	}
+	if a, err := h.Affine(); err == nil && a.skewed() != "" {
+		h.warn(a.skewed())
+	}
 	f := &file{header: h, image: s}
 	if h.Pair && o.Alone {
 		s.close()

@@ -21,10 +21,16 @@ type formatReader struct {
 func rasterReader(read func(path string) (*raster, error)) formatReader {
 	open := func(path string, o ReadOptions) (*raster, error) {
 		r, err := read(path)
-		if err == nil && r.detached && o.Alone {
+		if err != nil {
+			return nil, err
+		}
+		if r.detached && o.Alone {
 			return nil, fmt.Errorf("%w: it keeps its voxels in another file", ErrUnsupported)
 		}
-		return r, err
+		if said := r.grid.Affine.skewed(); said != "" {
+			r.warn("%s", said)
+		}
+		return r, nil
 	}
 	return formatReader{
 		info: func(path string, o ReadOptions) (*Info, error) {

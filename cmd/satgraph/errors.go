@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
+	"syscall"
 
 	"satgraph/api/auth"
 	"satgraph/datasets/catalog"
@@ -53,7 +55,7 @@ var badInput = []error{
 	volume.ErrUnsupported, volume.ErrBadHeader, volume.ErrBadAffine, volume.ErrNotVolume,
 	volume.ErrNotLabels, volume.ErrFileName, volume.ErrNotImage, volume.ErrSeries, volume.ErrSyntax,
 	volume.ErrShape, volume.ErrEmptyMask, metrics.ErrGrid, fs.ErrNotExist,
-	inference.ErrBadQuery, inference.ErrUnknownModality, inference.ErrEmptyImage,
+	inference.ErrBadQuery, inference.ErrPrompt, inference.ErrUnknownModality, inference.ErrEmptyImage,
 	inference.ErrConstantImage, inference.ErrNotFinite, inference.ErrGridTooLarge,
 	neo4j.ErrURI, auth.ErrBadToken,
 	inference.ErrBadManifest, inference.ErrBundleFile, remote.ErrEndpoint, fs.ErrExist,
@@ -110,10 +112,48 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
+// hints say what to do about the errors that do not say so themselves, the most
+// particular first.
+var hints = []struct {
+	is   error
+	hint string
+}{
+	{inference.ErrBadQuery, "ask as in 'heart', 'children of heart' or 'both kidneys without the cysts'"},
+	{inference.ErrPrompt, "'satgraph model info' lists a model's prompts"},
+	{inference.ErrNothingSegmentable, "'satgraph resolve' says what can be, 'satgraph model info' what a model knows"},
+	{inference.ErrUnknownTerm, "'satgraph tree search' looks further"},
+	{inference.ErrEmptyImage, "check that the scan holds intensities"},
+	{inference.ErrConstantImage, "check that the scan holds intensities"},
+	{inference.ErrNotFinite, "replace NaN and infinite voxels, or export the scan again"},
+	{inference.ErrGridTooLarge, "crop the scan to the region that matters"},
+	{inference.ErrBadManifest, "copy the bundle again, or make it anew with 'satgraph model convert'"},
+	{inference.ErrBundleFile, "copy the bundle again, or make it anew with 'satgraph model convert'"},
+	{inference.ErrModelOutput, "check the model with 'satgraph model verify', or make it anew"},
+	{remote.ErrUnavailable, "check the server and its log"},
+	{checkpoint.ErrPair, "give the two checkpoints that were released together"},
+	{checkpoint.ErrMismatch, "give the vision network with --vision and its text encoder with --text"},
+	{checkpoint.ErrNotFinite, "download the checkpoint again, or take another"},
+	{torchfile.ErrNotCheckpoint, "give the .pth file as it was released"},
+	{torchfile.ErrUnsafe, "take the released file from its source, and trust this one with nothing"},
+	{torchfile.ErrCorrupt, "download the checkpoint again"},
+	{syscall.ENOSPC, "free some space or choose another folder"},
+	{syscall.EDQUOT, "free some space or choose another folder"},
+	{syscall.EFBIG, "raise the limit on file sizes (ulimit -f) or choose another folder"},
+}
+
 // message is what the user reads of an error.
 func message(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "cancelled; the same command goes on from where it was, if it ran long enough to be saved"
 	}
-	return err.Error()
+	said := err.Error()
+	if strings.Contains(said, "; ") { // it has its own hint
+		return said
+	}
+	for _, h := range hints {
+		if errors.Is(err, h.is) {
+			return said + "; " + h.hint
+		}
+	}
+	return said
 }

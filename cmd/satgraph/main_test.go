@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -10,30 +8,6 @@ import (
 	"strings"
 	"testing"
 )
-
-// TestMain gives the tests a home folder of their own.
-func TestMain(m *testing.M) {
-	home, err := os.MkdirTemp("", "satgraph-test-")
-	if err != nil {
-		panic(err)
-	}
-	if err := os.Setenv("SATGRAPH_HOME", home); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	if err := os.RemoveAll(home); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
-
-// satgraph runs the program as a user would.
-func satgraph(t *testing.T, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	var out, err bytes.Buffer
-	code = run(context.Background(), args, &out, &err)
-	return code, out.String(), err.String()
-}
 
 func TestTreeStats(t *testing.T) {
 	code, out, _ := satgraph(t, "tree", "stats", "--json")

@@ -118,7 +118,8 @@ func (a *app) modelVerifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [DIR]",
 		Short: "Check a bundle's files and what it computes (default: the built-in demo model)",
-		Long: `Check every file of a bundle against its sum, then run its networks on the
+		Long: `Check every file of a bundle against its sum, and that its parts fit each
+other and the manifest; then run its networks on the
 prompts and the image of its self-test and compare what they give with what the
 bundle notes. Without ONNX Runtime only the files are checked, and the command
 fails.`,
@@ -128,7 +129,7 @@ fails.`,
 			if err != nil {
 				return err
 			}
-			if _, err := onnx.Verify(bundle); err != nil {
+			if _, err := onnx.Check(bundle, dir); err != nil {
 				return err
 			}
 			m, err := readManifest(bundle)

@@ -135,6 +135,11 @@ type asked struct {
 }
 
 func (a *app) plan(ctx context.Context, ask asked, m inference.Modality) (*inference.Plan, error) {
+	for _, p := range ask.prompts {
+		if err := inference.CheckPrompt(p); err != nil {
+			return nil, fmt.Errorf("--prompt: %w", err)
+		}
+	}
 	if len(ask.prompts) > 0 {
 		return inference.Prompts(m, ask.prompts...), nil
 	}

@@ -144,12 +144,15 @@ func newServedModel(dir string, servers []string, threads int) (*servedModel, er
 	if err != nil {
 		return nil, err
 	}
-	// The built-in bundle was checked when it was built in.
-	read := onnx.ReadManifest
-	if dir != "" {
-		read = onnx.Verify
+	var manifest *inference.Manifest
+	switch {
+	case len(servers) > 0: // which have the networks
+		manifest, err = onnx.ReadManifest(bundle)
+	case dir != "":
+		manifest, err = onnx.Check(bundle, dir)
+	default: // the built-in bundle was checked when it was built in
+		manifest, err = onnx.ReadManifest(bundle)
 	}
-	manifest, err := read(bundle)
 	if err != nil {
 		return nil, err
 	}

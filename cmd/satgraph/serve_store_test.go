@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,41 +14,7 @@ import (
 	"satgraph/store/neo4j/neo4jtest"
 )
 
-// served is a running service.
-type served struct {
-	t   *testing.T
-	url string
-}
-
-func startServe(t *testing.T, store string) served {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	read, write := io.Pipe()
-	done := make(chan int, 1)
-	go func() {
-		done <- run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--store", store, "--data", t.TempDir()}, io.Discard, write)
-		_ = write.Close()
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if code := <-done; code != exitDone {
-			t.Errorf("serve ended with %d", code)
-		}
-	})
-	lines := bufio.NewScanner(read)
-	address := regexp.MustCompile(`http://[^/]+`)
-	for lines.Scan() {
-		if found := address.FindString(lines.Text()); found != "" {
-			go func() { _, _ = io.Copy(io.Discard, read) }()
-			return served{t, found}
-		}
-		t.Log(lines.Text())
-	}
-	t.Fatal("serve said no address")
-	return served{}
-}
-
-func (s served) exchange(method, path, body string) string {
+func (s *service) exchange(method, path, body string) string {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
@@ -74,7 +37,7 @@ func (s served) exchange(method, path, body string) string {
 }
 
 // heartName asks the service what the heart is called.
-func (s served) heartName() string {
+func (s *service) heartName() string {
 	s.t.Helper()
 	text := s.exchange(http.MethodPost, "/graphql", fmt.Sprintf(`{"query": "{ term(id: \"%s\") { name } }"}`, heart))
 	var answer struct {
@@ -87,7 +50,7 @@ func (s served) heartName() string {
 }
 
 // waits for what the service says to hold, which takes a poll or two.
-func (s served) waits(what string, holds func() bool) {
+func (s *service) waits(what string, holds func() bool) {
 	s.t.Helper()
 	for end := time.Now().Add(90 * time.Second); !holds(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -126,7 +89,7 @@ const heart = "UBERON:0000948"
 
 func TestServeSeesChangesOfOthers(t *testing.T) {
 	store := "sqlite:" + filepath.Join(t.TempDir(), "tree.db")
-	s := startServe(t, store)
+	s := startServe(t, "--store", store, "--data", t.TempDir())
 	if got := s.heartName(); got != "heart" {
 		t.Fatalf("the heart is called %q", got)
 	}
@@ -141,7 +104,7 @@ func TestServeWithoutItsServer(t *testing.T) {
 	server.Wipe(t)
 	t.Cleanup(func() { server.Wipe(t) })
 	relay := neo4jtest.NewRelay(t, server.URI)
-	s := startServe(t, relay.URI+"/neo4j")
+	s := startServe(t, "--store", relay.URI+"/neo4j", "--data", t.TempDir())
 	health := func(path string) string { return s.exchange(http.MethodGet, path, "") }
 	for what, lose := range map[string]func(bool){"lost": relay.Lose, "silent": relay.Silence} {
 		lose(true)
@@ -169,9 +132,11 @@ func TestTreeCommandsOnNeo4j(t *testing.T) {
 	var onNeo4j, onSQLite strings.Builder
 	for store, out := range map[string]*strings.Builder{server.URI: &onNeo4j, "sqlite:" + filepath.Join(t.TempDir(), "t.db"): &onSQLite} {
 		for _, command := range [][]string{{"tree", "stats", "--json"}, {"tree", "show", "heart", "--json"}, {"tree", "search", "left ventricle", "--json"}} {
-			if code := run(t.Context(), append(command, "--store", store), out, io.Discard); code != exitDone {
-				t.Errorf("%v: exit code %d", command, code)
+			code, text, stderr := satgraph(t, append(command, "--store", store)...)
+			if code != exitDone {
+				t.Errorf("%v: exit code %d: %s", command, code, stderr)
 			}
+			out.WriteString(text)
 		}
 	}
 	if onNeo4j.String() != onSQLite.String() || onNeo4j.Len() == 0 {
@@ -181,12 +146,12 @@ func TestTreeCommandsOnNeo4j(t *testing.T) {
 
 func TestStoreFlag(t *testing.T) {
 	for _, store := range []string{"http://me:s3cret@host", "neo4j://me:s3cret@host", "neo4j://", "sqlite:", "nothing"} {
-		var said strings.Builder
-		if code := run(t.Context(), []string{"tree", "stats", "--store", store}, io.Discard, &said); code != exitUsage {
+		code, _, said := satgraph(t, "tree", "stats", "--store", store)
+		if code != exitUsage {
 			t.Errorf("--store %s: exit code %d", store, code)
 		}
-		if strings.Contains(said.String(), "s3cret") || !strings.Contains(said.String(), "neo4j://") && !strings.Contains(said.String(), "NEO4J_") {
-			t.Errorf("--store %s: %s", store, said.String())
+		if strings.Contains(said, "s3cret") || !strings.Contains(said, "neo4j://") && !strings.Contains(said, "NEO4J_") {
+			t.Errorf("--store %s: %s", store, said)
 		}
 	}
 }

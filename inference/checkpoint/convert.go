@@ -75,7 +75,11 @@ func Convert(ctx context.Context, out string, o Options) (*Manifest, error) {
 	if err := vacant(out); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(filepath.Clean(out)), "."+filepath.Base(out)+".*.tmp")
+	parent := filepath.Dir(filepath.Clean(out))
+	dir, err := os.MkdirTemp(parent, "."+filepath.Base(out)+".*.tmp")
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w; make the folder first", parent, os.ErrNotExist)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +90,7 @@ func Convert(ctx context.Context, out string, o Options) (*Manifest, error) {
 	if err := c.write(ctx, dir); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(syncDir(dir), os.Rename(dir, out), syncDir(filepath.Dir(filepath.Clean(out)))); err != nil {
+	if err := errors.Join(syncDir(dir), os.Rename(dir, out), syncDir(parent)); err != nil {
 		return nil, err
 	}
 	return c.man, nil
@@ -280,8 +284,12 @@ func (c *conversion) writeGraph(ctx context.Context, dir, name string, g *builde
 	} else {
 		err = c.writeFile(dir, name+dataSuffix, write)
 	}
-	if errors.Is(err, onnxfile.ErrNotFinite) {
-		return fmt.Errorf("%w: %w", ErrNotFinite, err)
+	path := g.from.file.Path()
+	switch {
+	case errors.Is(err, onnxfile.ErrNotFinite):
+		return fmt.Errorf("%s: %w: %w", path, ErrNotFinite, err)
+	case errors.Is(err, torchfile.ErrCorrupt), errors.Is(err, onnxfile.ErrHalfRange):
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return err
 }

@@ -109,17 +109,56 @@ func OpenFS(bundle fs.FS, o Options) (inference.Model, error) {
 	return open(bundle, "", o)
 }
 
-// open opens a bundle that is in a folder, or in none.
-func open(bundle fs.FS, dir string, o Options) (inference.Model, error) {
-	man, err := ReadManifest(bundle)
+// Check does what Open does before anything is run: it reads the manifest of
+// the bundle in the folder dir (or in none, where dir is empty), checks every
+// file against its sum, and that the parts belong together. Errors are those of
+// Open, but for those of the library.
+func Check(bundle fs.FS, dir string) (*inference.Manifest, error) {
+	m, files, err := inspect(bundle, dir)
 	if err != nil {
 		return nil, err
 	}
+	closeAll(files)
+	return m.man, nil
+}
+
+// open opens a bundle that is in a folder, or in none.
+func open(bundle fs.FS, dir string, o Options) (inference.Model, error) {
+	m, files, err := inspect(bundle, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll(files)
+	m.store = newEmbeddings(m.man, dir, o.Cache)
+	m.recall = sync.OnceFunc(func() { m.store.read(m.cache) })
+	library, err := Start()
+	if err != nil {
+		return nil, err
+	}
+	if err := m.load(files, dir, library, o); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+func closeAll(files map[string]*content) {
+	for _, c := range files {
+		c.close()
+	}
+}
+
+// inspect reads a bundle, of which nothing is run. The files are the caller's
+// to close.
+func inspect(bundle fs.FS, dir string) (_ *model, files map[string]*content, err error) {
+	man, err := ReadManifest(bundle)
+	if err != nil {
+		return nil, nil, err
+	}
 	m := &model{man: man, cache: map[prompt][]float32{}}
-	files := map[string]*content{}
+	files = map[string]*content{}
 	defer func() {
-		for _, c := range files {
-			c.close()
+		if err != nil {
+			closeAll(files)
 		}
 	}()
 	for _, name := range sortedFiles(man) {
@@ -130,33 +169,24 @@ func open(bundle fs.FS, dir string, o Options) (inference.Model, error) {
 			err = checkBundleFile(bundle, man, name)
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	for _, name := range []string{BackboneFile, DecoderFile, TextFile, VocabularyFile} {
 		if files[name] == nil {
-			return nil, fmt.Errorf("%w: its manifest does not list %s; rebuild the bundle", inference.ErrBundleFile, name)
+			return nil, nil, fmt.Errorf("%w: its manifest does not list %s; rebuild the bundle", inference.ErrBundleFile, name)
 		}
 	}
 	if m.vocab, err = text.ReadVocabulary(bytes.NewReader(files[VocabularyFile].data)); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", inference.ErrBundleFile, VocabularyFile, err)
+		return nil, nil, fmt.Errorf("%w: %s: %w", inference.ErrBundleFile, VocabularyFile, err)
 	}
 	if err := m.match(files); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := m.size(files, dir); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	m.store = newEmbeddings(man, dir, o.Cache)
-	m.recall = sync.OnceFunc(func() { m.store.read(m.cache) })
-	library, err := Start()
-	if err != nil {
-		return nil, err
-	}
-	if err := m.load(files, dir, library, o); err != nil {
-		return nil, errors.Join(err, m.Close())
-	}
-	return m, nil
+	return m, files, nil
 }
 
 // size works out what the networks take, and checks that weights kept beside

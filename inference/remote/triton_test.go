@@ -8,8 +8,6 @@ import (
 	"math"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -17,71 +15,39 @@ import (
 	"satgraph/inference"
 	"satgraph/inference/modeltest"
 	"satgraph/inference/onnx"
+	"satgraph/inference/remote/tritontest"
 )
 
 const demo = "../../models/demo"
 
-// The Triton server that the tests run against: started by scripts/triton.sh
-// when the first test asks for it.
+// server is the Triton server that the tests run against, started when the first
+// of them asks for it.
 var server struct {
-	once       sync.Once
-	dir        string
-	http, grpc string
-	err        error
+	once sync.Once
+	*tritontest.Server
+	err error
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if server.dir != "" {
-		if out, err := exec.CommandContext(context.Background(), "../../scripts/triton.sh", "down", server.dir).CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "stopping Triton: %v: %s\n", err, out)
+	if server.Server != nil {
+		if err := server.Down(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
-		_ = os.RemoveAll(server.dir)
 	}
 	os.Exit(code)
 }
 
 // triton gives the addresses of a real Triton server with the demo bundle's
-// networks. Where none can be started the test is skipped with the reason, or
-// fails if SATGRAPH_REQUIRE_TRITON is 1.
+// networks.
 func triton(t *testing.T) (overHTTP, overGRPC string) {
 	t.Helper()
-	server.once.Do(func() {
-		//nolint:usetesting // it outlives the test that asks first
-		if server.dir, server.err = os.MkdirTemp("", "satgraph-triton-"); server.err != nil {
-			return
-		}
-		httpPort, grpcPort := freePort(t), freePort(t)
-		args := []string{"up", server.dir, httpPort, grpcPort}
-		for _, part := range []string{"backbone", "decoder", "text"} {
-			args = append(args, "satgraph_demo_"+part+"="+filepath.Join(demo, part+".onnx"))
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-		defer cancel()
-		if out, err := exec.CommandContext(ctx, "../../scripts/triton.sh", args...).CombinedOutput(); err != nil {
-			server.err = fmt.Errorf("%w: %s", err, out)
-		}
-		server.http, server.grpc = "http://127.0.0.1:"+httpPort, "grpc://127.0.0.1:"+grpcPort
-	})
+	server.once.Do(func() { server.Server, server.err = tritontest.Up("../..", "satgraph_demo", demo, nil) })
 	if server.err != nil {
-		if os.Getenv("SATGRAPH_REQUIRE_TRITON") == "1" {
-			t.Fatalf("no Triton server: %v", server.err)
-		}
-		t.Skipf("no Triton server: %v", server.err)
+		tritontest.Missing(t, server.err)
 	}
-	return server.http, server.grpc
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // only looked at
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	return server.HTTP, server.GRPC
 }
 
 func openDemo(t *testing.T, o Options, servers ...string) inference.Model {
