@@ -1,11 +1,9 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,16 +12,6 @@ import (
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
 )
-
-// built is the program as users have it, built once for the tests that start it.
-var built = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(os.Getenv("SATGRAPH_HOME"), "bin", "satgraph")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
-	if err != nil {
-		err = errors.New(string(out))
-	}
-	return path, err
-})
 
 // terminal is the program on a pseudo-terminal, and the screen that a user sees.
 type terminal struct {
