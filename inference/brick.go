@@ -3,6 +3,7 @@ package inference
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"satgraph/volume"
 )
@@ -53,15 +54,15 @@ func (p *pool) take() *brick {
 	return b
 }
 
-func (p *pool) give(bricks []*brick) {
+// give takes back a brick; nil is none.
+func (p *pool) give(b *brick) {
+	if b == nil {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, b := range bricks {
-		if b != nil {
-			p.free = append(p.free, b)
-			p.live--
-		}
-	}
+	p.free = append(p.free, b)
+	p.live--
 }
 
 // empty lets go of the bricks that are not in use.
@@ -78,27 +79,32 @@ type field struct {
 	call    int // number of the class in the plan's calls
 	layers  [][]*brick
 	bits    *volume.Bits
-	dropped bool // it found no more memory; another pass has to do it
-	nan     bool // the model gave NaN
+	dropped atomic.Bool // it found no more memory; another pass has to do it
+	nan     bool        // the model gave NaN
 	seconds float64
 }
 
 // drop frees all that the field holds.
 func (f *field) drop(p *pool) {
 	for i, layer := range f.layers {
-		p.give(layer)
+		for _, b := range layer {
+			p.give(b)
+		}
 		f.layers[i] = nil
 	}
-	f.bits, f.dropped = nil, true
+	f.bits = nil
+	f.dropped.Store(true)
 }
 
 // sigmoidTable holds 1/(1+exp(a)) for a = 0, 1/256, ... 24. Between them it is
 // interpolated, which is exact to 2e-7; beyond, the formula itself is used.
-type sigmoidTable [sigmoidEnd*sigmoidSteps + 2]float32
+type sigmoidTable [sigmoidSize + 1]float32
 
 const (
 	sigmoidEnd   = 24
 	sigmoidSteps = 256
+	// sigmoidSize is a power of two, not less than sigmoidEnd*sigmoidSteps+1.
+	sigmoidSize = 1 << 13
 )
 
 func newSigmoidTable() *sigmoidTable {

@@ -43,7 +43,9 @@ func Probabilities(ctx context.Context, m Model, data []float32, shape [3]int, q
 	size := shape[0] * shape[1] * shape[2]
 	out := make([]float32, len(queries)*size)
 	for layer := range s.across[s.axis] {
-		weights := s.weights(layer)
+		lo, hi := [3]int{}, s.across
+		lo[s.axis], hi[s.axis] = layer, layer+1
+		weights := s.weights(lo, hi)
 		for i, f := range fields {
 			s.each(layer, func(x, y, z int) {
 				b := s.find(f, [3]int{x / brickSide, y / brickSide, z / brickSide})

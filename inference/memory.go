@@ -14,12 +14,17 @@ type Footprint struct {
 	Held     int64 // by one window's Features until they are closed
 	Decode   int64 // by one call of Decode, whatever the queries
 	Query    int64 // by each query of it, its logits included
+	// Together is how many windows a Batcher should look at in one call, where
+	// memory allows; below 2 it is one. Each takes what the first does.
+	Together int
 }
 
-// atWork is the most that a model takes with some queries at a time. The last
-// window's logits are still held while the next is looked at.
-func (f Footprint) atWork(queries, patch int64) int64 {
-	return max(f.Features+queries*patch, f.Held+f.Decode+queries*f.Query)
+// atWork is the most that a model takes with some queries and windows at a
+// time. The logits of two calls are held, also while the next windows are
+// looked at.
+func (f Footprint) atWork(queries, windows, patch int64) int64 {
+	logits := logitBuffers * queries * patch
+	return max(windows*f.Features+logits, windows*f.Held+f.Decode+queries*(f.Query-patch)+logits)
 }
 
 // Sizer is a Model that knows what it takes.
@@ -35,12 +40,17 @@ type Forecast struct {
 	Peak       int64 `json:"peak"`       // the most that the process is expected to hold
 	Limit      int64 `json:"limit"`      // that it will not exceed; 0 where it is not known
 	Queries    int   `json:"queries"`    // decoded at a time
+	Together   int   `json:"together"`   // windows that are looked at at a time
 	Windows    int   `json:"windows"`
 }
 
 const (
-	// mostLogits bounds what one call of Decode gives, where memory allows.
-	mostLogits = 512 << 20
+	// mostLogits bounds the logits that are held, where memory allows. Of a model
+	// whose work on a window is known they are logitShare of it, but of
+	// leastQueries at a time: more take memory and hardly save time.
+	mostLogits   = 512 << 20
+	logitShare   = 0.125
+	leastQueries = 4
 	// reserve is left to the system and to what no forecast knows.
 	reserve = 64 << 20
 	// openShare is the part of its slab that a structure is expected to be open
@@ -67,31 +77,41 @@ func (r *run) budget(s *stitcher) (*pool, error) {
 	}
 	patch := int64(4 * len(s.gauss))
 	model.Query = max(model.Query, patch)
-	fixed := now + 2*patch + s.weightBytes()
+	f.Together = 1
+	if _, ok := r.model.(Batcher); ok {
+		f.Together = max(1, min(model.Together, len(s.places)))
+	}
+	fixed := now + patch + s.weightBytes() // the Gaussian
 	dense := s.denseBytes()
-	f.Queries = len(r.calls)
+	f.Queries = max(1, int(mostLogits/logitBuffers/model.Query))
+	if model.Features > 0 {
+		f.Queries = min(f.Queries, max(leastQueries, int(logitShare*float64(model.Features)/logitBuffers)/int(patch)))
+	}
+	f.Queries = min(f.Queries, len(r.calls))
 	if limit > 0 {
-		least := fixed + model.atWork(1, patch) + dense + reserve
+		least := fixed + patch + model.atWork(1, 1, patch) + dense + reserve
 		if least > limit {
 			return nil, fmt.Errorf("%w: this scan needs %s with this model and there are %s; free memory, raise the limit, crop the scan or take a smaller model",
 				ErrMemory, mib(least), mib(limit))
 		}
-		room := limit - least
-		f.Queries = 1 + int(min(room/4, mostLogits)/model.Query)
-	} else {
-		f.Queries = max(1, int(mostLogits/model.Query))
+		// A quarter of what is left for each; the rest is for the structures.
+		room := (limit - least) / 4
+		f.Queries = min(f.Queries, 1+int(room/(model.Query+patch)))
+		if f.Together > 1 {
+			f.Together = min(f.Together, 1+int(room/(max(model.Features, model.Held)+patch)))
+		}
 	}
-	f.Queries = min(f.Queries, len(r.calls))
-	f.Model = model.atWork(int64(f.Queries), patch)
+	fixed += int64(f.Together) * patch
+	f.Model = model.atWork(int64(f.Queries), int64(f.Together), patch)
 	all := dense * int64(len(r.calls))
 	most1 := all
 	if limit > 0 {
 		most1 = min(all, limit-fixed-f.Model-reserve)
 	}
 	f.Structures = min(most1, int64(openShare*float64(all))) + int64(len(r.calls))*r.maskBytes()
-	inUse := f.Structures + model.Held + int64(f.Queries)*patch
+	inUse := f.Structures + int64(f.Together)*model.Held + logitBuffers*int64(f.Queries)*patch
 	f.Peak = max(most, fixed+f.Model+f.Structures+int64(garbageShare*float64(inUse)))
-	r.group = f.Queries
+	r.group, r.together = f.Queries, f.Together
 	r.report.Forecast = &f
 	if r.o.maxBricks > 0 {
 		return &pool{limit: r.o.maxBricks}, r.o.Forecast(f)
@@ -101,14 +121,50 @@ func (r *run) budget(s *stitcher) (*pool, error) {
 	return p, r.o.Forecast(f)
 }
 
-// denseBytes is what one class takes that is open everywhere.
+// denseBytes is what one class takes that is open everywhere: the most bricks
+// that windows have reached and not been the last to reach.
 func (s *stitcher) denseBytes() int64 {
-	open := min(s.across[s.axis], s.patch[s.axis]/brickSide+2)
-	return int64(open) * int64(s.across[s.others[0]]) * int64(s.across[s.others[1]]) * brickBytes
+	open := make([]bool, s.across[0]*s.across[1]*s.across[2])
+	live, most := int64(0), int64(0)
+	each := func(lo, hi [3]int, f func(open *bool)) {
+		for x := lo[0]; x < hi[0]; x++ {
+			for y := lo[1]; y < hi[1]; y++ {
+				for z := lo[2]; z < hi[2]; z++ {
+					f(&open[(x*s.across[1]+y)*s.across[2]+z])
+				}
+			}
+		}
+	}
+	for n, w := range s.places {
+		var lo, hi [3]int
+		for a := range 3 {
+			lo[a], hi[a] = w.lo[a]/brickSide, (w.hi[a]+brickSide-1)/brickSide
+		}
+		each(lo, hi, func(open *bool) {
+			if !*open {
+				*open = true
+				live++
+			}
+		})
+		most = max(most, live)
+		lo, hi = s.final(n)
+		each(lo, hi, func(*bool) { live-- })
+	}
+	return most * brickBytes
 }
 
+// weightBytes is at most what the weights of a layer take.
 func (s *stitcher) weightBytes() int64 {
-	return 4 * (brickSide + 1) * int64(s.shape[s.others[0]]) * int64(s.shape[s.others[1]])
+	most := int64(0)
+	for n := range s.places {
+		lo, hi := s.final(n)
+		bytes := int64(4 * (brickSide + 1))
+		for _, a := range s.others {
+			bytes *= int64((hi[a]-lo[a])*brickSide + 1)
+		}
+		most = max(most, bytes)
+	}
+	return most
 }
 
 // maskBytes is about what the mask of one class takes.

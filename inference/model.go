@@ -18,10 +18,20 @@ type Model interface {
 	// manifest's patch size. The caller closes what it gets.
 	Features(ctx context.Context, patch []float32) (Features, error)
 	// Decode gives N*H*W*D logits for N query vectors, the query slowest. The
-	// result is valid until the next call of Decode.
+	// result is valid until Decode is called a second time after it, so that it
+	// can be worked on during the next call.
 	Decode(ctx context.Context, f Features, queries [][]float32) ([]float32, error)
 	// Close frees the model. It is an error to use it afterwards.
 	Close() error
+}
+
+// logitBuffers is how many results of Decode are valid at a time.
+const logitBuffers = 2
+
+// Batcher is a Model that can look at several windows in one call.
+type Batcher interface {
+	// FeaturesOf does for each patch what Features does, in the patches' order.
+	FeaturesOf(ctx context.Context, patches [][]float32) ([]Features, error)
 }
 
 // Features is what a model saw in one window. Only the model that made it can

@@ -4,22 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
-
-	"satgraph/internal/parallel"
 )
 
 // pass runs the model over all windows for some of the calls. Where the work of
-// a former process is at hand it goes on from there.
+// a former process is at hand it goes on from there. What the model says of a
+// window is stitched and restored while it looks at the next.
 func (r *run) pass(ctx context.Context, s *stitcher, calls []int) ([]*field, error) {
 	r.report.Passes++
-	s.done = 0
 	fields := make([]*field, len(calls))
 	for i, call := range calls {
 		fields[i] = s.newField(call)
 	}
-	p := &passage{run: r, s: s, flat: map[float32]bool{}}
 	first, err := r.work.resume(s, fields)
 	if err != nil {
 		return nil, err
@@ -27,21 +25,24 @@ func (r *run) pass(ctx context.Context, s *stitcher, calls []int) ([]*field, err
 	if first > 0 {
 		r.report.Resumed = true
 	}
+	p := &passage{run: r, s: s, crew: newCrew(beside(r.o.Threads)), flat: map[float32]bool{}}
+	defer p.crew.close()
 	saved := time.Now()
 	pause := r.o.SaveEvery
-	for n := first; n < len(s.places); n++ {
+	for n := first; n < len(s.places); {
 		r.o.Progress(Progress{Phase: PhaseWindows, Done: n, Total: len(s.places), What: r.passName()})
 		live := open(fields)
 		if len(live) == 0 {
 			break
 		}
-		if err := p.look(ctx, s.places[n], live); err != nil {
+		next := min(n+r.together, len(s.places))
+		if err := p.look(ctx, n, next, live); err != nil {
 			return nil, err
 		}
-		s.finish(open(fields), n+1, r.o.Threads)
-		if r.work != nil && n+1 < len(s.places) && time.Since(saved) > pause {
+		if n = next; r.work != nil && n < len(s.places) && time.Since(saved) > pause {
+			p.crew.drain()
 			start := time.Now()
-			if err := r.work.save(s, fields, n+1); err != nil {
+			if err := r.work.save(fields, n); err != nil {
 				r.warnWork(err)
 			}
 			saved = time.Now()
@@ -49,8 +50,18 @@ func (r *run) pass(ctx context.Context, s *stitcher, calls []int) ([]*field, err
 			pause = max(r.o.SaveEvery, 20*saved.Sub(start))
 		}
 	}
+	p.crew.drain()
 	r.o.Progress(Progress{Phase: PhaseWindows, Done: len(s.places), Total: len(s.places), What: r.passName()})
 	return fields, nil
+}
+
+// beside is how many goroutines may work while the model does, which has the
+// same processors.
+func beside(threads int) int {
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	return threads / 2
 }
 
 func (r *run) passName() string {
@@ -61,40 +72,80 @@ func (r *run) passName() string {
 }
 
 func open(fields []*field) []*field {
-	return slices.DeleteFunc(slices.Clone(fields), func(f *field) bool { return f.dropped })
+	return slices.DeleteFunc(slices.Clone(fields), func(f *field) bool { return f.dropped.Load() })
 }
 
 // passage is one pass over the windows.
 type passage struct {
 	*run
-	s *stitcher
+	s    *stitcher
+	crew *crew
+	// adding are the stages that read what the last calls of Decode gave, by the
+	// call's number: the memory of one is used again by the next but one.
+	adding [logitBuffers]*stage
+	calls  int
 	// flat knows patches of one single value: true where no class had anything to
 	// say of such a patch, which it then will not have the next time either.
 	flat map[float32]bool
 }
 
-// look runs the model over one window and adds what it says of each class.
-func (p *passage) look(ctx context.Context, w window, fields []*field) error {
+// sight is a window that the model looks at.
+type sight struct {
+	number   int
+	flat     bool
+	level    float32 // its one value, where it is flat
+	features Features
+}
+
+// look runs the model over windows from up to to, and has what it says of each
+// class added.
+func (p *passage) look(ctx context.Context, from, to int, fields []*field) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	cut(p.scan.Data, p.scan.Grid.Shape, w, p.man.Patch, p.patch)
-	flat := isFlat(p.patch)
-	if !p.o.SATExact && flat && p.flat[p.patch[0]] || p.o.Fast && p.onlyAir(w) {
-		p.report.Skipped++
-		return nil
+	var seen []*sight
+	for n := from; n < to; n++ {
+		w, patch := p.s.places[n], p.patches[len(seen)]
+		cut(p.scan.Data, p.scan.Grid.Shape, w, p.man.Patch, patch)
+		flat := isFlat(patch)
+		if !p.o.SATExact && flat && p.flat[patch[0]] || p.o.Fast && p.onlyAir(w) {
+			p.report.Skipped++
+			continue
+		}
+		seen = append(seen, &sight{number: n, flat: flat, level: patch[0]})
 	}
-	start := time.Now()
-	features, err := p.model.Features(ctx, p.patch)
-	p.report.ModelSeconds += time.Since(start).Seconds()
-	if err != nil {
+	defer func() {
+		for _, v := range seen {
+			if v.features != nil {
+				_ = v.features.Close() // freeing memory that nothing reads any more
+			}
+		}
+	}()
+	if err := p.features(ctx, seen); err != nil {
 		return err
 	}
-	defer features.Close() //nolint:errcheck // freeing memory that nothing reads any more
+	for n := from; n < to; n++ {
+		if len(seen) > 0 && seen[0].number == n {
+			if err := p.say(ctx, seen[0], fields); err != nil {
+				return err
+			}
+			err := seen[0].features.Close()
+			seen = seen[1:]
+			if err != nil {
+				return err
+			}
+		}
+		p.s.finish(p.crew, fields, n)
+	}
+	return nil
+}
+
+// say has the model say something of each class at a window.
+func (p *passage) say(ctx context.Context, v *sight, fields []*field) error {
 	quiet := true
 	for len(fields) > 0 {
 		group := fields[:min(p.group, len(fields))]
-		logits, err := p.decode(ctx, features, group)
+		logits, err := p.decode(ctx, v.features, group)
 		if errors.Is(err, ErrOutOfMemory) && len(group) > 1 {
 			p.group = len(group) / 2
 			p.warn("memory ran out: structures are decoded in smaller groups from now on")
@@ -104,18 +155,52 @@ func (p *passage) look(ctx context.Context, w window, fields []*field) error {
 			return err
 		}
 		fields = fields[len(group):]
-		size := len(p.patch)
-		if flat {
+		size := len(p.s.gauss)
+		if v.flat {
 			quiet = quiet && p.s.quiet(logits, [3]int{len(group) * p.man.Patch[0], p.man.Patch[1], p.man.Patch[2]})
 		}
-		parallel.For(len(group), p.o.Threads, func(i int) {
+		p.adding[(p.calls-1)%logitBuffers] = p.crew.add(len(group), func(i int) {
+			f := group[i]
+			if f.dropped.Load() {
+				return
+			}
 			start := time.Now()
-			p.s.add(group[i], w, logits[i*size:(i+1)*size])
-			group[i].seconds += time.Since(start).Seconds()
+			p.s.add(f, p.s.places[v.number], logits[i*size:(i+1)*size])
+			f.seconds += time.Since(start).Seconds()
 		})
 	}
-	if flat {
-		p.flat[p.patch[0]] = quiet
+	if v.flat {
+		p.flat[v.level] = quiet
+	}
+	return nil
+}
+
+// features has the model look at windows, whose patches are cut: together, or
+// one by one where it cannot or memory does not suffice.
+func (p *passage) features(ctx context.Context, seen []*sight) error {
+	start := time.Now()
+	defer func() { p.report.ModelSeconds += time.Since(start).Seconds() }()
+	if several, ok := p.model.(Batcher); ok && len(seen) > 1 {
+		all, err := several.FeaturesOf(ctx, p.patches[:len(seen)])
+		switch {
+		case err == nil && len(all) == len(seen):
+			for i, f := range all {
+				seen[i].features = f
+			}
+			return nil
+		case err == nil:
+			return fmt.Errorf("%w: features of %d windows, not %d", ErrModelOutput, len(all), len(seen))
+		case !errors.Is(err, ErrOutOfMemory):
+			return err
+		}
+		p.together = 1
+		p.warn("memory ran out: windows are looked at one by one from now on")
+	}
+	for i, v := range seen {
+		var err error
+		if v.features, err = p.model.Features(ctx, p.patches[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -125,11 +210,14 @@ func (p *passage) decode(ctx context.Context, f Features, fields []*field) ([]fl
 	for i, field := range fields {
 		queries[i] = p.queries[field.call]
 	}
+	p.crew.wait(p.adding[p.calls%logitBuffers])
+	p.adding[p.calls%logitBuffers] = nil
+	p.calls++
 	start := time.Now()
 	logits, err := p.model.Decode(ctx, f, queries)
 	p.report.ModelSeconds += time.Since(start).Seconds()
-	if err == nil && len(logits) != len(p.patch)*len(fields) {
-		err = fmt.Errorf("%w: %d logits for %d queries of %d voxels", ErrModelOutput, len(logits), len(fields), len(p.patch))
+	if size := len(p.s.gauss); err == nil && len(logits) != size*len(fields) {
+		err = fmt.Errorf("%w: %d logits for %d queries of %d voxels", ErrModelOutput, len(logits), len(fields), size)
 	}
 	return logits, err
 }

@@ -67,7 +67,8 @@ type Report struct {
 	Forecast   *Forecast         `json:"forecast,omitempty"`
 	Elapsed    time.Duration     `json:"-"`
 	Seconds    float64           `json:"seconds"`
-	// ModelSeconds is the part of Seconds spent in the model.
+	// ModelSeconds is the part of Seconds in which the model ran, alone or with
+	// other work beside it: what is left is overhead.
 	ModelSeconds float64 `json:"modelSeconds"`
 }
 

@@ -78,14 +78,17 @@ type run struct {
 	calls   []Call
 	queries [][]float32
 	group   int // queries decoded at a time
-	waiting []*pending
-	done    map[string]*finished // by class
-	report  *Report
-	scan    *prepare.Scan
-	patch   []float32 // scratch
-	work    *work
-	files   map[string]bool // names given to masks
-	told    map[string]bool // warnings given
+	// together is how many windows the model looks at in one call.
+	together int
+	waiting  []*pending
+	done     map[string]*finished // by class
+	report   *Report
+	scan     *prepare.Scan
+	patches  [][]float32 // scratch, one for each window of a call
+	work     *work
+	files    map[string]bool // names given to masks
+	told     map[string]bool // warnings given
+	settled  int             // classes whose terms are in the report
 }
 
 // finished is what became of a class.
@@ -98,8 +101,10 @@ type finished struct {
 
 // pending is a term of which not all classes are done.
 type pending struct {
-	result *StructureResult
-	left   map[string]bool // classes still to come
+	result  *StructureResult
+	left    map[string]bool // classes still to come
+	seconds float64         // spent on the others
+	settled bool            // the result is in the report
 }
 
 func newRun(model Model, plan *Plan, o Options) *run {
@@ -148,13 +153,16 @@ func newRun(model Model, plan *Plan, o Options) *run {
 // leave gives a status to what a run did not reach.
 func (r *run) leave(ctx context.Context, err error) {
 	for _, w := range r.waiting {
-		switch s := w.result; {
-		case len(w.left) == 0:
+		s := w.result
+		switch {
+		case w.settled:
+			continue
 		case ctx.Err() != nil:
 			s.Status, s.Reason = Cancelled, "the run was stopped before it was done"
 		default:
 			s.Status, s.Reason = Cancelled, "the run broke off before it was done: "+err.Error()
 		}
+		s.Seconds = w.seconds
 	}
 }
 
@@ -175,7 +183,7 @@ func (r *run) all(ctx context.Context) error {
 	}
 	r.report.Warnings = append(r.report.Warnings, r.scan.Warnings...)
 	if r.scan.Empty() {
-		return r.nothing()
+		return r.nothing(ctx)
 	}
 	r.o.Progress(Progress{Phase: PhaseEncode, Total: len(r.calls)})
 	if err := r.encode(ctx); err != nil {
@@ -190,7 +198,9 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	r.report.Windows = len(s.places)
-	r.patch = make([]float32, len(s.gauss))
+	for range r.together {
+		r.patches = append(r.patches, make([]float32, len(s.gauss)))
+	}
 	if err := r.openWork(); err != nil {
 		return err
 	}
@@ -222,13 +232,10 @@ func (r *run) preparation() prepare.Options {
 }
 
 // nothing ends a run of a scan in which SAT's own code sees nothing at all.
-func (r *run) nothing() error {
-	for _, c := range r.calls {
-		if err := r.finish(c, &finished{why: "not found in this scan"}); err != nil {
-			return err
-		}
-	}
-	return nil
+func (r *run) nothing(ctx context.Context) error {
+	return r.complete(ctx, len(r.calls), func(i int) (Call, *finished) {
+		return r.calls[i], &finished{why: "not found in this scan"}
+	})
 }
 
 func (r *run) encode(ctx context.Context) error {
@@ -237,7 +244,10 @@ func (r *run) encode(ctx context.Context) error {
 		prompts[i] = c.Prompt
 	}
 	var err error
-	if r.queries, err = r.model.Encode(ctx, prompts, r.report.Modality); err != nil {
+	start := time.Now()
+	r.queries, err = r.model.Encode(ctx, prompts, r.report.Modality)
+	r.report.ModelSeconds += time.Since(start).Seconds()
+	if err != nil {
 		return err
 	}
 	if len(r.queries) != len(prompts) {
@@ -266,20 +276,23 @@ func (r *run) settle(ctx context.Context, fields []*field) (again []int, err err
 	if err := r.work.savePass(fields); err != nil {
 		r.warnWork(err)
 	}
+	var done []*field
 	for _, f := range fields {
-		if f.dropped && !f.nan {
+		if f.dropped.Load() && !f.nan {
 			again = append(again, f.call)
-			continue
+		} else {
+			done = append(done, f)
 		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
+	}
+	err = r.complete(ctx, len(done), func(i int) (Call, *finished) {
+		f := done[i]
 		call := r.calls[f.call]
-		r.o.Progress(Progress{Phase: PhaseRestore, Done: len(r.done), Total: len(r.calls), What: call.Class})
-		if err := r.finish(call, r.judge(call, f)); err != nil {
-			return nil, err
-		}
+		out := r.judge(call, f)
 		f.bits = nil
+		return call, out
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(again) == len(fields) {
 		return nil, fmt.Errorf("%w: not one class fits; raise the limit", ErrMemory)
@@ -320,20 +333,71 @@ func (r *run) judge(call Call, f *field) *finished {
 	return out
 }
 
-// finish hands a class to the terms that wait for it, and completes those that
+// step is a class that is finished and what comes of it for the terms that
+// waited for it alone.
+type step struct {
+	call Call
+	made []made
+}
+
+// made is a term's result before it is in the report.
+type made struct {
+	to     *pending
+	result StructureResult
+	mask   *volume.Bits // nil where nothing was found
+	err    error
+}
+
+// complete hands n classes to the terms that wait for them, in order, and gives
+// the masks of those that wait for nothing more to the sink. While the sink
+// writes one, the next is united and measured.
+func (r *run) complete(ctx context.Context, n int, class func(i int) (Call, *finished)) error {
+	steps := make(chan step, 1)
+	stop := make(chan struct{})
+	defer func() {
+		close(stop)
+		for range steps { // until it has ended
+		}
+	}()
+	go func() {
+		defer close(steps)
+		for i := range n {
+			select {
+			case steps <- r.finish(class(i)):
+			case <-stop:
+				return
+			}
+		}
+	}()
+	for s := range steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.o.Progress(Progress{Phase: PhaseRestore, Done: r.settled, Total: len(r.calls), What: s.call.Class})
+		for _, m := range s.made {
+			if err := r.emit(m); err != nil {
+				m.to.result.Status, m.to.result.Reason = Failed, err.Error()
+				m.to.settled = true
+				return err
+			}
+		}
+		r.settled++
+	}
+	return nil
+}
+
+// finish hands a class to the terms that wait for it, and composes those that
 // wait for nothing more. A mask that no term needs any longer is forgotten.
-func (r *run) finish(call Call, f *finished) error {
+func (r *run) finish(call Call, f *finished) step {
 	r.done[call.Class] = f
+	out := step{call: call}
 	needed := map[string]bool{}
 	for _, w := range r.waiting {
 		if w.left[call.Class] {
-			w.result.Seconds += f.seconds
+			w.seconds += f.seconds
 			delete(w.left, call.Class)
 			if len(w.left) == 0 {
-				if err := r.emit(w.result); err != nil {
-					w.result.Status, w.result.Reason = Failed, err.Error()
-					return err
-				}
+				out.made = append(out.made, r.make(w))
 			}
 		}
 		if len(w.left) > 0 {
@@ -349,45 +413,60 @@ func (r *run) finish(call Call, f *finished) error {
 			f.bits = nil
 		}
 	}
-	return nil
+	return out
 }
 
-// emit completes a term's result and gives it to the sink.
-func (r *run) emit(s *StructureResult) error {
+// make composes and measures a term's mask.
+func (r *run) make(w *pending) made {
+	out := made{to: w, result: *w.result}
+	s := &out.result
+	s.Seconds = w.seconds
 	mask, lost, why, err := r.compose(s)
-	if err != nil {
-		return err
-	}
-	if mask == nil {
+	switch {
+	case err != nil:
+		out.err = err
+		return out
+	case mask == nil:
 		s.Status, s.Reason = Absent, why.why
 		if why.failed {
 			s.Status = Failed
 		}
-		return nil
+		return out
 	}
 	for _, class := range s.Subtract {
 		if f := r.done[class]; f.bits != nil {
-			if err := mask.Subtract(f.bits); err != nil {
-				return err
+			if out.err = mask.Subtract(f.bits); out.err != nil {
+				return out
 			}
 		}
 	}
 	s.measure(mask, r.image)
 	if s.Voxels == 0 {
 		s.Status, s.Reason = Absent, "nothing is left of it once "+strings.Join(s.Subtract, " and ")+" is taken out"
-		return nil
+		return out
 	}
-	s.Status = Segmented
+	s.Status, out.mask = Segmented, mask
 	if len(lost) > 0 {
 		s.Reason = join(s.Reason, "not found in this scan: "+strings.Join(lost, ", "))
 	}
 	if s.Truncated {
 		s.Reason = join(s.Reason, "it touches the scan's edge, so its volume is a lower bound")
 	}
-	if r.o.Sink == nil {
+	return out
+}
+
+// emit puts a term's result into the report and gives its mask to the sink.
+func (r *run) emit(m made) error {
+	if m.err != nil {
+		return m.err
+	}
+	s := m.to.result
+	*s = m.result
+	m.to.settled = true
+	if m.mask == nil || r.o.Sink == nil {
 		return nil
 	}
-	s.Mask = mask
+	s.Mask = m.mask
 	defer func() { s.Mask = nil }()
 	s.File = r.fileName(s)
 	return r.o.Sink(s)

@@ -2,9 +2,8 @@ package inference
 
 import (
 	"math"
-	"slices"
-
-	"satgraph/internal/parallel"
+	"sync"
+	"time"
 )
 
 // negligible is the logit below which a class says nothing of a brick: where no
@@ -17,37 +16,56 @@ const negligible = -12
 // each voxel the sum over windows of sigmoid(logit) times Gaussian weight, over
 // the sum of weights, as SAT does.
 //
-// Windows come in the order in which they begin along one axis. As soon as no
-// later one reaches a layer of bricks, the layer is restored to the scan and
-// its sums are given up, so that no class is ever held as a whole.
+// Windows come row by row, the rows along one axis. As soon as no later window
+// reaches a block of voxels, it is restored to the scan and its sums are given
+// up, so that of a class hardly more is ever held than half a row of windows
+// and the window at hand.
 type stitcher struct {
 	shape, patch [3]int
 	across       [3]int // bricks along each axis
-	axis         int    // along which windows advance
-	others       [2]int // the other two
+	axis         int    // along which rows of windows advance
+	others       [2]int // the other two, along which windows advance
 	places       []window
+	last         [3][][2]int // along each axis and by the window's number: the bricks that it is the last to reach
 	gauss        []float32
 	sigmoid      *sigmoidTable
 	cold         float32
 	pool         *pool
 	to           *restorer
-	done         int // layers that are finished
 }
 
 func newStitcher(shape, patch [3]int, to *restorer, p *pool, exact bool) *stitcher {
 	s := &stitcher{
-		shape: shape, patch: patch, axis: slabAxis(shape, patch), places: windows(shape, patch),
+		shape: shape, patch: patch, axis: slabAxis(shape, patch),
 		gauss: gaussian(patch), sigmoid: newSigmoidTable(), cold: negligible, pool: p, to: to,
 	}
 	if exact {
 		s.cold = float32(math.Inf(-1))
 	}
+	s.others = [...][2]int{{1, 2}, {0, 2}, {0, 1}}[s.axis]
+	s.places = windows(shape, patch, [3]int{s.axis, s.others[0], s.others[1]})
 	for a := range 3 {
 		s.across[a] = (shape[a] + brickSide - 1) / brickSide
+		s.last[a] = lastBricks(windowsAlong(shape[a], patch[a]), s.across[a])
 	}
-	s.others = [2]int{(s.axis + 1) % 3, (s.axis + 2) % 3}
-	slices.SortStableFunc(s.places, func(a, b window) int { return a.lo[s.axis] - b.lo[s.axis] })
 	return s
+}
+
+// lastBricks says for each window along an axis which bricks it is the last to
+// reach, from the first to the one behind the last; a brick is reached with the
+// first voxel behind it, the other end of interpolation.
+func lastBricks(along [][2]int, bricks int) [][2]int {
+	out := make([][2]int, len(along))
+	from := 0
+	for n := range along {
+		to := bricks
+		if n+1 < len(along) { // which reaches the brick of the voxel before it
+			to = max(from, (along[n+1][0]-1)/brickSide)
+		}
+		out[n] = [2]int{from, to}
+		from = to
+	}
+	return out
 }
 
 // slabAxis is the axis along which the least of the volume is open at a time;
@@ -60,6 +78,16 @@ func slabAxis(shape, patch [3]int) int {
 		}
 	}
 	return best
+}
+
+// final gives the bricks, from lo up to hi, that window n is the last to reach.
+func (s *stitcher) final(n int) (lo, hi [3]int) {
+	for _, a := range [3]int{s.others[1], s.others[0], s.axis} { // the fastest first
+		at := s.last[a][n%len(s.last[a])]
+		lo[a], hi[a] = at[0], at[1]
+		n /= len(s.last[a])
+	}
+	return lo, hi
 }
 
 func (s *stitcher) newField(call int) *field {
@@ -158,18 +186,17 @@ func (s *stitcher) sum(sums, logits, gauss []float32, n [3]int) bool {
 			row, weights := logits[at:][:n[2]], gauss[at:][:n[2]]
 			to := sums[(x*brickSide+y)*brickSide:][:n[2]]
 			for i, l := range row {
-				// table.at, which is too long to be inlined.
-				a := l
-				if a < 0 {
-					a = -a
-				}
+				// table.at, which is too long to be inlined, and in which a processor
+				// cannot guess the sign of an unsure logit: here nothing hangs on it.
+				bits := math.Float32bits(l)
+				positive := ^uint32(int32(bits) >> 31) //nolint:gosec // its sign, in all bits
+				a := math.Float32frombits(bits&^(1<<31)) * sigmoidSteps
 				var v float32
-				if a *= sigmoidSteps; a < sigmoidEnd*sigmoidSteps {
-					j := int(a)
+				if a < sigmoidEnd*sigmoidSteps {
+					j := int(a) & (sigmoidSize - 1)
 					p, q := table[j], table[j+1]
-					if v = p + (a-float32(j))*(q-p); l > 0 {
-						v = 1 - v
-					}
+					v = p + (a-float32(j))*(q-p)
+					v = math.Float32frombits(positive&one) + math.Float32frombits(math.Float32bits(v)^positive&(1<<31))
 				} else {
 					v = table.at(l)
 					good = good && l == l
@@ -181,35 +208,20 @@ func (s *stitcher) sum(sums, logits, gauss []float32, n [3]int) bool {
 	return good
 }
 
-// ready says how many planes along the axis are final once the first n windows
-// are in.
-func (s *stitcher) ready(n int) int {
-	if n == len(s.places) {
-		return s.shape[s.axis]
-	}
-	return s.places[n].lo[s.axis]
-}
+// one is the bits of 1.
+const one = 0x3f800000
 
-// finish restores the layers that are final once the first n windows are in.
-func (s *stitcher) finish(fields []*field, n, threads int) {
-	planes := s.ready(n)
-	for s.done < s.across[s.axis] && (planes == s.shape[s.axis] || (s.done+1)*brickSide < planes) {
-		layer := s.done
-		s.done++
-		live := slices.DeleteFunc(slices.Clone(fields), func(f *field) bool {
-			// The next layer's first plane is the other end of interpolation.
-			return f.dropped || f.layers[layer] == nil && (layer+1 == len(f.layers) || f.layers[layer+1] == nil)
-		})
-		if len(live) == 0 {
-			continue
-		}
-		weights := s.weights(layer)
-		parallel.For(len(live), threads, func(i int) {
-			f := live[i]
-			s.restoreLayer(f, layer, weights)
-			s.pool.give(f.layers[layer])
-			f.layers[layer] = nil
-		})
+// finish has the crew restore what is final once window n is in.
+func (s *stitcher) finish(c *crew, fields []*field, n int) {
+	lo, hi := s.final(n)
+	if lo[s.others[0]] == hi[s.others[0]] || lo[s.others[1]] == hi[s.others[1]] {
+		return
+	}
+	for layer := lo[s.axis]; layer < hi[s.axis]; layer++ {
+		lo, hi := lo, hi
+		lo[s.axis], hi[s.axis] = layer, layer+1
+		weights := sync.OnceValue(func() *slab { return s.weights(lo, hi) })
+		c.add(len(fields), func(i int) { s.restore(fields[i], lo, hi, weights) })
 	}
 }
 
@@ -223,17 +235,23 @@ func (s *slab) at(x, y, z int) int {
 	return ((x-s.lo[0])*s.n[1]+y-s.lo[1])*s.n[2] + z - s.lo[2]
 }
 
-// weights sums the windows' weights over a layer and the plane behind it.
-func (s *stitcher) weights(layer int) *slab {
-	out := &slab{n: s.shape}
-	out.lo[s.axis] = layer * brickSide
-	out.n[s.axis] = min(brickSide+1, s.shape[s.axis]-out.lo[s.axis])
+// weights sums the windows' weights over bricks lo to hi and the voxels behind
+// them.
+func (s *stitcher) weights(lo, hi [3]int) *slab {
+	out := &slab{}
+	for a := range 3 {
+		out.lo[a] = lo[a] * brickSide
+		out.n[a] = min(hi[a]*brickSide+1, s.shape[a]) - out.lo[a]
+	}
 	out.data = make([]float32, out.n[0]*out.n[1]*out.n[2])
 	for _, w := range s.places {
 		lo, hi := w.lo, w.hi
-		lo[s.axis] = max(lo[s.axis], out.lo[s.axis])
-		hi[s.axis] = min(hi[s.axis], out.lo[s.axis]+out.n[s.axis])
-		if lo[s.axis] >= hi[s.axis] {
+		outside := false
+		for a := range 3 {
+			lo[a], hi[a] = max(lo[a], out.lo[a]), min(hi[a], out.lo[a]+out.n[a])
+			outside = outside || lo[a] >= hi[a]
+		}
+		if outside {
 			continue
 		}
 		n := hi[2] - lo[2]
@@ -250,19 +268,38 @@ func (s *stitcher) weights(layer int) *slab {
 	return out
 }
 
-// restoreLayer puts the part of the scan that lies in one layer of bricks into
-// the field's mask.
-func (s *stitcher) restoreLayer(f *field, layer int, weights *slab) {
-	var b [3]int
-	b[s.axis] = layer
+// restore puts the part of the scan that lies in bricks lo to hi, which are of
+// one layer, into the field's mask, and gives the bricks up.
+func (s *stitcher) restore(f *field, lo, hi [3]int, weights func() *slab) {
+	layer := lo[s.axis]
+	// The next layer's first plane is the other end of interpolation.
+	if f.dropped.Load() || f.layers[layer] == nil && (layer+1 == len(f.layers) || f.layers[layer+1] == nil) {
+		return
+	}
+	start := time.Now()
 	var block block
-	for b[s.others[0]] = range s.across[s.others[0]] {
-		for b[s.others[1]] = range s.across[s.others[1]] {
-			if s.gather(f, b, weights, &block) {
-				s.to.add(f.bits, b, &block)
+	var b [3]int
+	for b[0] = lo[0]; b[0] < hi[0]; b[0]++ {
+		for b[1] = lo[1]; b[1] < hi[1]; b[1]++ {
+			for b[2] = lo[2]; b[2] < hi[2]; b[2]++ {
+				if s.gather(f, b, weights, &block) {
+					s.to.add(f.bits, b, &block)
+				}
 			}
 		}
 	}
+	if own := f.layers[layer]; own != nil {
+		for b[0] = lo[0]; b[0] < hi[0]; b[0]++ {
+			for b[1] = lo[1]; b[1] < hi[1]; b[1]++ {
+				for b[2] = lo[2]; b[2] < hi[2]; b[2]++ {
+					at := &own[s.slot(b)]
+					s.pool.give(*at)
+					*at = nil
+				}
+			}
+		}
+	}
+	f.seconds += time.Since(start).Seconds()
 }
 
 // blockSide is a brick and the first voxels of its neighbours: what trilinear
@@ -274,7 +311,7 @@ type block [blockSide * blockSide * blockSide]float32
 
 // gather copies a block's probabilities, repeating the last voxels at the
 // grid's far faces. False where none is above the threshold.
-func (s *stitcher) gather(f *field, b [3]int, weights *slab, to *block) bool {
+func (s *stitcher) gather(f *field, b [3]int, sums func() *slab, to *block) bool {
 	var around [2][2][2]*brick
 	there := false
 	for n := range 8 {
@@ -288,6 +325,7 @@ func (s *stitcher) gather(f *field, b [3]int, weights *slab, to *block) bool {
 	if !there {
 		return false
 	}
+	weights := sums()
 	hot := false
 	last := min(blockSide, s.shape[2]-b[2]*brickSide) // voxels along the third axis
 	at := 0

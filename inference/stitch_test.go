@@ -184,16 +184,22 @@ func comparePlain(t *testing.T, rng *rand.Rand, source volume.Grid, spacing [3]f
 		fields = append(fields, s.newField(c))
 		naive = append(naive, newPlain(p.Grid.Shape, patch))
 	}
+	crew := newCrew(n % 3)
+	defer crew.close()
 	for i, w := range s.places {
 		for c, f := range fields {
 			logits := blobs(rng, patch, []float64{-20, -3, -11}[c], []float64{0, 0.2, 3}[c])
 			s.add(f, w, logits)
 			naive[c].add(w, logits, s.gauss)
 		}
-		s.finish(fields, i+1, 2)
+		s.finish(crew, fields, i)
+		crew.drain()
 	}
 	if s.pool.live != 0 {
 		t.Errorf("%d bricks are left", s.pool.live)
+	}
+	if open, most := int64(s.pool.top)*brickBytes, classes*s.denseBytes(); open > most || n == 5 && open != most {
+		t.Errorf("at most %d bytes of bricks, forecast %d", open, most) // n = 5 sums everything
 	}
 	for c, f := range fields {
 		prob := naive[c].probabilities()
@@ -263,7 +269,9 @@ func TestWeightsAgreeWithSAT(t *testing.T) {
 		s := newStitcher(shape, [3]int{64, 64, 32}, to, &pool{}, true)
 		got := make([]float32, shape[0]*shape[1]*shape[2])
 		for layer := range s.across[s.axis] {
-			slab := s.weights(layer)
+			lo, hi := [3]int{}, s.across
+			lo[s.axis], hi[s.axis] = layer, layer+1
+			slab := s.weights(lo, hi)
 			for x := slab.lo[0]; x < slab.lo[0]+slab.n[0]; x++ {
 				for y := slab.lo[1]; y < slab.lo[1]+slab.n[1]; y++ {
 					for z := slab.lo[2]; z < slab.lo[2]+slab.n[2]; z++ {

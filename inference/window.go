@@ -6,30 +6,35 @@ import "math"
 // large.
 type window struct{ lo, hi [3]int }
 
-// windows cuts a volume into patches that overlap by half, as SAT does: along
-// each axis ceil(n/step)-1 windows (at least one) a step of half a patch apart,
-// the last one moved back to end with the volume. A volume smaller than the
-// patch gives one window of its own size. The first axis varies slowest.
-func windows(shape, patch [3]int) []window {
-	var along [3][][2]int
-	for a := range along {
-		n, p := shape[a], patch[a]
-		step := max(p/2, 1)
-		for i := range max((n+step-1)/step-1, 1) {
-			lo, hi := i*step, i*step+p
-			if hi > n {
-				lo, hi = max(n-p, 0), n
+// windows cuts a volume into patches that overlap by half, as SAT does. The
+// first of the axes varies slowest; SAT's own order is 0, 1, 2.
+func windows(shape, patch, axes [3]int) (out []window) {
+	var w window
+	for _, x := range windowsAlong(shape[axes[0]], patch[axes[0]]) {
+		w.lo[axes[0]], w.hi[axes[0]] = x[0], x[1]
+		for _, y := range windowsAlong(shape[axes[1]], patch[axes[1]]) {
+			w.lo[axes[1]], w.hi[axes[1]] = y[0], y[1]
+			for _, z := range windowsAlong(shape[axes[2]], patch[axes[2]]) {
+				w.lo[axes[2]], w.hi[axes[2]] = z[0], z[1]
+				out = append(out, w)
 			}
-			along[a] = append(along[a], [2]int{lo, hi})
 		}
 	}
-	var out []window
-	for _, x := range along[0] {
-		for _, y := range along[1] {
-			for _, z := range along[2] {
-				out = append(out, window{[3]int{x[0], y[0], z[0]}, [3]int{x[1], y[1], z[1]}})
-			}
+	return out
+}
+
+// windowsAlong are the windows along one axis, from their first voxel to the one
+// behind the last: ceil(n/step)-1 of them (at least one) a step of half a patch
+// apart, the last one moved back to end with the volume. A volume smaller than
+// the patch gives one window of its own size.
+func windowsAlong(n, patch int) (out [][2]int) {
+	step := max(patch/2, 1)
+	for i := range max((n+step-1)/step-1, 1) {
+		lo, hi := i*step, i*step+patch
+		if hi > n {
+			lo, hi = max(n-patch, 0), n
 		}
+		out = append(out, [2]int{lo, hi})
 	}
 	return out
 }

@@ -25,7 +25,7 @@ func TestWindows(t *testing.T) {
 		// Smaller than the patch: one window of the volume's own size.
 		{[3]int{10, 64, 1}, [3]int{64, 64, 32}, []window{{[3]int{0, 0, 0}, [3]int{10, 64, 1}}}},
 	} {
-		if got := windows(c.shape, c.patch); !slices.Equal(got, c.want) {
+		if got := windows(c.shape, c.patch, [3]int{0, 1, 2}); !slices.Equal(got, c.want) {
 			t.Errorf("windows(%v, %v) = %v, want %v", c.shape, c.patch, got, c.want)
 		}
 	}
@@ -49,7 +49,7 @@ func TestWindowsAgreeWithSAT(t *testing.T) {
 	}
 	for _, group := range [][]official{groups.Small, groups.Official} {
 		for _, c := range group {
-			got := windows(c.Shape, c.Patch)
+			got := windows(c.Shape, c.Patch, [3]int{0, 1, 2})
 			if len(got) != len(c.Windows) {
 				t.Errorf("shape %v, patch %v: %d windows, SAT has %d", c.Shape, c.Patch, len(got), len(c.Windows))
 				continue
@@ -68,7 +68,7 @@ func TestWindowsAgreeWithSAT(t *testing.T) {
 func TestWindowsCoverTheVolume(t *testing.T) {
 	for n := 1; n <= 200; n++ {
 		seen := make([]bool, n)
-		for _, w := range windows([3]int{n, 1, 1}, [3]int{32, 32, 32}) {
+		for _, w := range windows([3]int{n, 1, 1}, [3]int{32, 32, 32}, [3]int{0, 1, 2}) {
 			for i := w.lo[0]; i < w.hi[0]; i++ {
 				seen[i] = true
 			}

@@ -30,7 +30,7 @@ type work struct {
 }
 
 const (
-	workMagic = "satgraph run 1\n"
+	workMagic = "satgraph run 2\n"
 	// workSuffix ends the names of the files.
 	workSuffix = ".satgraph-work"
 	maxHead    = 16 << 20
@@ -40,7 +40,6 @@ const (
 type head struct {
 	Pass    int         `json:"pass"`
 	Windows int         `json:"windows"` // that are in
-	Layers  int         `json:"layers"`  // that are restored
 	Fields  []fieldHead `json:"fields"`
 }
 
@@ -118,8 +117,8 @@ func (w *work) remove() {
 }
 
 // save keeps a pass after some windows.
-func (w *work) save(s *stitcher, fields []*field, windows int) error {
-	return w.write(w.path("state"), s, fields, windows)
+func (w *work) save(fields []*field, windows int) error {
+	return w.write(w.path("state"), fields, windows)
 }
 
 // savePass keeps a finished pass.
@@ -129,24 +128,21 @@ func (w *work) savePass(fields []*field) error {
 	}
 	again := false
 	for _, f := range fields {
-		again = again || f.dropped && !f.nan
+		again = again || f.dropped.Load() && !f.nan
 	}
 	defer func() { w.pass++ }()
 	if !again {
 		return nil // what is left takes no time worth keeping
 	}
-	if err := w.write(w.passPath(w.pass), nil, fields, -1); err != nil {
+	if err := w.write(w.passPath(w.pass), fields, -1); err != nil {
 		return err
 	}
 	_ = os.Remove(w.path("state"))
 	return nil
 }
 
-func (w *work) write(path string, s *stitcher, fields []*field, windows int) error {
+func (w *work) write(path string, fields []*field, windows int) error {
 	h := head{Pass: w.pass, Windows: windows}
-	if s != nil {
-		h.Layers = s.done
-	}
 	for _, f := range fields {
 		h.Fields = append(h.Fields, f.head())
 	}
@@ -173,7 +169,7 @@ func (w *work) write(path string, s *stitcher, fields []*field, windows int) err
 }
 
 func (f *field) head() fieldHead {
-	h := fieldHead{Call: f.call, Dropped: f.dropped, NaN: f.nan, Seconds: f.seconds}
+	h := fieldHead{Call: f.call, Dropped: f.dropped.Load(), NaN: f.nan, Seconds: f.seconds}
 	for _, layer := range f.layers {
 		for _, b := range layer {
 			if b != nil {
@@ -231,7 +227,6 @@ func (w *work) resume(s *stitcher, fields []*field) (windows int, err error) {
 		n, err := w.read(path, s, fields)
 		switch {
 		case err == nil && n < 0: // a finished pass
-			s.done = s.across[s.axis]
 			return len(s.places), nil
 		case err == nil:
 			return n, nil
@@ -265,7 +260,7 @@ func (w *work) read(path string, s *stitcher, fields []*field) (windows int, err
 	if err := json.Unmarshal(data[start:start+size], &h); err != nil {
 		return 0, errWork
 	}
-	if h.Pass != w.pass || len(h.Fields) != len(fields) || h.Windows > len(s.places) || h.Layers < 0 || h.Layers > s.across[s.axis] {
+	if h.Pass != w.pass || len(h.Fields) != len(fields) || h.Windows > len(s.places) {
 		return 0, errWork
 	}
 	in := &reader{data: data[start+size : body]}
@@ -275,12 +270,11 @@ func (w *work) read(path string, s *stitcher, fields []*field) (windows int, err
 				f.drop(s.pool)
 			}
 			for i, f := range fields {
-				*f = *s.newField(fields[i].call)
+				fields[i] = s.newField(f.call)
 			}
 			return 0, errWork
 		}
 	}
-	s.done = h.Layers
 	return h.Windows, nil
 }
 
@@ -300,14 +294,14 @@ func (r *reader) field(s *stitcher, f *field, h fieldHead) bool {
 	if h.Call != f.call {
 		return false
 	}
-	f.dropped, f.nan, f.seconds = h.Dropped, h.NaN, h.Seconds
-	if f.dropped {
+	f.nan, f.seconds = h.NaN, h.Seconds
+	if h.Dropped {
 		f.drop(s.pool)
 	}
 	for range h.Bricks {
 		l, ok := r.number(len(f.layers))
 		n, ok2 := r.number(s.across[s.others[0]] * s.across[s.others[1]])
-		if !ok || !ok2 || len(r.data) < brickBytes || f.dropped {
+		if !ok || !ok2 || len(r.data) < brickBytes || h.Dropped {
 			return false
 		}
 		var at [3]int

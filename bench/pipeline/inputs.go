@@ -155,7 +155,7 @@ func (g *given) Close() error                  { return nil }
 
 // Footprint makes runs decode templateCount classes at a time.
 func (g *given) Footprint() inference.Footprint {
-	return inference.Footprint{Query: 512 << 20 / (templateCount - 1)}
+	return inference.Footprint{Query: 256 << 20 / templateCount}
 }
 
 func (g *given) Encode(_ context.Context, prompts []string, _ inference.Modality) ([][]float32, error) {

@@ -183,6 +183,7 @@ func features(t *testing.T, model inference.Model, m inference.Modality, prompts
 		t.Fatal(err)
 	}
 	before := slices.Clone(logits)
+	held := logits
 	second, err := model.Features(ctx, patch(model, 1.5))
 	if err != nil {
 		t.Fatal(err)
@@ -192,6 +193,9 @@ func features(t *testing.T, model inference.Model, m inference.Modality, prompts
 	}
 	if slices.Equal(logits, before) {
 		t.Error("two patches look the same")
+	}
+	if !slices.Equal(held, before) {
+		t.Error("logits are gone after one more call of Decode")
 	}
 	if logits, err = model.Decode(ctx, first, queries); err != nil {
 		t.Fatal(err)

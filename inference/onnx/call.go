@@ -24,7 +24,7 @@ func (m *model) Close() error {
 			*s = nil
 		}
 	}
-	m.logits, m.image, m.spare = nil, nil, nil
+	m.logits, m.image, m.spare = [2][]float32{}, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -196,16 +196,16 @@ func (m *model) Decode(ctx context.Context, f inference.Features, queries [][]fl
 		return nil, err
 	}
 	shape := ort.NewShape(1, n, int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2]))
-	m.logits = sized(m.logits, shape.FlattenedSize())
+	m.logits[0], m.logits[1] = sized(m.logits[1], shape.FlattenedSize()), m.logits[0]
 	var out tensors
 	defer out.free()
-	if err := add(&out, m.logits, shape...); err != nil {
+	if err := add(&out, m.logits[0], shape...); err != nil {
 		return nil, err
 	}
 	if err := run(ctx, m.decoder, append(in[:1:1], seen.values...), out); err != nil {
 		return nil, fmt.Errorf("%s: %w", DecoderFile, err)
 	}
-	return m.logits, nil
+	return m.logits[0], nil
 }
 
 // sized gives a slice of n values, in the memory of old where that is enough.

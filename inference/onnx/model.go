@@ -66,7 +66,7 @@ type model struct {
 	text     *ort.DynamicAdvancedSession
 	seen     [][]int64     // shapes of outputs
 	spare    [][][]float32 // memory for outputs
-	logits   []float32     // of the last Decode
+	logits   [2][]float32  // of the last two calls of Decode
 	image    []float32     // scratch
 
 	footprint inference.Footprint

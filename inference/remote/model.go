@@ -91,8 +91,8 @@ type model struct {
 	pool     *pool
 	o        Options
 	channels int64
-	outputs  []string // of the backbone, which are inputs of the decoder
-	logits   []float32
+	outputs  []string     // of the backbone, which are inputs of the decoder
+	logits   [2][]float32 // of the last two calls of Decode
 
 	mu     sync.Mutex // guards what follows
 	closed bool
@@ -374,6 +374,6 @@ func (m *model) Decode(ctx context.Context, f inference.Features, queries [][]fl
 	if err := reply[0].check(1, n, h, w, d); err != nil {
 		return nil, err
 	}
-	m.logits = reply[0].values(m.logits)
-	return m.logits, nil
+	m.logits[0], m.logits[1] = reply[0].values(m.logits[1]), m.logits[0]
+	return m.logits[0], nil
 }
