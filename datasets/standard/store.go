@@ -29,11 +29,16 @@ const recordVersion = 1
 // Origin is where a scan comes from.
 type Origin struct {
 	Dataset  string   `json:"dataset"`
+	ID       string   `json:"id"`              // unique in the dataset
 	Image    string   `json:"image"`           // the image file, as the dataset names it
 	Masks    []string `json:"masks,omitempty"` // the mask files
 	Modality string   `json:"modality"`        // ct, mri or pet
+	Sequence string   `json:"sequence,omitempty"`
 	Patient  string   `json:"patient,omitempty"`
 	Split    string   `json:"split,omitempty"`
+	// Labels are the names that the dataset writes for classes that it calls
+	// otherwise, by class.
+	Labels map[string]string `json:"labels,omitempty"`
 	// Input is a digest of the files, Recipe of what the masks were made by.
 	Input  string `json:"input,omitempty"`
 	Recipe string `json:"recipe,omitempty"`
