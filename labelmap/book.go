@@ -313,6 +313,37 @@ func (b *Book) find(ctx context.Context, q SubjectQuery, reviewers map[string]in
 	return out, nil
 }
 
+// Precedents returns what labels of the same names, in other datasets, were
+// settled as; see Precedents.
+func (b *Book) Precedents(ctx context.Context, labels []RawLabel) (map[string][]Precedent, error) {
+	own, named := map[string]bool{}, map[string]bool{}
+	var names []string
+	for i := range labels {
+		own[labels[i].Dataset] = true
+		if key := NameKey(labels[i].Name); key != "" && !named[key] {
+			named[key] = true
+			names = append(names, key)
+		}
+	}
+	var found []State
+	reviewers := map[string]int{}
+	for part := range slices.Chunk(names, subjectPage) {
+		q := SubjectQuery{Kind: SubjectLabel, Statuses: []Status{Settled}, Names: part, Limit: subjectPage}
+		for {
+			page, err := b.find(ctx, q, reviewers)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, page...)
+			if len(page) < subjectPage {
+				break
+			}
+			q.After = page[len(page)-1].Subject
+		}
+	}
+	return Precedents(slices.DeleteFunc(found, func(st State) bool { return own[st.Subject.Dataset] })), nil
+}
+
 // Counts returns how many subjects of a dataset (of all when it is empty) stand
 // where.
 func (b *Book) Counts(ctx context.Context, dataset string) ([]Count, error) {

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
+
+	"satgraph/graph"
 )
 
 // SubjectKind is what a decision is about.
@@ -172,8 +175,19 @@ type SubjectQuery struct {
 	Kind     SubjectKind
 	Statuses []Status // any of them
 	Flagged  bool     // only those with a standing flag
+	Names    []string // only raw labels with any of these names, as NameKey gives them
 	After    Subject  // only those behind it
 	Limit    int      // at most so many; 0 gives none
+}
+
+// NameKey is what raw labels of the same name share: the name normalised
+// (graph.Normalize), of which the first 200 bytes count.
+func NameKey(name string) string {
+	key := graph.Normalize(name)
+	if len(key) > 200 {
+		key = strings.ToValidUTF8(key[:200], "")
+	}
+	return key
 }
 
 // Count is how many subjects of one dataset and kind have one status.

@@ -110,15 +110,21 @@ func (m *Memory) Subjects(ctx context.Context, q SubjectQuery) ([][]Event, error
 		if len(out) >= q.Limit {
 			break
 		}
-		if len(q.Statuses) > 0 || q.Flagged {
-			st := m.state(s)
-			if len(q.Statuses) > 0 && !slices.Contains(q.Statuses, st.Status) || q.Flagged && len(st.Flags) == 0 {
-				continue
-			}
+		if m.chosen(s, &q) {
+			out = append(out, m.since(s, 0))
 		}
-		out = append(out, m.since(s, 0))
 	}
 	return out, ctx.Err()
+}
+
+// chosen says whether a subject is one of those that a query asks for.
+func (m *Memory) chosen(s Subject, q *SubjectQuery) bool {
+	if len(q.Statuses) == 0 && len(q.Names) == 0 && !q.Flagged {
+		return true
+	}
+	st := m.state(s)
+	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, st.Status)) && (!q.Flagged || len(st.Flags) > 0) &&
+		(len(q.Names) == 0 || st.Label != nil && slices.Contains(q.Names, NameKey(st.Label.Name)))
 }
 
 // state folds a subject's events as its dataset's policy says.

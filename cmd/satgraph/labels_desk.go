@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -123,16 +122,10 @@ func (d *desk) suggestions(ctx context.Context, states []labelmap.State) (map[st
 // suggest answers labels in the light of what equal labels of other datasets
 // were settled as.
 func (d *desk) suggest(ctx context.Context, labels []labelmap.RawLabel, top int) ([]suggest.Result, error) {
-	states, err := d.book.States(ctx, "", labelmap.SubjectLabel)
+	precedents, err := d.book.Precedents(ctx, labels)
 	if err != nil {
 		return nil, err
 	}
-	own := map[string]bool{}
-	for i := range labels {
-		own[labels[i].Dataset] = true
-	}
-	states = slices.DeleteFunc(states, func(st labelmap.State) bool { return own[st.Subject.Dataset] })
-	precedents := labelmap.Precedents(states)
 	engine, err := newSuggester(d.tree, suggest.WithDecided(func(name string) (out []suggest.Decided) {
 		for _, p := range precedents[graph.Normalize(name)] {
 			out = append(out, suggest.Decided{

@@ -18,6 +18,7 @@ func ledgerSchema() []string {
 	return []string{
 		`CREATE CONSTRAINT subject_id IF NOT EXISTS FOR (s:Subject) REQUIRE s.id IS UNIQUE`,
 		`CREATE INDEX subject_place IF NOT EXISTS FOR (s:Subject) ON (s.dataset, s.kind, s.start)`,
+		`CREATE INDEX subject_words IF NOT EXISTS FOR (s:Subject) ON (s.words)`,
 		`CREATE CONSTRAINT label_event_id IF NOT EXISTS FOR (e:LabelEvent) REQUIRE e.id IS UNIQUE`,
 		`CREATE CONSTRAINT label_event_seq IF NOT EXISTS FOR (e:LabelEvent) REQUIRE e.seq IS UNIQUE`,
 		`CREATE CONSTRAINT label_batch_id IF NOT EXISTS FOR (b:LabelBatch) REQUIRE b.id IS UNIQUE`,

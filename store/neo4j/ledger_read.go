@@ -118,7 +118,11 @@ func (s *Store) Batch(ctx context.Context, refs ...string) (out []labelmap.Event
 
 // Subjects returns the events of the subjects that a query chooses.
 func (s *Store) Subjects(ctx context.Context, q labelmap.SubjectQuery) (out [][]labelmap.Event, err error) {
-	err = s.settled(ctx, func(ctx context.Context, t *transaction) error {
+	err = s.settled(ctx, func(ctx context.Context, t *transaction) (err error) {
+		if len(q.Names) > 0 {
+			out, err = t.namesakes(ctx, q)
+			return errors.Join(err, dense(out...))
+		}
 		out = nil
 		places, err := t.places(ctx, q)
 		if err != nil {
@@ -173,19 +177,36 @@ func (t *transaction) subjects(ctx context.Context, p labelmap.Subject, q labelm
 	if within {
 		after = q.After.Key
 	}
-	statuses := make([]string, len(q.Statuses))
-	for i, status := range q.Statuses {
-		statuses[i] = string(status)
-	}
 	events, err := t.events(ctx, `MATCH (s:Subject) WHERE s.dataset = $dataset AND s.kind = $kind AND s.start >= $start
 			AND (NOT $within OR s.start > $start OR s.key > $after) AND s.version > 0
 			AND (size($statuses) = 0 OR s.status IN $statuses) AND (NOT $flagged OR s.flags IS NOT NULL)
 			WITH s ORDER BY s.start, s.key LIMIT $limit MATCH (s)<-[:ON]-(e:LabelEvent)`, `s.start, s.key, e.version`,
 		map[string]any{
 			"dataset": p.Dataset, "kind": string(p.Kind), "start": startOf(after), "after": after, "within": within,
-			"statuses": statuses, "flagged": q.Flagged, "limit": limit,
+			"statuses": statuses(q), "flagged": q.Flagged, "limit": limit,
 		})
 	return ledger.Split(events), err
+}
+
+// namesakes reads the raw labels of some names, wherever they are.
+func (t *transaction) namesakes(ctx context.Context, q labelmap.SubjectQuery) ([][]labelmap.Event, error) {
+	events, err := t.events(ctx, `UNWIND $names AS name MATCH (s:Subject {words: name}) WHERE ($dataset = '' OR s.dataset = $dataset) AND ($kind = '' OR s.kind = $kind)
+			AND (s.dataset > $after OR s.dataset = $after AND (s.kind > $afterKind OR s.kind = $afterKind AND s.key > $afterKey))
+			AND (size($statuses) = 0 OR s.status IN $statuses) AND (NOT $flagged OR s.flags IS NOT NULL)
+			WITH DISTINCT s ORDER BY s.dataset, s.kind, s.key LIMIT $limit MATCH (s)<-[:ON]-(e:LabelEvent)`, `s.dataset, s.kind, s.key, e.version`,
+		map[string]any{
+			"names": q.Names, "dataset": q.Dataset, "kind": string(q.Kind), "limit": max(q.Limit, 0), "statuses": statuses(q), "flagged": q.Flagged,
+			"after": q.After.Dataset, "afterKind": string(q.After.Kind), "afterKey": q.After.Key,
+		})
+	return ledger.Split(events), err
+}
+
+func statuses(q labelmap.SubjectQuery) []string {
+	out := make([]string, len(q.Statuses))
+	for i, status := range q.Statuses {
+		out[i] = string(status)
+	}
+	return out
 }
 
 // Counts returns how many subjects stand where.

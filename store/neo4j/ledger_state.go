@@ -141,7 +141,7 @@ func stateProperties(st *labelmap.State, last int64) map[string]any {
 	}
 	for _, gone := range []string{
 		"class", "recipeModality", "recipe", "complete", "missing", "definition", "risk", "reason",
-		"label", "values", "modality", "region", "context", "codes", "color", "file", "line", "labelFlags", "voxels", "volumeML", "centroid", "side",
+		"words", "label", "values", "modality", "region", "context", "codes", "color", "file", "line", "labelFlags", "voxels", "volumeML", "centroid", "side",
 	} {
 		p[gone] = nil
 	}
@@ -163,7 +163,7 @@ func stateProperties(st *labelmap.State, last int64) map[string]any {
 		p["reviewers"] = max(st.Reviewers, 1)
 	case st.Label != nil:
 		labelProperties(p, st.Label)
-		p["name"] = st.Label.Name
+		p["name"], p["words"] = st.Label.Name, orNil(labelmap.NameKey(st.Label.Name))
 	}
 	return p
 }

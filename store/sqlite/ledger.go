@@ -72,9 +72,11 @@ CREATE TABLE subjects (
 	status  TEXT NOT NULL,
 	votes   INTEGER NOT NULL,
 	flagged INTEGER NOT NULL,
+	name    TEXT NOT NULL,
 	PRIMARY KEY (dataset, kind, key)
 ) WITHOUT ROWID;
-CREATE INDEX subjects_by_status ON subjects (dataset, kind, status, flagged);`
+CREATE INDEX subjects_by_status ON subjects (dataset, kind, status, flagged);
+CREATE INDEX subjects_by_name ON subjects (name) WHERE name > '';`
 
 // addSubjects also finds where the subjects of an older ledger stand.
 func addSubjects(ctx context.Context, tx *sql.Tx) error {
@@ -115,7 +117,7 @@ type projection struct {
 func newProjection(ctx context.Context, tx *sql.Tx) *projection {
 	return &projection{
 		ctx: ctx, tx: tx, reviewers: map[string]int{},
-		in: inserter{ctx: ctx, tx: tx, or: "OR REPLACE ", into: "subjects (dataset, kind, key, version, last, status, votes, flagged)", columns: 8},
+		in: inserter{ctx: ctx, tx: tx, or: "OR REPLACE ", into: "subjects (dataset, kind, key, version, last, status, votes, flagged, name)", columns: 9},
 	}
 }
 
@@ -134,7 +136,11 @@ func (p *projection) write(list []labelmap.Event) error {
 		p.reviewers[s.Dataset] = reviewers
 	}
 	st := labelmap.Fold(s, list, reviewers)
-	p.in.add(s.Dataset, string(s.Kind), s.Key, st.Version, list[len(list)-1].Seq, string(st.Status), len(st.Votes), len(st.Flags) > 0)
+	name := ""
+	if st.Label != nil {
+		name = labelmap.NameKey(st.Label.Name)
+	}
+	p.in.add(s.Dataset, string(s.Kind), s.Key, st.Version, list[len(list)-1].Seq, string(st.Status), len(st.Votes), len(st.Flags) > 0, name)
 	return p.in.err
 }
 
@@ -360,6 +366,13 @@ func (s *Store) Subjects(ctx context.Context, q labelmap.SubjectQuery) ([][]labe
 	}
 	if q.Flagged {
 		also(`flagged = ?%d`, true)
+	}
+	if len(q.Names) > 0 {
+		list, err := json.Marshal(q.Names)
+		if err != nil {
+			return nil, err
+		}
+		also(`name > '' AND name IN (SELECT value FROM json_each(?%d))`, string(list))
 	}
 	all, err := s.events(ctx, `(dataset, kind, key) IN (SELECT dataset, kind, key FROM subjects WHERE `+where+`
 		ORDER BY dataset, kind, key LIMIT ?4) ORDER BY dataset, kind, key, version`, args...)

@@ -235,6 +235,15 @@ func likeMemory(t *testing.T, db Database) {
 			}
 		}
 	}
+	for i, dataset := range []string{"a", "b", "Z", "b", "b"} {
+		name := []string{"Left_kidney", "left kidney", "kidney, left", "Nieré " + long, "!!"}[i]
+		s := subject(labelmap.SubjectLabel, dataset, "7 "+name)
+		write(s, func(e *labelmap.Event) {
+			e.Action, e.Comment = labelmap.ActImport, ""
+			e.Label = &labelmap.RawLabel{Dataset: dataset, Name: name, Values: []int64{7}}
+		})
+		write(s, decide("ann", "T:2"))
+	}
 	policy := func(n int) func(e *labelmap.Event) {
 		return func(e *labelmap.Event) { e.Action, e.Reviewers = labelmap.ActPolicy, n }
 	}
@@ -270,6 +279,8 @@ func likeMemory(t *testing.T, db Database) {
 					{Limit: 3, Statuses: []labelmap.Status{labelmap.Disputed, labelmap.Awaiting}},
 					{Limit: 100, Statuses: []labelmap.Status{labelmap.Settled}, Flagged: true},
 					{},
+					{Limit: 10, Names: []string{labelmap.NameKey("left kidney"), labelmap.NameKey("Nieré " + long), labelmap.NameKey("none")}},
+					{Limit: 1, Names: []string{labelmap.NameKey("left kidney")}, Statuses: []labelmap.Status{labelmap.Settled}},
 				} {
 					q.Dataset, q.Kind, q.After = dataset, kind, after
 					compare(fmt.Sprintf("subjects of %+v", q), func(l labelmap.Ledger) ([][]labelmap.Event, error) { return l.Subjects(ctx, q) })
