@@ -155,73 +155,66 @@ func unionOf(args []Expr) Expr {
 	return Expr{Op: OpUnion, Args: out}
 }
 
-// Concern is something about a recipe that a reviewer should know.
-type Concern struct {
-	Class string
-	What  string // "incomplete", "outside", "sides", "twice", "definition"
-	Why   string
-}
-
-// CheckRecipe compares a recipe with anatomy: labels that lie outside the class
-// by the tree, that are of both sides where the class has one, or that are taken
-// both themselves and within a wider label. labels are the dataset's, by key.
-func CheckRecipe(tree *graph.Tree, r *Recipe, termID string, labels map[string]Judged) []Concern {
-	var out []Concern
-	raise := func(what, format string, args ...any) {
-		out = append(out, Concern{r.Class, what, fmt.Sprintf(format, args...)})
-	}
-	if !r.Complete {
-		raise("incomplete", "it lacks %s", strings.Join(r.Missing, ", "))
-	}
-	whole, ok := tree.Term(termID)
-	if !ok {
-		raise("outside", "%s is not in the tree", termID)
-		return out
-	}
-	var taken []Judged
-	for _, s := range r.Expr.Sources() {
-		for _, l := range labels {
-			if l.File == s.File && drawsFrom(s, &l.Label) {
-				taken = append(taken, l)
-			}
-		}
-	}
-	slices.SortFunc(taken, func(a, b Judged) int { return cmp.Compare(a.Label.Key(), b.Label.Key()) })
-	sides := map[graph.Laterality]bool{}
-	for i, l := range taken {
-		t, ok := tree.Term(l.TermID)
-		if !ok {
+// JudgedOf are a dataset's labels that recipes can be made of: settled as one
+// term, with a voxel value or a mask file of their own. unusable names the
+// settled ones that have neither.
+func JudgedOf(states []State) (judged []Judged, unusable []string) {
+	for i := range states {
+		st := &states[i]
+		if v := st.Verdict; st.Label == nil || v == nil || v.Outcome != Mapped || len(v.Targets) != 1 {
 			continue
 		}
-		if base, sided := tree.Base(l.TermID); l.TermID != termID && !tree.IsDescendant(l.TermID, termID) && (!sided || base != termID) {
-			raise("outside", "%s (%s) is no part of %s", l.Label.Key(), t.Name, whole.Name)
-		}
-		if t.Laterality != graph.Unsided {
-			sides[t.Laterality] = true
-		}
-		if whole.Laterality != graph.Unsided && t.Laterality == whole.Laterality.Opposite() {
-			raise("sides", "%s is %s, the class is %s", l.Label.Key(), t.Laterality, whole.Laterality)
-		}
-		for _, other := range taken[:i] {
-			if other.TermID == l.TermID {
-				raise("twice", "%s and %s are the same structure", other.Label.Key(), l.Label.Key())
+		j := Judged{Label: *st.Label, TermID: st.Verdict.Targets[0].TermID, Predicate: st.Verdict.Targets[0].Predicate}
+		if len(j.Label.Values) == 0 {
+			if j.Label.File == "" || j.Label.Line > 0 { // a line of a list names no voxels
+				unusable = append(unusable, st.Subject.Key)
+				continue
 			}
+			j.File = j.Label.File
 		}
+		judged = append(judged, j)
 	}
-	if whole.Laterality == graph.Unsided && len(sides) == 1 {
-		raise("sides", "only one side is taken")
-	}
-	return out
+	return judged, unusable
 }
 
-// drawsFrom says whether a source takes any value of a label.
-func drawsFrom(s *Source, l *RawLabel) bool {
-	if s.Label != "" && s.Label == l.Key() {
-		return true
+// midplaneRisk is what can go wrong where a side is told by the scan's middle.
+const midplaneRisk = "the scan's middle plane stands in for the body's: where the body lies askew, the scan is cropped to one side, or the structure crosses the middle, voxels get the wrong side"
+
+// GuessSides proposes the left and right classes of structures that a dataset
+// labels without a side, by the scan's middle plane. They are guesses: each
+// states its risk, and Compose never makes them.
+func GuessSides(tree *graph.Tree, labels []Judged, classes []Wanted) []Recipe {
+	byTerm := map[string][]Judged{}
+	for _, l := range labels {
+		if l.Predicate == Exact || l.Predicate == Close {
+			byTerm[l.TermID] = append(byTerm[l.TermID], l)
+		}
 	}
-	return slices.ContainsFunc(l.Values, func(v int64) bool {
-		return slices.ContainsFunc(s.Values, func(r Range) bool { return r.Holds(float64(v)) })
-	})
+	var out []Recipe
+	for _, c := range classes {
+		t, ok := tree.Term(c.TermID)
+		if !ok || t.Laterality == graph.Unsided || len(byTerm[c.TermID]) > 0 {
+			continue
+		}
+		base, ok := tree.Base(c.TermID)
+		if !ok || len(byTerm[base]) == 0 {
+			continue
+		}
+		if other, ok := tree.Counterpart(c.TermID); ok && len(byTerm[other]) > 0 {
+			continue // the unsided label is then of something else
+		}
+		var args []Expr
+		for _, l := range byTerm[base] {
+			args = append(args, sourceOf(&l))
+		}
+		whole, _ := tree.Term(base)
+		out = append(out, Recipe{
+			Class: c.Name, Complete: true, Risk: midplaneRisk, Reason: "the dataset labels the " + whole.Name + " without a side",
+			Expr: Expr{Op: OpMidplane, Side: string(t.Laterality), Args: []Expr{unionOf(args)}},
+		})
+	}
+	slices.SortFunc(out, func(a, b Recipe) int { return cmp.Compare(a.Class, b.Class) })
+	return out
 }
 
 // CompareDefinitions finds classes that datasets mean differently: with and
@@ -253,7 +246,7 @@ func CompareDefinitions(recipes map[string][]Recipe) []Concern {
 			lines = append(lines, fmt.Sprintf("%s: %s", strings.Join(sets, ", "), cmp.Or(d, "as it is")))
 		}
 		slices.Sort(lines)
-		out = append(out, Concern{class, "definition", strings.Join(lines, "; ")})
+		out = append(out, Concern{class, Definition, strings.Join(lines, "; ")})
 	}
 	slices.SortFunc(out, func(a, b Concern) int { return cmp.Compare(a.Class, b.Class) })
 	return out

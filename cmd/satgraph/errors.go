@@ -94,6 +94,7 @@ func exitCode(err error) int {
 		errors.Is(err, labelmap.ErrUnknownBatch),
 		errors.Is(err, errNoLabel),
 		errors.Is(err, errNoDataset),
+		errors.Is(err, errNoClass),
 		errors.Is(err, auth.ErrNotFound),
 		errors.Is(err, inference.ErrUnknownTerm),
 		errors.Is(err, inference.ErrNothingSegmentable),

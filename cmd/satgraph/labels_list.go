@@ -29,6 +29,7 @@ type stateRow struct {
 	Targets   []labelmap.Target `json:"targets,omitempty"`
 	NewTerm   string            `json:"newTerm,omitempty"`
 	ChangeSet string            `json:"changeSet,omitempty"`
+	Recipe    *recipeRow        `json:"recipe,omitempty"`
 	SettledBy []string          `json:"settledBy,omitempty"`
 	Votes     []voteRow         `json:"votes,omitempty"`
 	Rejected  []string          `json:"rejected,omitempty"`
@@ -51,10 +52,18 @@ func rowOf(s *labelmap.State, touched []string) stateRow {
 	if s.Verdict != nil {
 		row.Outcome, row.Mode, row.Targets, row.NewTerm, row.ChangeSet = s.Verdict.Outcome, s.Verdict.Mode, s.Verdict.Targets, s.Verdict.NewTerm, s.Verdict.ChangeSet
 	}
+	if s.Verdict != nil && s.Verdict.Recipe != nil {
+		recipe := recipeDocument(s.Verdict.Recipe)
+		row.Recipe = &recipe
+	}
 	for _, v := range s.Votes {
 		row.Votes = append(row.Votes, voteRow{v.Actor, v.Time, v.Verdict.Outcome, v.Verdict.Targets, v.Event, v.Comment})
 	}
 	for _, v := range s.Rejected {
+		if v.Verdict.Recipe != nil {
+			row.Rejected = append(row.Rejected, v.Verdict.Recipe.Expr.String())
+			continue
+		}
 		for _, t := range v.Verdict.Targets {
 			row.Rejected = append(row.Rejected, t.TermID)
 		}
@@ -90,6 +99,9 @@ func meant(v *labelmap.Verdict) string {
 		return "new term wanted: " + plain.Text(v.NewTerm) + " (" + v.ChangeSet + ")"
 	case labelmap.Refused:
 		return "refused"
+	}
+	if r := v.Recipe; r != nil {
+		return strings.TrimSpace("= " + plain.Text(r.Expr.String()) + "  " + plain.Text(r.Definition))
 	}
 	parts := make([]string, len(v.Targets))
 	for i, t := range v.Targets {
