@@ -128,7 +128,7 @@ func (c *checker) draw(labels map[string]Judged) {
 // covers says whether a term, of which perhaps one side is taken, lies within
 // the class.
 func (c *checker) covers(id string, side graph.Laterality) bool {
-	if c.within(id, c.whole.ID) {
+	if c.within(id, c.whole.ID) || grownFrom(c.tree, id, c.whole.ID) {
 		return true
 	}
 	base, sided := c.tree.Base(id)

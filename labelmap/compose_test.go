@@ -153,22 +153,22 @@ func TestCheckRecipe(t *testing.T) {
 		for _, c := range labelmap.CheckRecipe(tree, r, termID(t, tree, class), labels) {
 			got = append(got, string(c.What))
 		}
-		return strings.Join(got, " ")
+		return strings.Join(got, "/")
 	}
 	for _, c := range []struct{ class, text, want string }{
 		{"kidney", "{1, 2, 4, 5}", "twice"},
 		{"kidney", "{1, 2, 5}", "gap"}, // the other label of the right kidney
-		{"kidney", "{1, 5}", "sides gap gap"},
-		{"kidney", "{1, 2, 3, 4, 5}", "outside twice"},
-		{"kidney", "{1, 2, 4}", "twice gap"}, // the tumour leaves a hole
+		{"kidney", "{1, 5}", "sides/gap/gap"},
+		{"kidney", "{1, 2, 3, 4, 5}", "outside/twice"},
+		{"kidney", "{1, 2, 4}", "twice/gap"}, // the tumour leaves a hole
 		{"kidney", "{1, 2} - {5}", "gap"},
-		{"kidney", "{1, 2} - {3}", "cuts gap gap"},
-		{"kidney", "{1, 2, 9}", "gap gap"}, // 9 beside values that labels name
-		{"kidney", "{1, 2, 4, 5} + {9}", "unknown twice"},
-		{"kidney", "kidneys.nii.gz{>0.5..} + {1}", "twice gap gap gap"},
-		{"left kidney", "{2}", "outside sides"},
+		{"kidney", "{1, 2} - {3}", "cuts/gap/gap"},
+		{"kidney", "{1, 2, 9}", "gap/gap"}, // 9 beside values that labels name
+		{"kidney", "{1, 2, 4, 5} + {9}", "unknown/twice"},
+		{"kidney", "kidneys.nii.gz{>0.5..} + {1}", "twice/gap/gap/gap"},
+		{"left kidney", "{2}", "outside/sides"},
 		{"left kidney", "left of the middle of kidneys.nii.gz{>0.5..}", "sides"},
-		{"left kidney", "right of the middle of kidneys.nii.gz{>0.5..}", "outside sides sides"},
+		{"left kidney", "right of the middle of kidneys.nii.gz{>0.5..}", "outside/sides/sides"},
 		{"liver", "{3}", ""},
 		{"liver", "{3} & roi.nii.gz{1}", ""},
 	} {
@@ -176,7 +176,7 @@ func TestCheckRecipe(t *testing.T) {
 			t.Errorf("%s from %s: %q, want %q", c.class, c.text, got, c.want)
 		}
 	}
-	if got := check("kidney", "{1, 5}", false); got != "incomplete sides" {
+	if got := check("kidney", "{1, 5}", false); got != "incomplete/sides" {
 		t.Errorf("incomplete and says so: %q", got)
 	}
 	differ := labelmap.CompareDefinitions(map[string][]labelmap.Recipe{

@@ -30,6 +30,26 @@ var partitions = sync.OnceValue(func() map[string][][]string {
 	return out
 })
 
+// variantsTSV lists terms that most people lack: id, name, reason. A series
+// without them is complete.
+//
+//go:embed variants.tsv
+var variantsTSV string
+
+var variants = sync.OnceValue(func() map[string]bool {
+	out := map[string]bool{}
+	for n, line := range strings.Split(strings.TrimSuffix(variantsTSV, "\n"), "\n") {
+		f := strings.Split(line, "\t")
+		if len(f) != 3 || f[2] == "" {
+			panic(fmt.Sprintf("variants.tsv, line %d: want id, name, reason", n+1))
+		}
+		if n > 0 {
+			out[f[0]] = true
+		}
+	}
+	return out
+})
+
 // Item is a class or label of one dataset that stands for a term.
 type Item struct {
 	Name   string
@@ -191,7 +211,49 @@ func (p *proposer) series(id string) *parts {
 	if len(got.names) < 2 {
 		return nil
 	}
+	got.missing = p.lacking(id, p.coveredBelow(id), map[string]bool{})
 	return got
+}
+
+// lacking names the kinds of a term of which the dataset has nothing, the widest
+// that say so: of the vertebrae "cervical vertebra", not each of the seven.
+func (p *proposer) lacking(id string, covered, seen map[string]bool) []string {
+	var out []string
+	for _, k := range p.sameKind(id, p.tree.Children(id, graph.IsA)) {
+		if seen[k] || covered[k] || variants()[k] {
+			continue
+		}
+		seen[k] = true
+		if slices.ContainsFunc(p.tree.Descendants(k, graph.IsA), func(d string) bool { return covered[d] }) {
+			out = append(out, p.lacking(k, covered, seen)...)
+			continue
+		}
+		if t, ok := p.tree.Term(k); ok {
+			out = append(out, t.Name)
+		}
+	}
+	return out
+}
+
+// coveredBelow are the terms below a term that the dataset has: its items, and
+// what is a kind or part of them.
+func (p *proposer) coveredBelow(id string) map[string]bool {
+	out := map[string]bool{}
+	for _, d := range p.tree.Descendants(id) {
+		if _, ok := p.byTerm[d]; !ok {
+			continue
+		}
+		out[d] = true
+		for _, below := range p.tree.Descendants(d, graph.IsA, graph.PartOf) {
+			out[below] = true
+		}
+	}
+	for _, d := range p.tree.Descendants(id, graph.IsA) {
+		if _, ok := p.fused(d, id); ok {
+			out[d] = true
+		}
+	}
+	return out
 }
 
 // namedSides takes the items that are called as this one is, with left and
@@ -220,21 +282,30 @@ func (p *proposer) namedSides(id string) *parts {
 // fused finds the item that a member of a series has grown into with others,
 // itself of the series' nature: the sacrum, for a sacral vertebra.
 func (p *proposer) fused(member, series string) (string, bool) {
-	nature := p.tree.Ancestors(series, graph.IsA)
 	for _, whole := range p.tree.Parents(member, graph.PartOf) {
 		name, ok := p.byTerm[whole]
-		if ok && len(p.of(whole).names) == 0 && slices.ContainsFunc(p.tree.Parents(whole, graph.IsA), func(up string) bool {
-			return slices.Contains(nature, up) && p.specific(up)
-		}) {
+		if ok && len(p.of(whole).names) == 0 && sameNature(p.tree, whole, series) {
 			return name, true
 		}
 	}
 	return "", false
 }
 
-// specific says whether a term is more than a general kind of thing, such as
-// "organ part".
-func (p *proposer) specific(id string) bool { return len(p.tree.Ancestors(id, graph.IsA)) >= 3 }
+// sameNature says whether a whole is of the nature of a series: a kind of what
+// the series is a kind of, and more than a general kind such as "organ part".
+func sameNature(tree *graph.Tree, whole, series string) bool {
+	nature := tree.Ancestors(series, graph.IsA)
+	return slices.ContainsFunc(tree.Parents(whole, graph.IsA), func(up string) bool {
+		return slices.Contains(nature, up) && len(tree.Ancestors(up, graph.IsA)) >= 3
+	})
+}
+
+// grownFrom says whether a term holds members of a series grown into one.
+func grownFrom(tree *graph.Tree, whole, series string) bool {
+	return slices.ContainsFunc(tree.Children(whole, graph.PartOf), func(m string) bool {
+		return tree.IsDescendant(m, series, graph.IsA)
+	}) && sameNature(tree, whole, series)
+}
 
 // join unites what the ids are made of, if that is known of at least n of them.
 func (p *proposer) join(ids []string, n int) *parts {
