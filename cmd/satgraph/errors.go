@@ -10,6 +10,7 @@ import (
 	"satgraph/api/auth"
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/corpus"
+	"satgraph/datasets/gates"
 	"satgraph/datasets/metrics"
 	"satgraph/graph"
 	"satgraph/inference"
@@ -57,7 +58,7 @@ var badInput = []error{
 	volume.ErrShape, volume.ErrEmptyMask, metrics.ErrGrid, fs.ErrNotExist,
 	inference.ErrBadQuery, inference.ErrPrompt, inference.ErrUnknownModality, inference.ErrEmptyImage,
 	inference.ErrConstantImage, inference.ErrNotFinite, inference.ErrGridTooLarge,
-	neo4j.ErrURI, auth.ErrBadToken,
+	neo4j.ErrURI, auth.ErrBadToken, gates.ErrWaivers, gates.ErrUnknown,
 	inference.ErrBadManifest, inference.ErrBundleFile, remote.ErrEndpoint, fs.ErrExist,
 	checkpoint.ErrMismatch, checkpoint.ErrOption, checkpoint.ErrExists, checkpoint.ErrNotFinite,
 	torchfile.ErrNotCheckpoint, torchfile.ErrUnsafe, torchfile.ErrCorrupt, torchfile.ErrTooLarge, torchfile.ErrUnsupported,

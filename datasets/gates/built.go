@@ -20,7 +20,7 @@ type Measured struct {
 	Side    corpus.Side
 	// Content is a hash of the standardised image.
 	Content string
-	// Of the source scan: mm between voxels, voxels, and axis codes as "LPS".
+	// Of the source scan: mm between voxels, their number, axis codes as "LPS".
 	Spacing     [3]float64
 	Shape       [3]int
 	Orientation string

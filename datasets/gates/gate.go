@@ -2,6 +2,7 @@ package gates
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,10 @@ import (
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/corpus"
 )
+
+// ErrUnknown says that there is no gate of a name; the text lists those there
+// are.
+var ErrUnknown = errors.New("no such gate")
 
 // Severity is what a finding means for a release.
 type Severity string
@@ -149,8 +154,8 @@ type Report struct {
 	Expired []Waiver `json:"expiredWaivers,omitempty"`
 }
 
-// Run runs all gates, or those named. Errors: an unknown name, those of reading
-// the measurements, and the context's.
+// Run runs all gates, or those named. Errors: ErrUnknown, those of reading the
+// measurements, and the context's.
 func Run(ctx context.Context, in Input, names ...string) (*Report, error) {
 	if in.Now.IsZero() {
 		in.Now = time.Now()
@@ -197,7 +202,7 @@ func choose(names []string) ([]Gate, error) {
 			for j := range all {
 				known[j] = all[j].Name
 			}
-			return nil, fmt.Errorf("no gate %q: there are %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("%w: %q; there are %s", ErrUnknown, name, strings.Join(known, ", "))
 		}
 		out = append(out, all[i])
 	}

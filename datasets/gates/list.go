@@ -52,14 +52,22 @@ func (in *Input) corrected() Severity {
 	return Note
 }
 
-// fromList reports what package corpus found under a name.
+// fromList reports what package corpus found under a name, and what records say
+// of datasets in which a list does not show it.
 func fromList(name string, severity func(*Input) Severity) func(context.Context, *Input, func(Finding)) error {
 	return func(_ context.Context, in *Input, found func(Finding)) error {
+		shown := map[string]bool{}
 		for _, f := range in.listFindings() {
 			if f.Gate == name {
+				shown[f.Dataset] = true
 				found(in.finding(&f, severity(in)))
 			}
 		}
+		in.eachAnomaly(name, func(f Finding) {
+			if !shown[f.Dataset] {
+				found(f)
+			}
+		})
 		return nil
 	}
 }
@@ -196,6 +204,11 @@ func sharedPatients(_ context.Context, in *Input, found func(Finding)) error {
 	for _, pair := range slices.SortedFunc(maps.Keys(pairs), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 		found(*pairs[pair])
 	}
+	in.eachAnomaly("shared-patients", func(f Finding) {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(pairs)), func(pair [2]string) bool { return slices.Contains(pair[:], f.Dataset) }) {
+			found(f)
+		}
+	})
 	return nil
 }
 
@@ -238,7 +251,7 @@ func report(findings map[string]*Finding, found func(Finding)) {
 	}
 }
 
-func officialSplits(ctx context.Context, in *Input, found func(Finding)) error {
+func officialSplits(_ context.Context, in *Input, found func(Finding)) error {
 	for _, d := range in.datasets() {
 		leaks := map[string]*Finding{}
 		for _, i := range in.Index.OfDataset(d.Name) {
@@ -252,7 +265,8 @@ func officialSplits(ctx context.Context, in *Input, found func(Finding)) error {
 		}
 		report(leaks, found)
 	}
-	return anomalies("official-split")(ctx, in, found)
+	in.eachAnomaly("official-split", found)
+	return nil
 }
 
 // A count that moves by more than this share of itself, and by more than a few,

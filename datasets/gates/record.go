@@ -26,17 +26,18 @@ func recordGates() []Gate {
 // known are the gates of oddities that people found and records tell of; no
 // list of scans shows them.
 var known = map[string]string{
-	"absent-file":      "a structure that nobody drew in a scan must not count as empty",
-	"any-value":        "a rule that takes every value above 0.5 hides values that no label explains",
-	"label-table":      "volumes and the owner's table of labels must speak of the same values",
-	"loader-labels":    "a loader must give the classes that the rows list",
-	"overlap-codes":    "values that stand for two structures at once must reach both classes",
-	"overwrite":        "a structure must not take voxels from one that it overlaps",
-	"readme":           "what a dataset is said to hold and what it holds should agree",
-	"scaled-cut":       "masks that are scaled before they are cut depend on the other labels of the scan",
-	"stray-value":      "a raw value must not reach a class that it is no part of",
-	"uncut-sum":        "a mask is 0 or 1, also where its parts overlap",
-	"unused-label":     "a raw label that makes no class must be left out on purpose",
+	"absent-file":   "a structure that nobody drew in a scan must not count as empty",
+	"any-value":     "a rule that takes every value above 0.5 hides values that no label explains",
+	"label-table":   "volumes and the owner's table of labels must speak of the same values",
+	"loader-labels": "a loader must give the classes that the rows list",
+	"orientation":   "images of one corpus lie along the same axes",
+	"overlap-codes": "values that stand for two structures at once must reach both classes",
+	"overwrite":     "a structure must not take voxels from one that it overlaps",
+	"readme":        "what a dataset is said to hold and what it holds should agree",
+	"scaled-cut":    "masks that are scaled before they are cut depend on the other labels of the scan",
+	"stray-value":   "a raw value must not reach a class that it is no part of",
+	"uncut-sum":     "a mask is 0 or 1, also where its parts overlap",
+	"unused-label":  "a raw label that makes no class must be left out on purpose",
 }
 
 // datasets are the records that the input is about: those of the list's rows
@@ -49,17 +50,22 @@ func (in *Input) datasets() []*catalog.Dataset {
 	return slices.DeleteFunc(all, func(d *catalog.Dataset) bool { return len(in.Index.OfDataset(d.Name)) == 0 })
 }
 
-// anomalies reports what records say under a gate's name.
+// anomalies is the check of a gate that only records tell of.
 func anomalies(gate string) func(context.Context, *Input, func(Finding)) error {
 	return func(_ context.Context, in *Input, found func(Finding)) error {
-		for _, d := range in.datasets() {
-			for i := range d.Anomalies {
-				if d.Anomalies[i].Gate == gate {
-					found(in.anomaly(d, &d.Anomalies[i]))
-				}
+		in.eachAnomaly(gate, found)
+		return nil
+	}
+}
+
+// eachAnomaly reports what records say under a gate's name.
+func (in *Input) eachAnomaly(gate string, found func(Finding)) {
+	for _, d := range in.datasets() {
+		for i := range d.Anomalies {
+			if d.Anomalies[i].Gate == gate {
+				found(in.anomaly(d, &d.Anomalies[i]))
 			}
 		}
-		return nil
 	}
 }
 
@@ -178,7 +184,7 @@ func classNames(_ context.Context, in *Input, found func(Finding)) error {
 func sameName(names []string, users map[string][]string, severity Severity, why string) Finding {
 	f := Finding{Severity: severity, Subject: strings.Join(names, " / "), What: why}
 	for _, name := range names {
-		f.example(fmt.Sprintf("%s: in %d datasets, such as %s", name, len(users[name]), users[name][0]))
+		f.example(name + " in " + strings.Join(first(users[name], 3), ", "))
 	}
 	return f
 }

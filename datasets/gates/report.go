@@ -6,12 +6,26 @@ import (
 	"strings"
 )
 
-// Write writes the report for a person: gates that found something first in
-// full, the others in a line each. notes says whether notes are listed too.
-func (r *Report) Write(w io.Writer, notes bool) error {
+// Detail says how much of a report is written for a person.
+type Detail struct {
+	// Notes lists what is put right already, too.
+	Notes bool
+	// All lists every finding, not only the first of a dataset and a gate.
+	All bool
+}
+
+// Without Detail.All, so many findings of a gate are written of one dataset, and
+// in all.
+const (
+	mostOfDataset = 3
+	mostOfGate    = 20
+)
+
+// Write writes the report for a person.
+func (r *Report) Write(w io.Writer, d Detail) error {
 	var b strings.Builder
 	for i := range r.Results {
-		r.Results[i].write(&b, notes)
+		r.Results[i].write(&b, d)
 	}
 	for _, waiver := range r.Expired {
 		fmt.Fprintf(&b, "a waiver of %s by %s expired on %s: %s\n", waiver.Gate, waiver.By, waiver.Expires.Format("2006-01-02"), waiver.Reason)
@@ -28,36 +42,49 @@ func (r *Report) Write(w io.Writer, notes bool) error {
 	return err
 }
 
-func (r *Result) write(b *strings.Builder, notes bool) {
+func (r *Result) write(b *strings.Builder, d Detail) {
 	fmt.Fprintf(b, "%-8s %s: %s", r.Status, r.Gate, r.Why)
 	if r.Reason != "" {
 		fmt.Fprintf(b, " (%s)", r.Reason)
 	}
-	hidden := 0
 	b.WriteByte('\n')
+	notes, more, written := 0, 0, 0
+	ofDataset := map[string]int{}
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		if f.Severity == Note && !notes {
-			hidden++
-			continue
+		switch {
+		case f.Severity == Note && !d.Notes:
+			notes++
+		case !d.All && (ofDataset[f.Dataset] >= mostOfDataset || written >= mostOfGate):
+			more++
+		default:
+			ofDataset[f.Dataset]++
+			written++
+			f.write(b)
 		}
-		fmt.Fprintf(b, "  %-4s ", f.Severity)
-		if f.Dataset != "" && f.Dataset != f.Subject {
-			fmt.Fprintf(b, "%s, ", f.Dataset)
-		}
-		fmt.Fprintf(b, "%s: %s", f.Subject, f.What)
-		if f.Count > 1 {
-			fmt.Fprintf(b, " [%d]", f.Count)
-		}
-		if len(f.Examples) > 0 {
-			fmt.Fprintf(b, "\n         such as %s", strings.Join(f.Examples, "; "))
-		}
-		if f.Waived != nil {
-			fmt.Fprintf(b, "\n         waived by %s and %s: %s", f.Waived.By, f.Waived.Reviewer, f.Waived.Reason)
-		}
-		b.WriteByte('\n')
 	}
-	if hidden > 0 {
-		fmt.Fprintf(b, "  %d notes\n", hidden)
+	if more > 0 {
+		fmt.Fprintf(b, "  and %d more: --all lists them\n", more)
 	}
+	if notes > 0 {
+		fmt.Fprintf(b, "  put right already: %d, which --notes lists\n", notes)
+	}
+}
+
+func (f *Finding) write(b *strings.Builder) {
+	fmt.Fprintf(b, "  %-4s ", f.Severity)
+	if f.Dataset != "" && f.Dataset != f.Subject {
+		fmt.Fprintf(b, "%s, ", f.Dataset)
+	}
+	fmt.Fprintf(b, "%s: %s", f.Subject, f.What)
+	if f.Count > 1 {
+		fmt.Fprintf(b, " [%d]", f.Count)
+	}
+	if len(f.Examples) > 0 {
+		fmt.Fprintf(b, "\n         such as %s", strings.Join(f.Examples, "; "))
+	}
+	if f.Waived != nil {
+		fmt.Fprintf(b, "\n         waived by %s and %s: %s", f.Waived.By, f.Waived.Reviewer, f.Waived.Reason)
+	}
+	b.WriteByte('\n')
 }
