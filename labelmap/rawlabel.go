@@ -29,6 +29,10 @@ type RawLabel struct {
 	Flags []string
 }
 
+// FlagBorder is the flag of a label some voxel of which lies at the edge of the
+// scan: the structure may go on beyond it, so its size says little.
+const FlagBorder = "touches the edge of the scan"
+
 // Geometry is what the voxels of a label show. Positions are in mm, RAS.
 type Geometry struct {
 	Voxels   int64

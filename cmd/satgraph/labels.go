@@ -1,17 +1,16 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"satgraph/datasets/catalog"
 	"satgraph/graph"
-	"satgraph/ingest"
 	"satgraph/internal/plain"
 	"satgraph/labelmap"
 	"satgraph/labelmap/suggest"
+	"satgraph/volume/segcode"
 )
 
 func (a *app) labelsCommand() *cobra.Command {
@@ -27,24 +26,14 @@ func (a *app) labelsCommand() *cobra.Command {
 }
 
 // labelFlags say how a file of labels is to be read.
-type labelFlags struct{ dataset, modality, region, format string }
+type labelFlags struct{ dataset, modality, region, format, table string }
 
 func (f *labelFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.dataset, "dataset", "", "the dataset's name, where the file does not say")
 	cmd.Flags().StringVar(&f.modality, "modality", "", "ct, mri or pet, where the file does not say")
 	cmd.Flags().StringVar(&f.region, "region", "", "what the scans show, where the file does not say: abdomen, brain …")
 	cmd.Flags().StringVar(&f.format, "format", "", "format of the file (default: told from its content)")
-}
-
-func (f *labelFlags) read(path string) (*ingest.Labels, error) {
-	switch f.modality {
-	case "", "ct", "mri", "pet":
-	default:
-		return nil, usageError{fmt.Errorf("unknown modality %q: use ct, mri or pet", f.modality)}
-	}
-	return ingest.ReadLabels(path, ingest.LabelOptions{
-		Dataset: f.dataset, Modality: f.modality, Region: f.region, Format: ingest.LabelFormat(f.format),
-	})
+	cmd.Flags().StringVar(&f.table, "table", "", "the table that names the values of a label volume (default: one of the same name, or dataset.json)")
 }
 
 func (a *app) labelsSuggestCommand() *cobra.Command {
@@ -58,15 +47,18 @@ func (a *app) labelsSuggestCommand() *cobra.Command {
 
 FILE is one label a line, a CSV or TSV (columns label, value, dataset, modality,
 region, context), nnU-Net's dataset.json, a Decathlon dataset.json, a FreeSurfer,
-ITK-SNAP or 3D Slicer table, BIDS dseg.tsv, SSSOM, or a folder with one mask file
-a structure.
+ITK-SNAP or 3D Slicer table, BIDS dseg.tsv, SSSOM, a folder with one mask file a
+structure, a DICOM segmentation or structure set, or a label volume (NIfTI, NRRD,
+MetaImage). A volume is measured, and its values are named by the table beside it
+or by --table: values that no label names, labels that do not occur, sides that
+do not fit and implausible sizes are noted.
 
 The list is read as a whole: "LA" among the chambers of a heart is an atrium. A
 label that means nothing, several things, or one of several things gets
 candidates and no answer. Nothing is decided.`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			labels, err := flags.read(given[0])
+			labels, err := flags.read(cmd.Context(), given[0])
 			if err != nil {
 				return err
 			}
@@ -95,20 +87,33 @@ func newSuggester(tree *graph.Tree, options ...suggest.Option) (*suggest.Engine,
 		return nil, err
 	}
 	classes := make([]suggest.Class, len(corpus))
+	codes := map[string]string{}
 	for i, c := range corpus {
+		if said, coded := segcode.For(c.Name); coded && said.Side == (segcode.Code{}) {
+			codes[said.Type.Scheme+":"+said.Type.Value] = c.TermID
+		}
 		classes[i] = suggest.Class{Name: c.Name, Modality: string(c.Modality), TermID: c.TermID, Predicate: labelmap.Predicate(c.Predicate)}
 	}
-	return suggest.New(tree, classes, options...), nil
+	return suggest.New(tree, classes, append(options, suggest.WithCodes(codes))...), nil
 }
 
 // suggestionRow is one label in the document of labels suggest.
 type suggestionRow struct {
 	Raw         string                 `json:"raw"`
 	Values      []int64                `json:"values,omitempty"`
+	Geometry    *labelGeometry         `json:"geometry,omitempty"`
 	Suggestions []suggestionInDocument `json:"suggestions"`
 	Abstained   bool                   `json:"abstained"`
 	Why         string                 `json:"why"`
 	Flags       []string               `json:"flags,omitempty"`
+}
+
+// labelGeometry is what the voxels of a label show.
+type labelGeometry struct {
+	Voxels   int64      `json:"voxels"`
+	VolumeML float64    `json:"volumeML"`
+	Centroid [3]float64 `json:"centroid"` // mm, RAS
+	Side     string     `json:"side,omitempty"`
 }
 
 type suggestionInDocument struct {
@@ -130,6 +135,9 @@ func suggestionRows(results []suggest.Result) []suggestionRow {
 			Raw: r.Label.Name, Values: r.Label.Values, Abstained: r.Abstained, Why: r.Why,
 			Flags: append(append([]string{}, r.Label.Flags...), r.Flags...), Suggestions: []suggestionInDocument{},
 		}
+		if g := r.Label.Geometry; g != nil {
+			rows[i].Geometry = &labelGeometry{g.Voxels, g.VolumeML, g.Centroid, g.Side}
+		}
 		for _, s := range r.Suggestions {
 			rows[i].Suggestions = append(rows[i].Suggestions, suggestionInDocument{
 				ID: s.TermID, Name: s.Name, Base: s.Base, Kind: s.Kind, Predicate: s.Predicate, Laterality: s.Laterality,
@@ -145,6 +153,9 @@ func (a *app) printSuggestions(results []suggest.Result) {
 	for i := range results {
 		r := &results[i]
 		a.printf("%s\n", plain.Text(r.Label.Key()))
+		if g := r.Label.Geometry; g != nil {
+			a.printf("    %d voxels, %.3g mL, centre at %.0f, %.0f, %.0f mm %s\n", g.Voxels, g.VolumeML, g.Centroid[0], g.Centroid[1], g.Centroid[2], g.Side)
+		}
 		if r.Abstained {
 			a.printf("    no answer: %s\n", plain.Text(r.Why))
 		} else {

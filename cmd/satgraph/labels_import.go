@@ -60,7 +60,7 @@ taken as they are.`,
 }
 
 func (d *desk) importLabels(ctx context.Context, path string, read *labelFlags, by string) (done, left int, err error) {
-	labels, err := read.read(path)
+	labels, err := read.read(ctx, path)
 	if err != nil {
 		return 0, 0, err
 	}

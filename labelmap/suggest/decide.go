@@ -59,7 +59,6 @@ func (e *Engine) decide(l *labelmap.RawLabel, a answer, s *surroundings, top int
 	if rivals := e.rivals(ranked, s); len(rivals) > 1 {
 		return abstain("it may be " + strings.Join(rivals, " or "))
 	}
-	e.measured(l, &r)
 	return r
 }
 
@@ -168,17 +167,4 @@ func (e *Engine) akin(a, b string) bool {
 	baseA, okA := e.tree.Base(a)
 	baseB, okB := e.tree.Base(b)
 	return okA && baseA == b || okB && baseB == a
-}
-
-// measured flags what the voxels of a label say against its name.
-func (e *Engine) measured(l *labelmap.RawLabel, r *Result) {
-	g := l.Geometry
-	if g == nil {
-		return
-	}
-	first := &r.Suggestions[0]
-	if g.Side != "" && first.Laterality != graph.Unsided && g.Side != string(first.Laterality) {
-		r.Flags = append(r.Flags, fmt.Sprintf("called %s, but it lies on the %s of the scan", first.Laterality, g.Side))
-		first.Score = min(first.Score, Accept-0.01)
-	}
 }

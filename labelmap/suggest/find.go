@@ -39,11 +39,7 @@ const hitsAsked = 8
 // alone is what a label means by itself.
 func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	a := answer{found: map[string]*candidate{}}
-	for _, c := range l.Codes {
-		for _, id := range e.codes[code(c)] {
-			a.add(candidate{id: id, score: 0.98, predicate: labelmap.Exact, reasons: []string{"its code " + c}})
-		}
-	}
+	e.coded(&a, l)
 	if a.none = pointless(l.Name); a.none != "" {
 		return a
 	}
@@ -104,6 +100,33 @@ func (e *Engine) before(a *answer, l *labelmap.RawLabel) {
 			c.reasons = append(c.reasons, "but so short a name may mean another thing here")
 		}
 		a.add(c)
+	}
+}
+
+// sideCodes say a side in SNOMED CT.
+var sideCodes = map[string]graph.Laterality{"SCTID:7771000": graph.Left, "SCTID:24028007": graph.Right}
+
+// coded adds the terms that a label's codes name, on the side that they or the
+// name state.
+func (e *Engine) coded(a *answer, l *labelmap.RawLabel) {
+	side, _ := handed(l.Name)
+	for _, c := range l.Codes {
+		if s, ok := sideCodes[code(c)]; ok {
+			side = s
+		}
+	}
+	for _, c := range l.Codes {
+		for _, id := range e.codes[code(c)] {
+			found := candidate{id: id, score: 0.98, predicate: labelmap.Exact, reasons: []string{"its code " + c}}
+			if t, _ := e.tree.Term(id); side != graph.Unsided && t.Laterality == graph.Unsided {
+				if sided, ok := e.ofSide(id, side); ok {
+					found.id = sided
+				} else {
+					found.predicate = labelmap.Broad
+				}
+			}
+			a.add(found)
+		}
 	}
 }
 

@@ -80,11 +80,26 @@ type Engine struct {
 	decided                   func(name string) []Decided
 	sidesOf                   map[string][2]string // left and right counterparts, by base
 	findings                  []finding
+	midline                   []string // terms in the middle of the body
+	sizeTable                 map[string]sizeRange
 	shortening                func() map[string][]shortText
 }
 
 // Option changes an engine.
 type Option func(*Engine)
+
+// WithCodes adds codes by which terms are known that the tree does not name, as
+// CURIEs ("SCT:64033007"), each with its term.
+func WithCodes(codes map[string]string) Option {
+	return func(e *Engine) {
+		for c, id := range codes {
+			if _, ok := e.tree.Term(id); ok {
+				c = code(c)
+				e.codes[c] = append(e.codes[c], id)
+			}
+		}
+	}
+}
 
 // WithDecided lets earlier decisions speak: decided gets a label's name and
 // returns what equal labels of other datasets were settled as.
@@ -106,6 +121,7 @@ func New(tree *graph.Tree, classes []Class, options ...Option) *Engine {
 		}
 	}
 	e.regions, e.bodyParts, e.sorts = ids(tree, regionNames), ids(tree, bodyParts), ids(tree, sortNames)
+	e.midline, e.sizeTable = ids(tree, midlineNames), sizesOf(tree)
 	e.shortening = sync.OnceValue(func() map[string][]shortText { return shortTexts(tree) })
 	for _, o := range options {
 		o(e)
@@ -218,6 +234,7 @@ func (e *Engine) list(labels []labelmap.RawLabel, at []int, top int, out []Resul
 		out[at[k]] = e.decide(l, e.within(l, alone[k], ctx), ctx, top)
 	})
 	once(out, at)
+	e.measured(out, at)
 }
 
 // spread calls f for 0..n-1 on all processors.

@@ -1,6 +1,7 @@
 package suggest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,12 @@ func TestTablesNameTerms(t *testing.T) {
 		if hits := tree.Search("left "+f[1], 1); len(hits) == 0 || hits[0].Score < 0.5 {
 			t.Errorf("parcels: %q is not in the tree", f[1])
 		}
+	}
+	for _, f := range rows("volumes", 4) {
+		known("volumes", f[0])
+	}
+	for _, name := range slices.Concat(midlineNames, sortNames, bodyParts) {
+		known("names", name)
 	}
 	for _, name := range regionNames {
 		known("regions", name)
