@@ -10,6 +10,8 @@ import (
 	"satgraph/api/auth"
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/corpus"
+	"satgraph/datasets/export"
+	"satgraph/datasets/export/phantoms"
 	"satgraph/datasets/gates"
 	"satgraph/datasets/metrics"
 	"satgraph/graph"
@@ -67,6 +69,7 @@ var badInput = []error{
 	labelmap.ErrInvalidEvent, labelmap.ErrRecipe, sssom.ErrFormat,
 	catalog.ErrRecord, corpus.ErrList, corpus.ErrListTruncated, corpus.ErrListTooLarge, corpus.ErrMissingKey,
 	corpus.ErrUnknownDataset, corpus.ErrUnknownClass, corpus.ErrBadValue,
+	export.ErrOption, export.ErrSamples, export.ErrEmpty, export.ErrExists, phantoms.ErrNone,
 	graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
 }
 
@@ -77,7 +80,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errPartial):
+	case errors.Is(err, errPartial), isType[*export.IncompleteError](err):
 		return exitPartial
 	case errors.Is(err, context.Canceled):
 		return exitFailed
@@ -100,6 +103,12 @@ func exitCode(err error) int {
 		errors.Is(err, inference.ErrUnknownTerm),
 		errors.Is(err, inference.ErrNothingSegmentable),
 		errors.Is(err, checkpoint.ErrPair),
+		errors.Is(err, export.ErrOverlap),
+		errors.Is(err, export.ErrNames),
+		errors.Is(err, export.ErrPartial),
+		errors.Is(err, export.ErrMixed),
+		errors.Is(err, export.ErrLicence),
+		errors.Is(err, export.ErrGeometry),
 		errors.Is(err, inference.ErrMemory):
 		return exitRefused
 	}
@@ -141,6 +150,11 @@ var hints = []struct {
 	{syscall.ENOSPC, "free some space or choose another folder"},
 	{syscall.EDQUOT, "free some space or choose another folder"},
 	{syscall.EFBIG, "raise the limit on file sizes (ulimit -f) or choose another folder"},
+}
+
+func isType[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 // message is what the user reads of an error.

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"satgraph/datasets/export"
+	"satgraph/datasets/export/index"
+	"satgraph/datasets/export/labelmaps"
+	"satgraph/datasets/export/monai"
+	"satgraph/datasets/export/nnunet"
+	"satgraph/datasets/export/phantoms"
+	"satgraph/datasets/export/sat"
+	"satgraph/inference"
+)
+
+// exportFlags are the flags of corpus export.
+type exportFlags struct {
+	format, out string
+	sel         export.Select
+	overlap     string
+	merge       string
+	leaveOut    bool
+	firstID     int
+	prefix      string
+	asIs        bool
+	strict      bool
+	asJSON      bool
+}
+
+// corpusFormat is a form that a corpus can be exported in.
+type corpusFormat struct {
+	about string
+	flags []string // those of its own
+	make  func(f *exportFlags) export.Format
+}
+
+// corpusFormats are the formats by name.
+var corpusFormats = map[string]corpusFormat{
+	"sat": {
+		"arrays and rows as SAT's training code reads them",
+		[]string{"prefix", "as-is"},
+		func(f *exportFlags) export.Format { return sat.New(sat.Options{Prefix: f.prefix, AsIs: f.asIs}) },
+	},
+	"nnunet": {
+		"raw datasets of nnU-Net v2",
+		[]string{"overlap", "merge", "leave-out-partial", "first-id"},
+		func(f *exportFlags) export.Format {
+			return nnunet.New(nnunet.Options{Settings: f.labelMaps(), FirstID: f.firstID})
+		},
+	},
+	"monai": {
+		"decathlon datasets as MONAI reads them",
+		[]string{"overlap", "merge", "leave-out-partial"},
+		func(f *exportFlags) export.Format { return monai.New(f.labelMaps()) },
+	},
+	"index": {
+		"tables of scans, structures and classes in Parquet", nil,
+		func(*exportFlags) export.Format { return index.New() },
+	},
+}
+
+func (f *exportFlags) labelMaps() labelmaps.Settings {
+	return labelmaps.Settings{Overlap: export.Overlap(f.overlap), Merge: f.merge, LeaveOut: f.leaveOut}
+}
+
+func formatNames() []string {
+	names := make([]string, 0, len(corpusFormats))
+	for name := range corpusFormats {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (a *app) corpusExportCommand() *cobra.Command {
+	var f exportFlags
+	cmd := &cobra.Command{
+		Use:   "export FOLDER --format FORMAT -o DIR",
+		Short: "Write a corpus in the form that a trainer already reads",
+		Example: `  satgraph phantom -o phantoms --count 10 --spacing 3
+  satgraph corpus export phantoms --format nnunet --overlap regions -o nnUNet_raw`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			format, err := f.check(cmd)
+			if err != nil {
+				return err
+			}
+			return a.exportCorpus(cmd.Context(), given[0], format, &f)
+		},
+	}
+	lines := make([]string, 0, len(corpusFormats))
+	for _, name := range formatNames() {
+		lines = append(lines, fmt.Sprintf("  %-10s %s", name, corpusFormats[name].about))
+	}
+	cmd.Long = `Write a corpus in the form that a trainer already reads.
+
+FOLDER holds phantoms (satgraph phantom). Formats:
+
+` + strings.Join(lines, "\n") + `
+
+DIR appears when the export is whole; stopped or failed, the same command goes
+on from where it was. The same corpus gives the same bytes: files.sha256 lists
+them, export.json says what was exported and how. Structures that share voxels
+are refused by name where a format has one label a voxel, unless --overlap says
+how both are kept. Datasets whose licence forbids passing them on, or that
+nobody has checked, are named; --strict-licence refuses them.`
+	flags := cmd.Flags()
+	flags.StringVar(&f.format, "format", "", "one of "+strings.Join(formatNames(), ", "))
+	flags.StringVarP(&f.out, "out", "o", "", "folder to write")
+	flags.StringSliceVar(&f.sel.Datasets, "dataset", nil, "only these datasets")
+	flags.StringSliceVar(&f.sel.Splits, "split", nil, "only these splits: train, validation, test")
+	flags.StringSliceVar(&f.sel.Modalities, "modality", nil, "only these modalities: ct, mri, pet")
+	flags.StringSliceVar(&f.sel.Without, "without", nil, "leave out these scans, each as DATASET/ID")
+	flags.StringVar(&f.overlap, "overlap", "", "structures that share voxels: refuse (the default), regions (nnunet, monai)")
+	flags.StringVar(&f.merge, "merge", "", "put all datasets into one of this name (nnunet, monai)")
+	flags.BoolVar(&f.leaveOut, "leave-out-partial", false, "leave out classes that not every scan has annotated, instead of refusing (nnunet, monai)")
+	flags.IntVar(&f.firstID, "first-id", 1, "number of the first dataset (nnunet)")
+	flags.StringVar(&f.prefix, "prefix", "", "what goes before every path in the rows (sat)")
+	flags.BoolVar(&f.asIs, "as-is", false, "take scans that were not standardised for SAT as they are (sat)")
+	flags.BoolVar(&f.strict, "strict-licence", false, "refuse datasets that may not be passed on, or that nobody has checked")
+	flags.BoolVar(&f.asJSON, "json", false, "print one JSON document")
+	return cmd
+}
+
+// check finds the format, and flags that it does not have.
+func (f *exportFlags) check(cmd *cobra.Command) (corpusFormat, error) {
+	format, ok := corpusFormats[f.format]
+	if !ok {
+		return format, usageError{fmt.Errorf("--format %q: want one of %s", f.format, strings.Join(formatNames(), ", "))}
+	}
+	if f.out == "" {
+		return format, usageError{errors.New("give the output folder with -o")}
+	}
+	for _, split := range f.sel.Splits {
+		if !slices.Contains([]string{export.Train, export.Validation, export.Test}, split) {
+			return format, usageError{fmt.Errorf("--split %q: want train, validation or test", split)}
+		}
+	}
+	for _, other := range corpusFormats {
+		for _, flag := range other.flags {
+			if cmd.Flags().Changed(flag) && !slices.Contains(format.flags, flag) {
+				return format, usageError{fmt.Errorf("--%s has no meaning for --format %s", flag, f.format)}
+			}
+		}
+	}
+	return format, nil
+}
+
+// settings are the flags that the bytes depend on.
+func (f *exportFlags) settings(cmd corpusFormat) map[string]string {
+	all := map[string]string{
+		"overlap": f.overlap, "merge": f.merge, "leave-out-partial": fmt.Sprint(f.leaveOut),
+		"first-id": fmt.Sprint(f.firstID), "prefix": f.prefix, "as-is": fmt.Sprint(f.asIs),
+	}
+	out := map[string]string{}
+	for _, flag := range cmd.flags {
+		out[flag] = all[flag]
+	}
+	return out
+}
+
+func (a *app) exportCorpus(ctx context.Context, folder string, format corpusFormat, f *exportFlags) error {
+	src, err := phantoms.Open(folder)
+	if err != nil {
+		return err
+	}
+	p := newProgress(a.err)
+	report, err := export.Run(ctx, format.make(f), src, export.Options{
+		Dir: f.out, Format: f.format, Settings: f.settings(format), Select: f.sel, StrictLicence: f.strict, Program: "satgraph " + version,
+		Progress: func(at export.Progress) {
+			p.update(inference.Progress{Phase: "export", Done: at.Done, Total: at.Total, What: at.Sample})
+		},
+	})
+	p.done()
+	if incomplete, ok := errors.AsType[*export.IncompleteError](err); ok && f.asJSON {
+		failed := map[string]string{}
+		for _, x := range incomplete.Failed {
+			failed[x.Sample] = x.Err.Error()
+		}
+		return errors.Join(a.printJSON(map[string]any{"done": incomplete.Done, "total": incomplete.Total, "failed": failed}), err)
+	}
+	if err != nil {
+		return err
+	}
+	for _, w := range report.Warnings {
+		_, _ = fmt.Fprintln(a.err, "warning:", w)
+	}
+	if f.asJSON {
+		return a.printJSON(report)
+	}
+	a.printf("%s: %d scans, %d files, %.1f MB, %s\n", report.Dir, report.Samples, report.Files, float64(report.Bytes)/1e6, report.Hash)
+	return nil
+}

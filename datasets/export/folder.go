@@ -1,0 +1,119 @@
+package export
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+
+	"satgraph/volume"
+)
+
+// File is a file of an export: its path below the folder, with slashes, its
+// size and its hash.
+type File struct {
+	Path   string `json:"path"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Folder is where a format writes. It notes each file that was asked for.
+type Folder struct {
+	root  string
+	files []string
+}
+
+// Path gives the place of a file of the export, by its slashed path below the
+// folder, and makes the folders above it. The file must exist when the Format's
+// method returns.
+func (f *Folder) Path(name string) (string, error) {
+	if !filepath.IsLocal(filepath.FromSlash(name)) || name != path.Clean(name) {
+		return "", refuse(ErrNames, "%q is no path below the export", name)
+	}
+	full := filepath.Join(f.root, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil { //nolint:gosec // data for all to read
+		return "", err
+	}
+	f.files = append(f.files, name)
+	return full, nil
+}
+
+// MkdirAll makes a folder that may stay empty.
+func (f *Folder) MkdirAll(name string) error {
+	return os.MkdirAll(filepath.Join(f.root, filepath.FromSlash(name)), 0o755) //nolint:gosec // data for all to read
+}
+
+// Write writes a file whole or not at all.
+func (f *Folder) Write(name string, fill func(io.Writer) error) error {
+	full, err := f.Path(name)
+	if err != nil {
+		return err
+	}
+	return volume.WriteAtomic(full, fill)
+}
+
+// WriteJSON writes a value as an indented JSON document.
+func (f *Folder) WriteJSON(name string, v any) error {
+	return f.Write(name, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	})
+}
+
+// take hashes the files that were noted since it was last called.
+func (f *Folder) take() ([]File, error) {
+	out := make([]File, 0, len(f.files))
+	for _, name := range f.files {
+		file, err := hashFile(f.root, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, file)
+	}
+	f.files = nil
+	return out, nil
+}
+
+func hashFile(root, name string) (File, error) {
+	r, err := os.Open(filepath.Join(root, filepath.FromSlash(name)))
+	if err != nil {
+		return File{}, err
+	}
+	defer r.Close() //nolint:errcheck // opened for reading: nothing can be lost
+	h := sha256.New()
+	n, err := io.Copy(h, r)
+	return File{Path: name, Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
+}
+
+// maxLine bounds a line of the journal, which holds what Add returned.
+const maxLine = 1 << 30
+
+// lines gives the lines of a file, and where each one ends; a last line that
+// was not finished is not among them.
+func lines(r io.Reader, each func(line []byte, end int64) error) error {
+	b := bufio.NewReaderSize(r, 1<<20)
+	var at int64
+	for {
+		line, err := b.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if len(line) > maxLine {
+			return errors.New("a line of the journal is too long")
+		}
+		at += int64(len(line))
+		if err := each(line, at); err != nil {
+			return err
+		}
+	}
+}

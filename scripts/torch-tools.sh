@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Prints the Python interpreter that has PyTorch (Debian's CPU build, 151 MB),
+# MONAI and nnU-Net (the wheels of torch-tools.txt, 161 MB), by which tests check
+# exports. Exit 3 where they can't be had.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+scripts/need.sh torch >&2 || exit 3
+TOOLS_PYTHON=/usr/bin/python3 scripts/python-tools.sh torch-tools || exit 3
