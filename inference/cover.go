@@ -214,6 +214,7 @@ func (c *cover) of(id string, m Modality) *covered {
 	if v, ok := c.memo[k]; ok {
 		return v
 	}
+	c.memo[k] = &covered{} // what is made up of itself is not covered by that
 	v := c.find(id, m)
 	c.memo[k] = v
 	return v

@@ -19,9 +19,11 @@ import (
 //   - wholes.tsv: by which parts a whole is made up, in the judgement of
 //     anatomy: a heart is its chambers and its muscle, though the tree lists
 //     thirty parts.
-//   - homonyms.tsv: texts that mean several things.
+//   - homonyms.tsv: texts that mean several things. A "*" before the first
+//     says that it is what is usually meant.
 //   - aliases.tsv: texts that mean one thing, where the tree has no such
-//     synonym.
+//     synonym; or, behind "=", a query for the several that they mean. The last
+//     column is said with the answer.
 var (
 	//go:embed places.tsv
 	placesTSV string
@@ -60,11 +62,15 @@ type knowledge struct {
 	regions  map[string]*region // by normalised name or adjective
 	wholes   []whole
 	homonyms map[string][]string // by normalised text
-	aliases  map[string]string   // by normalised text
+	aliases  map[string]alias    // by normalised text
+	groups   map[string]alias    // by normalised text; their names are queries
 }
 
+// alias is another text for a name or a query.
+type alias struct{ name, note string }
+
 var loadKnowledge = sync.OnceValue(func() *knowledge {
-	k := &knowledge{regions: map[string]*region{}, homonyms: map[string][]string{}, aliases: map[string]string{}}
+	k := &knowledge{regions: map[string]*region{}, homonyms: map[string][]string{}, aliases: map[string]alias{}, groups: map[string]alias{}}
 	byKey := map[string]*region{bodyPlace: {key: bodyPlace, said: bodyPlace}}
 	for _, f := range rows(regionsTSV, 4) {
 		r := &region{key: f[0], said: list(f[2])[0], term: f[1]}
@@ -93,8 +99,12 @@ var loadKnowledge = sync.OnceValue(func() *knowledge {
 	for _, f := range rows(homonymsTSV, 2) {
 		k.homonyms[graph.Normalize(f[0])] = list(f[1])
 	}
-	for _, f := range rows(aliasesTSV, 2) {
-		k.aliases[graph.Normalize(f[0])] = f[1]
+	for _, f := range rows(aliasesTSV, 3) {
+		if query, ok := strings.CutPrefix(f[1], "="); ok {
+			k.groups[graph.Normalize(f[0])] = alias{strings.TrimSpace(query), f[2]}
+		} else {
+			k.aliases[graph.Normalize(f[0])] = alias{f[1], f[2]}
+		}
 	}
 	return k
 })

@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,7 +53,7 @@ func (r *Resolver) find(text string, m Modality) meaning {
 		return r.findClass(text, classes)
 	}
 	if ids := r.all(meanings); len(ids) > 1 {
-		return meaning{ids: ids}
+		return r.usual(text, meanings[0], ids)
 	}
 	matches := r.tree.Lookup(text)
 	if len(matches) > 0 && (matches[0].How == graph.ByID || matches[0].How <= graph.ByExactSynonym && matches[0].Verbatim) {
@@ -61,8 +62,9 @@ func (r *Resolver) find(text string, m Modality) meaning {
 	if classes := r.byNorm[graph.Normalize(text)]; len(classes) > 0 && len(meanings) == 0 {
 		return r.findClass(text, classes)
 	}
-	if name, ok := r.knowledge.aliases[graph.Normalize(text)]; ok && graph.Normalize(name) != graph.Normalize(text) {
-		if found := r.find(name, m); len(found.ids) == 1 {
+	if a, ok := r.knowledge.aliases[graph.Normalize(text)]; ok && graph.Normalize(a.name) != graph.Normalize(text) {
+		if found := r.find(a.name, m); len(found.ids) == 1 {
+			found.note = join(found.note, a.note)
 			return found
 		}
 	}
@@ -75,6 +77,30 @@ func (r *Resolver) find(text string, m Modality) meaning {
 	default:
 		return meaning{ids: matchIDs(best)}
 	}
+}
+
+// usual takes the first of several meanings where the table says that it is what
+// is usually meant, and names the others.
+func (r *Resolver) usual(text, first string, ids []string) meaning {
+	if !strings.HasPrefix(first, "*") {
+		return meaning{ids: ids}
+	}
+	return meaning{ids: ids[:1], note: fmt.Sprintf("%q is read as %s; it may also mean %s", text, r.name(ids[0]), names(r.candidates(ids[1:])))}
+}
+
+// group gives the query that a text stands for, where it means several
+// structures, and what is to be said with the answer.
+func (r *Resolver) group(text string) (query, note string, ok bool) {
+	name := text
+	if m := reRisk.FindStringSubmatch(text); m != nil && m[1]+m[2] != "" {
+		region := strings.ToLower(cmp.Or(m[2], m[1]))
+		if place := r.region(region); place != nil {
+			region = place.said
+		}
+		name = "organs at risk in " + region
+	}
+	a, ok := r.knowledge.groups[graph.Normalize(name)]
+	return a.name, a.note, ok
 }
 
 func (r *Resolver) findClass(text string, classes []Class) meaning {
@@ -98,7 +124,7 @@ func (r *Resolver) findClass(text string, classes []Class) meaning {
 func (r *Resolver) all(names []string) []string {
 	var ids []string
 	for _, name := range names {
-		if id, ok := r.named(name); ok {
+		if id, ok := r.named(strings.TrimPrefix(name, "*")); ok {
 			ids = appendNew(ids, id)
 		}
 	}
@@ -124,6 +150,31 @@ func (r *Resolver) drawn(text string) bool {
 	}
 	c := r.newCover()
 	return slices.ContainsFunc(modalities, func(m Modality) bool { return len(c.of(found.ids[0], m).classes) > 0 })
+}
+
+// meanings are the names of what an abbreviation may mean: the tables', and the
+// exact synonyms of the terms that these name.
+func (r *Resolver) meanings(word string) []string {
+	listed := slices.Clone(r.knowledge.homonyms[graph.Normalize(word)])
+	if a, ok := r.knowledge.aliases[graph.Normalize(word)]; ok {
+		listed = append(listed, a.name)
+	}
+	var out []string
+	for _, name := range listed {
+		name = strings.TrimPrefix(name, "*")
+		out = appendNew(out, name)
+		if id, ok := r.named(name); ok {
+			term, _ := r.tree.Term(id)
+			out = appendNew(out, append([]string{term.Name}, exactSynonyms(term)...)...)
+		}
+	}
+	return out
+}
+
+// same says whether all texts name one term, and the same.
+func (r *Resolver) same(texts []string) bool {
+	first := r.find(texts[0], "").ids
+	return len(first) == 1 && !slices.ContainsFunc(texts, func(s string) bool { return !slices.Equal(r.find(s, "").ids, first) })
 }
 
 // findLoose reads a text that is only a broad, narrow or related synonym. A

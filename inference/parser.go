@@ -1,6 +1,9 @@
 package inference
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // parser reads one query. What it asked of the names is kept.
 type parser struct {
@@ -40,6 +43,9 @@ func (p *parser) isName(words []word, text string) bool {
 		case w.text == ",":
 			comma = i
 		}
+	}
+	if _, _, ok := p.names.group(text); ok {
+		return true
 	}
 	if comma < 0 {
 		return p.known(text)
@@ -92,6 +98,7 @@ var exclusions = [][]string{
 // additions are the words that list a further structure.
 var additions = [][]string{
 	{"as", "well", "as"},
+	{"and/or"},
 	{"along", "with"},
 	{"together", "with"},
 	{"and", "also"},
@@ -363,7 +370,12 @@ func (p *parser) borrow(pieces []piece) {
 			continue
 		}
 		switch {
-		case a.quoted || b.except:
+		case a.quoted:
+		case b.except:
+			// all ribs on the left except the first
+			if noun := p.nounOf(a.text); reOrdinal.MatchString(b.text) && noun != "" && p.readable(b.text+" "+noun) {
+				b.text += " " + noun
+			}
 		case p.known(b.text):
 			// renal arteries and veins, liver and tumors
 			words := split(a.text)
@@ -406,6 +418,23 @@ func (p *parser) borrow(pieces []piece) {
 		}
 	}
 	p.carrySides(pieces)
+}
+
+// reOrdinal finds a text that only says which of several.
+var reOrdinal = regexp.MustCompile(`(?i)^(?:the\s+)?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|last|\d{1,2}(?:st|nd|rd|th))` +
+	`(?:\s+(?:one|two|three|four|five))?$`)
+
+// nounOf is what a text without a number counts: "left ribs" of "all ribs on the
+// left".
+func (p *parser) nounOf(text string) string {
+	if hasNumber(text) {
+		return ""
+	}
+	noun := strings.TrimSpace(reWhole.ReplaceAllString(reArticle.ReplaceAllString(text, ""), ""))
+	if m := reSideBack.FindStringSubmatch(noun); m != nil {
+		noun = sideWord(m[2]+m[3]+m[4]) + " " + m[1]
+	}
+	return noun
 }
 
 // carrySides reads "left hippocampus and amygdala" as both on the left: one of a

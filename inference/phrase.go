@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ var (
 	reOrgans = regexp.MustCompile(`(?i)^(?:all|every|each|all of)?\s*(?:the\s+)?(.+?)(?:\s+(?:of|in|from|within|inside|on)\s+(?:the\s+|this\s+)?(.+))?$`)
 	reIts    = regexp.MustCompile(`(?i)^(?:(?:all|everything|each)\s+(?:of\s+)?)?(?:its|their|his|her)\s+(.+)$`)
 	reOwn    = regexp.MustCompile(`(?i)^(?:the\s+)?(.+?)'s?\s+(.+)$`)
-	reRisk   = regexp.MustCompile(`(?i)^(?:(?:all|the)\s+)*(?:(.+)\s+)?(?:organs? at risk|oars?)(?:\s+(?:of|in|for|within)\s+(?:the\s+)?(.+))?$`)
+	reRisk   = regexp.MustCompile(`(?i)^(?:(?:all|the)\s+)*(?:(.+)\s+)?(?:organs? at risk|oars?)(?:\s+(?:(?:of|in|for|within)\s+)?(?:the\s+)?(.+))?$`)
 	reFirst  = regexp.MustCompile(`(?i)^(?:the\s+)?(left\s+|right\s+)?(first|upper|top|last|lower|bottom)\s+(\w+)\s+(.+)$`)
 )
 
@@ -152,6 +153,12 @@ func (p *parser) readAnew(text string, depth int) (items []item, ok bool) {
 		}
 		bare = rest
 	}
+	if items, ok := p.readGroup(bare, depth); ok {
+		return items, true
+	}
+	if items, ok := p.readAll(bare, depth); ok {
+		return items, true
+	}
 	if _, ok := asLevel(strings.ToLower(bare)); ok {
 		if items, ok := p.readRange(bare, split(bare), depth); ok {
 			return items, true
@@ -180,7 +187,7 @@ func (p *parser) readAnew(text string, depth int) (items []item, ok bool) {
 	}
 	for _, try := range []func(string, []word, int) ([]item, bool){
 		p.readRisk, p.readBody, p.readSelector, p.readEach, p.readWithin, p.readSide, p.readCount, p.readRange, p.readKind,
-		p.readBrackets, p.readAdjective, p.readOwner, p.readWhole, p.readRow,
+		p.readBrackets, p.readAdjective, p.readOwner, p.readLocated, p.readShort, p.readWhole, p.readRow,
 	} {
 		if items, ok := try(bare, words, depth); ok {
 			return items, true
@@ -189,12 +196,100 @@ func (p *parser) readAnew(text string, depth int) (items []item, ok bool) {
 	return fail, false
 }
 
+// readGroup reads a text that a table says to be several structures, as "liver
+// segments". Those that the tree does not have are said to be lost.
+func (p *parser) readGroup(text string, depth int) ([]item, bool) {
+	query, note, ok := p.names.group(text)
+	if !ok || depth >= maxDepth {
+		return nil, false
+	}
+	var out []item
+	for name := range strings.SplitSeq(query, ",") {
+		name = strings.TrimSpace(name)
+		items, ok := p.readText(name, depth+1)
+		if !ok {
+			items = []item{{text: name, bad: "it belongs to the " + text + ", and neither the tree nor a class has it"}}
+		}
+		out = append(out, items...)
+	}
+	for i := range out {
+		out[i].note = join(note, out[i].note)
+	}
+	return out, true
+}
+
+// reCounted finds a count before a plural, which says how many there are and not
+// which: "all eight segments", "the 12 ribs". Two are left and right.
+var reCounted = regexp.MustCompile(`(?i)^(?:all\s+(?:of\s+)?(?:the\s+)?(?:\d+|two|` + words3to12 + `)|(?:the\s+)?(?:` + words3to12 + `))\s+([a-z].*)$`)
+
+const words3to12 = `three|four|five|six|seven|eight|nine|ten|eleven|twelve`
+
+func (p *parser) readAll(text string, depth int) ([]item, bool) {
+	m := reCounted.FindStringSubmatch(text)
+	if m == nil || depth >= maxDepth || p.names.whole(text) {
+		return nil, false
+	}
+	head, _, _ := strings.Cut(m[1], " of ")
+	plural := slices.ContainsFunc(strings.Fields(strings.ToLower(head)), func(w string) bool { return graph.Normalize(w) != w })
+	if _, ok := readNumbers(split(m[1])); ok || !plural {
+		return nil, false
+	}
+	return p.readText(m[1], depth+1)
+}
+
+// readLocated reads "nodules in the left lung" as "lung nodule", where no such
+// finding is known on a side alone.
+func (p *parser) readLocated(text string, _ []word, _ int) ([]item, bool) {
+	m := reLocated.FindStringSubmatch(text)
+	if m == nil {
+		return nil, false
+	}
+	if name := m[2] + " " + m[1]; p.known(name) {
+		return []item{{text: name}}, true
+	}
+	bare := withoutSide(m[2])
+	if name := bare + " " + m[1]; bare != m[2] && bare != "" && p.known(name) {
+		return []item{{text: name, note: fmt.Sprintf("%q is known of both sides together only: take what lies in the %s", m[1], m[2])}}, true
+	}
+	return nil, false
+}
+
+var reLocated = regexp.MustCompile(`(?i)^(.+?)\s+(?:in|of|within|inside|on|at)\s+(?:the\s+|this\s+)?(.+)$`)
+
+// readShort reads an abbreviation within a phrase by what it may mean: "LV
+// myocardium". It must mean one thing there.
+func (p *parser) readShort(text string, words []word, _ int) ([]item, bool) {
+	if len(words) < 2 {
+		return nil, false
+	}
+	for i, w := range words {
+		short := text[w.start:w.end]
+		if short != strings.ToUpper(short) || len(short) < 2 || isNumeric(w.text) {
+			continue
+		}
+		before, after := say(text, words[:i]), say(text, words[i+1:])
+		var found []string
+		for _, name := range p.names.meanings(short) {
+			for _, read := range []string{before + " " + name + " " + after, before + " " + after + " of " + name} {
+				if read = strings.TrimSpace(read); p.known(read) {
+					found = append(found, read)
+					break
+				}
+			}
+		}
+		if len(found) == 1 || len(found) > 1 && p.names.same(found) {
+			return []item{{text: found[0], note: fmt.Sprintf("%q is read as %q", text, found[0])}}, true
+		}
+	}
+	return nil, false
+}
+
 func (p *parser) readRisk(text string, _ []word, _ int) ([]item, bool) {
 	m := reRisk.FindStringSubmatch(text)
 	if m == nil {
 		return nil, false
 	}
-	return []item{{text: text, bad: "which organs are at risk is decided by the treatment plan: ask for them by name"}}, true
+	return []item{{text: text, bad: "which organs are at risk is decided by the treatment plan: ask for them by name, or for those of the head and neck, brain, thorax, abdomen or pelvis"}}, true
 }
 
 func (p *parser) readBody(text string, _ []word, _ int) ([]item, bool) {

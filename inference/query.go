@@ -33,7 +33,9 @@ A name that holds "and", "without" or a comma is found whole before anything
 is cut; a selector reaches over "and" and ends at a comma. "without" (also
 "except", "excluding", "but not", "minus") takes structures out of everything
 listed before it. "Please segment … in this CT" around a question is
-understood.`
+understood. Names of several structures ("liver segments", "organs at risk in
+the thorax") are read as these; a short name of several meanings ("LV") as the
+one that fits what is asked beside it.`
 
 // selector says which terms around a named one are asked for.
 type selector int
@@ -71,11 +73,23 @@ type group struct {
 
 // namer tells the parser what a text may be, so that names are not cut.
 type namer interface {
+	lookups
+	tables
+}
+
+type lookups interface {
 	known(text string) bool    // it names a term, perhaps several
 	whole(text string) bool    // a text with commas names a term as it stands
 	place(text string) bool    // it names a region of the body
 	drawn(text string) bool    // it names one term that classes draw
 	singular(text string) bool // it is a name in the singular
+}
+
+type tables interface {
+	// group gives the query that a text stands for which means several structures.
+	group(text string) (query, note string, ok bool)
+	meanings(word string) []string // what an abbreviation in a phrase may mean
+	same(texts []string) bool      // all name one term
 }
 
 // parseQuery reads a query. A modality named in it ("... in this CT") is
@@ -127,15 +141,16 @@ func abridgeText(text string, most int) string {
 const scanWords = `scans?|images?|volumes?|stud(?:y|ies)|series|exams?|examinations?|pictures?|dataset|patient|acquisition`
 
 var (
-	rePolite = regexp.MustCompile(`(?i)^(?:please|kindly|can you|could you|would you|will you|i (?:want|need|would like|'d like)(?: you)?(?: to)?|i'd like(?: you)?(?: to)?|let's|we (?:want|need)(?: to)?|help me(?: to)?|now|just|only|hi|hello|hey)[\s,]+`)
+	rePolite = regexp.MustCompile(`(?i)^(?:please|(?:where|how (?:big|large|long|thick)) (?:is|are)|what (?:is|are) the (?:size|volume|extent|location|position|length|mask|outline) of|(?:is|are) there(?: any| an?)?|(?:can|do) you (?:see|find)(?: any| an?)?|kindly|can you|could you|would you|will you|i (?:want|need|would like|'d like)(?: you)?(?: to)?|i'd like(?: you)?(?: to)?|let's|we (?:want|need)(?: to)?|help me(?: to)?|now|just|only|hi|hello|hey)[\s,]+`)
 	reVerb   = regexp.MustCompile(`(?i)^(?:auto-?)?(?:segment|show|find|outline|delineate|contour|mask|extract|get|give|draw|label|annotate|mark|highlight|locate|identify|isolate|select|measure|display|return|list|produce|create|make|generate|compute)(?:\s+(?:out|up))?(?:\s+(?:me|us))?[\s:]+`)
 	// A segment of the liver or lung is none of these.
 	reSegmentNo = regexp.MustCompile(`(?i)^segments?\s+(?:\d|[ivx]+\b)`)
 	reObject    = regexp.MustCompile(`(?i)^(?:the|a|an|all)?\s*(?:binary\s+)?(?:masks?|segmentations?|contours?|outlines?|labels?|volumes?)\s+(?:of|for)\s+`)
-	reLead      = regexp.MustCompile(`(?i)^(?:in|on|from|for)\s+(?:this|the|that|my|these|a|an)?\s*(ct|cta|cbct|mri?|mra|pet|pet/ct|t1w?|t2w?|flair)?\s*(?:` + scanWords + `)?\s*[,:]\s*`)
+	reLead      = regexp.MustCompile(`(?i)^(?:in|on|from|for)\s+(?:this|the|that|my|these|a|an)?\s*(?:[a-z-]+\s+){0,2}?(ct|cta|cbct|mri?|mra|pet|pet/ct|t1w?|t2w?|flair)?\s*(?:` + scanWords + `)?\s*[,:]\s*`)
 	reTail      = regexp.MustCompile(`(?i)[\s,]+(?:(?:seen|visible|shown|present)\s+)?(?:in|on|from|for)\s+(?:(?:this|the|that|my|these|a|an)\s+)?(?:(?:[a-z]+\s+)?(ct|cta|cbct|mri?|mra|pet|pet/ct|t1w?|t2w?|flair)(?:\s+(?:` + scanWords + `))?|(?:` + scanWords + `))$`)
 	reThanks    = regexp.MustCompile(`(?i)[\s,]+(?:please|for me|thanks|thank you|thx|now|if possible|(?:that |which )?you (?:can|know|have|see)(?: of)?)$`)
-	reWhich     = regexp.MustCompile(`(?i)^(?:which|what)\s+([a-z ]+?)\s+(?:is|are|lies|lie)\s+((?:there\s+)?in(?:side)?\s)`)
+	reWhich     = regexp.MustCompile(`(?i)^(?:which|what)\s+([a-z ]+?)\s+(?:(?:is|are|lies|lie)(?:\s+(?:there|seen|visible|shown|found))?|(?:can|do)\s+you\s+(?:see|find)|can\s+be\s+(?:seen|found))\s+(in(?:side)?\s)`)
+	reBefore    = regexp.MustCompile(`(?i)^(ct|cta|cbct|mri?|mra|pet|pet/ct)(?:\s+(?:` + scanWords + `))?\s*[:,;-]?\s+(.+)$`)
 	reBare      = regexp.MustCompile(`(?i)^(.+)\s+\(?(ct|mri|pet)\)?$`)
 )
 
@@ -178,6 +193,10 @@ func (p *parser) trim(text string) (string, Modality) {
 		if text == before {
 			break
 		}
+	}
+	if m := reBefore.FindStringSubmatch(text); m != nil && modality == "" && !p.known(text) {
+		text = m[2]
+		take(m[1])
 	}
 	if m := reBare.FindStringSubmatch(text); m != nil && modality == "" && !p.known(text) {
 		text = m[1]

@@ -129,6 +129,7 @@ func (r *Resolver) Resolve(query string, m Modality) (*Plan, error) {
 	} else if said != "" && said != m {
 		return nil, fmt.Errorf("%w: it asks for %v, but the modality given is %v", ErrBadQuery, said, m)
 	}
+	r.inContext(groups, m)
 	p := &Plan{Query: query, Modality: m, Terms: []TermPlan{}, Calls: []Call{}, resolver: r}
 	seen, byID := map[string]bool{}, map[string][]TermPlan{}
 	c := r.newCover()
