@@ -14,6 +14,7 @@ import (
 	"satgraph/datasets/export/phantoms"
 	"satgraph/datasets/gates"
 	"satgraph/datasets/metrics"
+	"satgraph/datasets/rawdata"
 	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/inference/checkpoint"
@@ -68,7 +69,7 @@ var badInput = []error{
 	ingest.ErrFormat, ingest.ErrTooLarge, ingest.ErrDuplicate, ingest.ErrCycle, ingest.ErrDangling,
 	labelmap.ErrInvalidEvent, labelmap.ErrRecipe, sssom.ErrFormat,
 	catalog.ErrRecord, corpus.ErrList, corpus.ErrListTruncated, corpus.ErrListTooLarge, corpus.ErrMissingKey,
-	corpus.ErrUnknownDataset, corpus.ErrUnknownClass, corpus.ErrBadValue,
+	corpus.ErrUnknownDataset, corpus.ErrUnknownClass, corpus.ErrBadValue, rawdata.ErrLayout, rawdata.ErrRecipe,
 	export.ErrOption, export.ErrSamples, export.ErrEmpty, export.ErrExists, phantoms.ErrNone,
 	graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
 }

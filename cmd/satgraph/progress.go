@@ -75,3 +75,25 @@ func (p *progress) done() {
 		_, _ = fmt.Fprintln(p.to)
 	}
 }
+
+// count says how many of many are done, with what the rest will take.
+func (p *progress) count(what string, done, total int) {
+	if what != p.phase {
+		p.phase, p.quarter, p.began = what, -1, time.Now()
+	}
+	line := fmt.Sprintf("%s %d/%d", what, done, total)
+	if done < total {
+		line += fmt.Sprintf("  %v left", (time.Since(p.began) / time.Duration(done) * time.Duration(total-done)).Round(time.Second))
+	}
+	if p.terminal {
+		_, _ = fmt.Fprintf(p.to, "\r%s%s", line, strings.Repeat(" ", max(p.width-len(line), 0)))
+		if p.width = len(line); done == total {
+			_, _ = fmt.Fprintln(p.to)
+		}
+		return
+	}
+	if quarter := 4 * done / total; quarter > p.quarter {
+		p.quarter = quarter
+		_, _ = fmt.Fprintln(p.to, line)
+	}
+}

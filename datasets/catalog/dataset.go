@@ -136,6 +136,9 @@ type Masks struct {
 	// preparation takes an empty mask for it, the corrected one says that the
 	// label was not annotated.
 	Absent bool `yaml:"absent,omitempty" json:"absent,omitempty"`
+	// OtherTable lists values that only another table of the same labels has: a
+	// volume that holds one follows that table, and is refused.
+	OtherTable *Expr `yaml:"other_table,omitempty" json:"otherTable,omitempty"`
 	// Background lists values that are no label and no mistake, besides 0: "{10}".
 	Background *Expr `yaml:"background,omitempty" json:"background,omitempty"`
 }
@@ -232,6 +235,9 @@ const (
 	OpFlip Op = "flip"
 	// OpGeometry gives a mask of the image's shape the image's affine.
 	OpGeometry Op = "geometry"
+	// OpAxes gives arrays without geometry their axes, in the order of the array,
+	// and the voxel size in mm: "IPL 0.3". As published they are RAS, of 1 mm.
+	OpAxes Op = "axes"
 	// OpCrop keeps, along the axis of Value, the slices that hold any label and as
 	// many more on each side as Value says: "k 48".
 	OpCrop Op = "crop"

@@ -65,8 +65,10 @@ func (d *Dataset) checkMasks() error {
 	if !slices.Contains([]Rule{Equality, AboveHalf, Scaled, StackMax, Sum}, d.Masks.Published) {
 		return wrong([]any{"masks", "published"}, "unknown rule %q", d.Masks.Published)
 	}
-	if b := d.Masks.Background; b != nil && (b.Source == nil || b.Source.File != "" || b.Source.Channel >= 0) {
-		return wrong([]any{"masks", "background"}, "background %s: want {values} alone", b.String())
+	for key, e := range map[string]*Expr{"background": d.Masks.Background, "other_table": d.Masks.OtherTable} {
+		if e != nil && (e.Source == nil || e.Source.File != "" || e.Source.Channel >= 0) {
+			return wrong([]any{"masks", key}, "%s %s: want {values} alone", key, e.String())
+		}
 	}
 	return nil
 }
@@ -221,6 +223,7 @@ func (d *Dataset) checkImage() error {
 var (
 	axes     = regexp.MustCompile(`^([RL][AP][SI]|[RL][SI][AP]|[AP][RL][SI]|[AP][SI][RL]|[SI][RL][AP]|[SI][AP][RL])$`)
 	flips    = regexp.MustCompile(`^i?j?k?$`)
+	arrays   = regexp.MustCompile(`^[RLAPSI]{3} [0-9]+(\.[0-9]+)?$`)
 	cropping = regexp.MustCompile(`^[ijk] [0-9]{1,4}$`)
 )
 
@@ -242,12 +245,16 @@ func (op *ImageOp) check() error {
 		if op.Value != "image" || op.On == "" {
 			return errors.New(`want "image", on the mask or a label`)
 		}
+	case OpAxes:
+		if !arrays.MatchString(op.Value) || !axes.MatchString(op.Value[:3]) {
+			return errors.New(`want the axes of the array and the voxel size in mm, as "IPL 0.3"`)
+		}
 	case OpCrop:
 		if !cropping.MatchString(op.Value) {
 			return errors.New(`want an axis and a number of slices, as "k 48"`)
 		}
 	default:
-		return fmt.Errorf("want one of %s, %s, %s, %s, %s", OpOrient, OpAdd, OpFlip, OpGeometry, OpCrop)
+		return fmt.Errorf("want one of %s, %s, %s, %s, %s, %s", OpOrient, OpAdd, OpFlip, OpGeometry, OpAxes, OpCrop)
 	}
 	return nil
 }

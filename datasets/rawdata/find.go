@@ -1,0 +1,248 @@
+package rawdata
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"satgraph/datasets/catalog"
+	"satgraph/datasets/corpus"
+)
+
+// maxEntries bounds the files and folders that a search goes through.
+const maxEntries = 20_000_000
+
+// Open prepares to read a dataset below root: the folder that holds the
+// datasets, or one above it.
+//
+// Errors wrap ErrLayout (no image where the record says; it names the patterns)
+// and ErrRecipe.
+func Open(ctx context.Context, root string, d *catalog.Dataset, o Options) (*Source, error) {
+	var names []string
+	for i := range d.Layouts {
+		l := &d.Layouts[i]
+		names = append(names, l.Names...)
+		if o.Layout != "" && !l.Has(o.Layout) {
+			continue
+		}
+		s := &Source{root: root, dataset: d, layout: l, options: o}
+		cases, err := s.cases(ctx, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(cases) > 0 {
+			s.recipes, err = s.resolve()
+			return s, err
+		}
+	}
+	if o.Layout != "" && !slices.Contains(names, o.Layout) {
+		return nil, fmt.Errorf("%w: %s has no layout %q; it has %s", ErrLayout, d.Name, o.Layout, strings.Join(names, ", "))
+	}
+	var patterns []string
+	for i := range d.Layouts {
+		if l := &d.Layouts[i]; o.Layout == "" || l.Has(o.Layout) {
+			for j := range l.Scans {
+				patterns = append(patterns, l.Scans[j].Image.String())
+			}
+		}
+	}
+	return nil, fmt.Errorf("%w: %s: nothing below %s is called %s", ErrLayout, d.Name, root, strings.Join(patterns, " or "))
+}
+
+// Prepare is Open for rows of a scan list: it does not look for files.
+func Prepare(root string, d *catalog.Dataset, o Options) (*Source, error) {
+	if o.Layout == "" {
+		o.Layout = catalog.Prepared
+	}
+	l, ok := d.Layout(o.Layout)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s has no layout %q", ErrLayout, d.Name, o.Layout)
+	}
+	s := &Source{root: root, dataset: d, layout: l, options: o}
+	var err error
+	s.recipes, err = s.resolve()
+	return s, err
+}
+
+// Cases finds the scans of the tree, in the order of their paths.
+func (s *Source) Cases(ctx context.Context) ([]Case, error) { return s.cases(ctx, 0) }
+
+// cases finds up to limit scans, all with 0.
+func (s *Source) cases(ctx context.Context, limit int) ([]Case, error) {
+	var out []Case
+	masks := map[string]bool{}
+	for i := range s.layout.Scans {
+		scans := &s.layout.Scans[i]
+		f := &walk{ctx: ctx, root: s.root, pattern: scans.Image, limit: limit}
+		if err := f.from(".", strings.Split(strings.TrimSuffix(scans.Image.String(), "/"), "/")); err != nil {
+			return nil, err
+		}
+		for _, image := range f.found {
+			c, err := s.caseOf(scans, image)
+			if err != nil {
+				return nil, err
+			}
+			masks[c.Mask] = true
+			for i := range s.dataset.Labels {
+				for _, file := range s.labelFiles(c, &s.dataset.Labels[i]) {
+					masks[path.Join(c.Mask, file)] = true
+				}
+			}
+			out = append(out, *c)
+		}
+	}
+	// A pattern of images may fit masks as well.
+	out = slices.DeleteFunc(out, func(c Case) bool { return masks[c.Image] })
+	slices.SortStableFunc(out, func(a, b Case) int { return strings.Compare(a.ID(), b.ID()) })
+	return out, nil
+}
+
+// labelFiles are the names of the files, below the folder of masks, that the
+// layout keeps a label in.
+func (s *Source) labelFiles(c *Case, l *catalog.Label) []string {
+	if !c.Folder || l.Release == nil {
+		return nil
+	}
+	var out []string
+	for _, src := range l.Release.Sources() {
+		p, err := catalog.ParsePattern(src.File)
+		if err != nil {
+			continue // the usual label file
+		}
+		if name, err := p.Fill(c.Values); err == nil {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// caseOf makes the case of an image that was found.
+func (s *Source) caseOf(scans *catalog.Scans, image string) (*Case, error) {
+	at := image
+	if scans.Image.IsFolder() {
+		at += "/"
+	}
+	values, ok := scans.Image.Match(at)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrLayout, image)
+	}
+	mask, err := scans.Mask.Fill(values)
+	if err != nil {
+		return nil, err
+	}
+	c := &Case{
+		Dataset: s.dataset.Name, Layout: s.Layout(), Image: image, Mask: strings.TrimSuffix(mask, "/"), Folder: scans.Mask.IsFolder(),
+		Sequence: scans.Sequence, Split: scans.Split, Channel: -1, Values: values,
+	}
+	if scans.Channel != nil {
+		c.Channel = *scans.Channel
+	}
+	if c.Patient, err = scans.PatientOf(values); err != nil {
+		return nil, err
+	}
+	for _, p := range scans.Also {
+		also, err := p.Fill(values)
+		if err != nil {
+			return nil, err
+		}
+		c.Also = append(c.Also, strings.TrimSuffix(also, "/"))
+	}
+	return c, nil
+}
+
+// CaseOf is the case of a row of a scan list, whose paths are relative to the
+// tree's folder. Errors wrap ErrLayout where no layout has such an image.
+func (s *Source) CaseOf(row *corpus.Scan) (*Case, error) {
+	scans, values, ok := s.dataset.Locate(row.Image, s.Layout())
+	if !ok {
+		return nil, fmt.Errorf("%w: %s: no layout has an image %s", ErrLayout, s.dataset.Name, row.Image)
+	}
+	c := &Case{
+		Dataset: row.Dataset, Layout: s.Layout(), Image: row.Image, Mask: row.Mask,
+		Sequence: row.Sequence, Split: row.Split, Channel: -1, Values: values,
+	}
+	if scans.Channel != nil {
+		c.Image, c.Channel = strings.TrimSuffix(row.Image, "/"+scans.Suffix), *scans.Channel
+	}
+	var err error
+	c.Patient, err = scans.PatientOf(values)
+	return c, err
+}
+
+// walk finds the paths that follow a pattern. It goes only into folders that can
+// lead to one.
+type walk struct {
+	ctx     context.Context
+	root    string
+	pattern catalog.Pattern
+	limit   int
+	seen    int
+	found   []string
+}
+
+func (w *walk) full() bool { return w.limit > 0 && len(w.found) >= w.limit }
+
+func (w *walk) from(dir string, parts []string) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	name := parts[0]
+	if !strings.ContainsAny(name, "{*") {
+		return w.take(path.Join(dir, name), parts[1:])
+	}
+	part, err := catalog.ParsePattern(name)
+	if err != nil {
+		return err
+	}
+	at := filepath.Join(w.root, filepath.FromSlash(dir))
+	if !isDir(at) {
+		return nil
+	}
+	entries, err := os.ReadDir(at)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if w.seen++; w.seen > maxEntries {
+			return fmt.Errorf("%w: more than %d files below %s", ErrLayout, maxEntries, w.root)
+		}
+		if _, ok := part.Match(e.Name()); !ok {
+			continue
+		}
+		if err := w.take(path.Join(dir, e.Name()), parts[1:]); err != nil || w.full() {
+			return err
+		}
+	}
+	return nil
+}
+
+// take goes on below a path, or takes it if the pattern ends there.
+func (w *walk) take(at string, rest []string) error {
+	full := filepath.Join(w.root, filepath.FromSlash(at))
+	if len(rest) > 0 {
+		if !isDir(full) {
+			return nil
+		}
+		return w.from(at, rest)
+	}
+	name := at
+	if w.pattern.IsFolder() {
+		name += "/"
+	}
+	if _, ok := w.pattern.Match(name); !ok {
+		return nil
+	}
+	if _, err := os.Stat(full); err == nil && isDir(full) == w.pattern.IsFolder() {
+		w.found = append(w.found, at)
+	}
+	return nil
+}
+
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
