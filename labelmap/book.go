@@ -350,6 +350,9 @@ func (b *Book) Counts(ctx context.Context, dataset string) ([]Count, error) {
 	return b.ledger.Counts(ctx, dataset)
 }
 
+// Last returns the place of the latest event in the ledger, 0 for none.
+func (b *Book) Last(ctx context.Context) (int64, error) { return b.ledger.Last(ctx) }
+
 // Batch returns the events of batches, and single events by their IDs, in order.
 func (b *Book) Batch(ctx context.Context, refs ...string) ([]Event, error) {
 	return b.ledger.Batch(ctx, refs...)
@@ -360,20 +363,23 @@ func (b *Book) Batch(ctx context.Context, refs ...string) ([]Event, error) {
 func (b *Book) Preview(ctx context.Context, actor string, entries ...Entry) ([]Change, error) {
 	trial := NewMemory()
 	var subjects []Subject
+	read, changed := map[Subject]bool{}, map[Subject]bool{}
 	for _, e := range entries {
+		if !changed[e.Subject] {
+			changed[e.Subject] = true
+			subjects = append(subjects, e.Subject)
+		}
 		for _, s := range []Subject{e.Subject, {Kind: SubjectDataset, Dataset: e.Subject.Dataset}} {
-			if len(trial.subjects[s]) > 0 || slices.Contains(subjects, s) {
+			if read[s] {
 				continue
 			}
+			read[s] = true
 			events, err := b.ledger.Subject(ctx, s)
 			if err != nil {
 				return nil, err
 			}
 			for _, known := range events {
 				trial.add(known)
-			}
-			if s == e.Subject {
-				subjects = append(subjects, s)
 			}
 		}
 	}

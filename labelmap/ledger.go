@@ -167,6 +167,8 @@ type Index interface {
 	// Counts returns how many subjects of a dataset (of all when it is empty)
 	// stand where, in the order of CompareCounts.
 	Counts(ctx context.Context, dataset string) ([]Count, error)
+	// Last returns the Seq of the latest event, 0 for none.
+	Last(ctx context.Context) (int64, error)
 }
 
 // SubjectQuery chooses subjects of a ledger; what is left empty chooses all.

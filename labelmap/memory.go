@@ -161,6 +161,13 @@ func (m *Memory) Counts(ctx context.Context, dataset string) ([]Count, error) {
 	return out, ctx.Err()
 }
 
+// Last implements Ledger.
+func (m *Memory) Last(ctx context.Context) (int64, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return int64(len(m.events)), ctx.Err()
+}
+
 // Batch implements Ledger.
 func (m *Memory) Batch(ctx context.Context, refs ...string) ([]Event, error) {
 	m.mu.RLock()

@@ -129,6 +129,15 @@ func New(tree *graph.Tree, classes []Class, options ...Option) *Engine {
 	return e
 }
 
+// With returns an engine with further options, which shares all else.
+func (e *Engine) With(options ...Option) *Engine {
+	further := *e
+	for _, o := range options {
+		o(&further)
+	}
+	return &further
+}
+
 // one is the id of the only term so named.
 func one(tree *graph.Tree, name string) (string, bool) {
 	best := graph.Best(tree.Lookup(name))

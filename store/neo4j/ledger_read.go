@@ -188,6 +188,18 @@ func (t *transaction) subjects(ctx context.Context, p labelmap.Subject, q labelm
 	return ledger.Split(events), err
 }
 
+// Last returns the Seq of the latest event.
+func (s *Store) Last(ctx context.Context) (seq int64, err error) {
+	err = s.read(ctx, func(ctx context.Context, t *transaction) (err error) {
+		seq, err = t.lastSeq(ctx)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store %s: %w", s.name, err)
+	}
+	return seq, nil
+}
+
 // namesakes reads the raw labels of some names, wherever they are.
 func (t *transaction) namesakes(ctx context.Context, q labelmap.SubjectQuery) ([][]labelmap.Event, error) {
 	events, err := t.events(ctx, `UNWIND $names AS name MATCH (s:Subject {words: name}) WHERE ($dataset = '' OR s.dataset = $dataset) AND ($kind = '' OR s.kind = $kind)

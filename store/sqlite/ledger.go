@@ -397,6 +397,15 @@ func (s *Store) Counts(ctx context.Context, dataset string) (out []labelmap.Coun
 	return out, err
 }
 
+// Last returns the Seq of the latest event.
+func (s *Store) Last(ctx context.Context) (int64, error) {
+	var seq int64
+	if err := s.db.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events`).Scan(&seq); err != nil {
+		return 0, fmt.Errorf("store %s: %w", s.path, named(err))
+	}
+	return seq, nil
+}
+
 // readLedger runs f in a transaction that sees the ledger of one moment.
 func (s *Store) readLedger(ctx context.Context, f func(tx *sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})

@@ -126,6 +126,9 @@ func eventsComeBack(t *testing.T, db Database) {
 			t.Errorf("event %s has place %d, after %d", got[i].ID, got[i].Seq, got[i-1].Seq)
 		}
 	}
+	if last, err := again.Last(ctx); err != nil || last != got[len(got)-1].Seq {
+		t.Errorf("the last event has place %d, %v", last, err)
+	}
 	tail, err := again.Events(ctx, got[3].Seq, 1)
 	if err != nil || len(tail) != 1 || tail[0].ID != "e5" {
 		t.Errorf("one event after the fourth: %+v, %v", tail, err)
