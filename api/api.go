@@ -16,6 +16,8 @@ import (
 	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/jobs"
+	"satgraph/labelmap"
+	"satgraph/labelmap/suggest"
 )
 
 // Jobs is what the service needs of a job runner; [jobs.Runner] is one.
@@ -41,6 +43,13 @@ type Config struct {
 	Tree func() *graph.Tree
 	// Exemplars finds pictures of terms; nil where there are none.
 	Exemplars Exemplars
+	// Ledger keeps decisions on labels; nil where the service keeps none.
+	Ledger labelmap.Ledger
+	// Classes are the classes of the corpus, for recipes.
+	Classes []labelmap.Class
+	// Suggester makes the engine that suggests terms of a tree for labels; nil for
+	// one that knows the tree alone.
+	Suggester func(tree *graph.Tree) (*suggest.Engine, error)
 	// Resolver returns the resolver of the present revision.
 	Resolver func() *inference.Resolver
 	// Models returns the manifests of the models that jobs can run, the
@@ -89,6 +98,8 @@ type Limits struct {
 	UploadStall time.Duration
 	// Requests is the number of GraphQL requests at the same time: 64.
 	Requests int
+	// FeedInterval is how soon subscribers see what other processes decide: 1 s.
+	FeedInterval time.Duration
 }
 
 func (l Limits) withDefaults() Limits {
@@ -103,6 +114,7 @@ func (l Limits) withDefaults() Limits {
 	orElse(&l.Uploads, 4)
 	orElse(&l.UploadStall, 30*time.Second)
 	orElse(&l.Requests, 64)
+	orElse(&l.FeedInterval, time.Second)
 	return l
 }
 
@@ -127,6 +139,10 @@ type Service struct {
 	handler  http.Handler
 
 	documents documents
+
+	desk     *desk // nil where there is no ledger
+	deskless *desk // suggests all the same
+	feed     *feed // of the ledger; nil where there is none
 }
 
 // New makes the service. The error names what is missing in the Config or what
@@ -146,6 +162,11 @@ func New(c Config) (*Service, error) {
 	s.images, err = openImages(filepath.Join(c.DataDir, "images"), s.limits.StoreBytes, s.limits.VoxelBytes)
 	if err != nil {
 		return nil, err
+	}
+	s.deskless = newDesk(labelmap.NewMemory(), &c)
+	if c.Ledger != nil {
+		s.desk = newDesk(c.Ledger, &c)
+		s.feed = newFeed(s.desk.book, s.limits.FeedInterval, c.Log)
 	}
 	if s.schema, err = s.newSchema(); err != nil {
 		return nil, fmt.Errorf("the GraphQL schema: %w", err)
@@ -172,6 +193,7 @@ func (s *Service) routes() http.Handler {
 	}{
 		{"/{$}", "GET, HEAD", s.getPage},
 		{"/graphql", "GET, HEAD, POST", s.graphQL},
+		{"/labels", "GET, HEAD", s.getLabels},
 		{"/images", "POST", s.postImage},
 		{"/images/{id}", "GET, HEAD", s.getImage},
 		{"/jobs/{id}/masks/{file}", "GET, HEAD", s.getMask},

@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"syscall"
 
+	"satgraph/api/auth"
 	"satgraph/api/guard"
 	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/jobs"
+	"satgraph/labelmap"
 	"satgraph/volume"
 )
 
@@ -95,6 +97,8 @@ var errorTable = []struct {
 	{is: inference.ErrBadManifest, code: CodeBadModel, message: "the model's bundle cannot be used", hint: "ask the operator to run `satgraph model verify`"},
 	{is: inference.ErrBundleFile, code: CodeBadModel, message: "the model's bundle cannot be used", hint: "ask the operator to run `satgraph model verify`"},
 	{is: inference.ErrModelOutput, code: CodeBadModel, message: "the model gave an answer that cannot be used", hint: "ask the operator to run `satgraph model verify`"},
+	{is: labelmap.ErrRecipe, code: CodeBadInput, hint: `write it as in "{1, 2} + {5}"`},
+	{is: auth.ErrForbidden, code: CodeForbidden},
 	{is: ErrUnknownModel, code: CodeNotFound, hint: "models { name } lists the models"},
 	{is: errNoImage, code: CodeNotFound, message: "no image has this id", hint: "upload it with POST /images and use the id in the answer"},
 	{is: jobs.ErrNotFound, code: CodeNotFound, message: "there is no such job or mask", hint: "use the id that segment returned"},
@@ -152,6 +156,9 @@ func (c Code) status() int {
 func describe(err error) *Error {
 	if known, ok := errors.AsType[*Error](err); ok {
 		return known
+	}
+	if m, ok := errors.AsType[*mistaken](err); ok {
+		return &Error{Code: m.Code, Message: m.Message, Hint: m.Hint, Err: err}
 	}
 	if limit, ok := errors.AsType[*guard.LimitError](err); ok {
 		return &Error{Code: CodeLimit, Message: limit.Error(), Hint: "ask for less at once", Err: err}

@@ -101,7 +101,7 @@ func (s *Service) graphQL(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, mediaType, refuse(err), true)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.limits.RequestTime)
+	ctx, cancel := context.WithTimeout(withActor(r.Context(), r.Header), s.limits.RequestTime)
 	defer cancel()
 	s.answer(w, r, mediaType, s.execute(ctx, q), false)
 }

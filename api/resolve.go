@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 
 	"github.com/graphql-go/graphql"
@@ -13,6 +14,7 @@ import (
 	"github.com/graphql-go/graphql/language/location"
 
 	"satgraph/graph"
+	"satgraph/labelmap/suggest"
 )
 
 var errInternal = errors.New("internal error")
@@ -102,6 +104,9 @@ type budget struct {
 	total     int
 	tree      *graph.Tree // one revision for the whole request
 	exemplars exemplarLoader
+
+	suggesting sync.Mutex
+	suggested  map[string]map[string]*suggest.Result // by dataset and key
 }
 
 func (s *Service) withBudget(ctx context.Context) context.Context {

@@ -17,13 +17,14 @@ type types struct {
 	relation, kind, side, scope, modality *graphql.Enum
 	planStatus, foundStatus, jobStatus    *graphql.Enum
 
-	term, hit, step, plan, model, image, job *graphql.Object
+	pageInfo, term, hit, step, plan, model, image, job *graphql.Object
 }
 
 // newSchema puts the schema together. What each part means is said in its
 // description, which is also its documentation for clients.
 func (s *Service) newSchema() (graphql.Schema, error) {
 	t := newEnums()
+	t.pageInfo = s.pageInfoType()
 	t.term = s.termType(t)
 	t.hit = s.hitType(t)
 	t.step = s.stepType(t)
@@ -31,16 +32,17 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 	t.model = s.modelType(t)
 	t.image = s.imageType()
 	t.job = s.jobType(t)
+	l := s.newLabelTypes(t)
 	schema, err := graphql.NewSchema(graphql.SchemaConfig{
 		Query: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Query",
 			Description: "Questions. None of them changes anything.",
-			Fields:      merge(s.termQueries(t), s.planQueries(t), s.modelQueries(t), s.imageQueries(t), s.jobQueries(t)),
+			Fields:      merge(s.termQueries(t), s.planQueries(t), s.modelQueries(t), s.imageQueries(t), s.jobQueries(t), s.labelQueries(t, l)),
 		}),
 		Mutation: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Mutation",
-			Description: "Requests that start or stop work.",
-			Fields:      s.jobMutations(t),
+			Description: "Requests that start or stop work, and decisions on labels and recipes.",
+			Fields:      merge(s.jobMutations(t), s.labelMutations(l), s.recipeMutations(l)),
 		}),
 	})
 	warmEnums(&schema)

@@ -129,7 +129,26 @@ func place(tree *graph.Tree, ids []string, cursor string) (at int, found bool, e
 	return at, found, nil
 }
 
-// connectionType makes the connection, its edges and PageInfo.
+// pageInfo is where a page lies; a cursor of an empty page is nil.
+type pageInfo struct {
+	next, previous bool
+	start, end     any
+}
+
+func (s *Service) pageInfoType() *graphql.Object {
+	return graphql.NewObject(graphql.ObjectConfig{
+		Name:        "PageInfo",
+		Description: "Where a page lies in its list.",
+		Fields: graphql.Fields{
+			"hasNextPage":     {Type: required(graphql.Boolean), Description: "Whether there is more after it.", Resolve: get(s, func(p pageInfo) any { return p.next })},
+			"hasPreviousPage": {Type: required(graphql.Boolean), Description: "Whether there is more before it.", Resolve: get(s, func(p pageInfo) any { return p.previous })},
+			"startCursor":     {Type: graphql.String, Description: "The cursor of its first item; null for an empty page.", Resolve: get(s, func(p pageInfo) any { return p.start })},
+			"endCursor":       {Type: graphql.String, Description: "The cursor of its last item; null for an empty page.", Resolve: get(s, func(p pageInfo) any { return p.end })},
+		},
+	})
+}
+
+// connectionType makes the connection and its edges.
 func (s *Service) connectionType(term *graphql.Object, t *types) *graphql.Object {
 	edge := graphql.NewObject(graphql.ObjectConfig{
 		Name:        "TermEdge",
@@ -149,28 +168,14 @@ func (s *Service) connectionType(term *graphql.Object, t *types) *graphql.Object
 			},
 		},
 	})
-	info := graphql.NewObject(graphql.ObjectConfig{
-		Name:        "PageInfo",
-		Description: "Where a page lies in its list.",
-		Fields: graphql.Fields{
-			"hasNextPage":     {Type: required(graphql.Boolean), Description: "Whether there is more after it.", Resolve: get(s, func(p *page) any { return p.after })},
-			"hasPreviousPage": {Type: required(graphql.Boolean), Description: "Whether there is more before it.", Resolve: get(s, func(p *page) any { return p.before })},
-			"startCursor": {
-				Type: graphql.String, Description: "The cursor of its first term; null for an empty page.",
-				Resolve: get(s, func(p *page) any { return p.cursor(0) }),
-			},
-			"endCursor": {
-				Type: graphql.String, Description: "The cursor of its last term; null for an empty page.",
-				Resolve: get(s, func(p *page) any { return p.cursor(len(p.edges) - 1) }),
-			},
-		},
-	})
 	return graphql.NewObject(graphql.ObjectConfig{
 		Name:        "TermConnection",
 		Description: "A page of a list of terms.",
 		Fields: graphql.Fields{
 			"totalCount": {Type: required(graphql.Int), Description: "How many terms the whole list has.", Resolve: get(s, func(p *page) any { return p.total })},
-			"pageInfo":   {Type: required(info), Description: "Where the page lies.", Resolve: get(s, func(p *page) any { return p })},
+			"pageInfo": {Type: required(t.pageInfo), Description: "Where the page lies.", Resolve: get(s, func(p *page) any {
+				return pageInfo{next: p.after, previous: p.before, start: p.cursor(0), end: p.cursor(len(p.edges) - 1)}
+			})},
 			"edges": {
 				Type: listOf(edge), Description: "The terms with their cursors.",
 				Resolve: on(s, func(ctx context.Context, p *page, _ args) (any, error) { return p.edges, charge(ctx, len(p.edges)) }),

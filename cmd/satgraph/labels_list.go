@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -317,7 +316,7 @@ func (f *deskFlags) writer(ctx context.Context, d *desk, format, id, license str
 	}
 	switch format {
 	case "csv":
-		return func(w io.Writer) error { return writeStates(w, states) }, nil
+		return func(w io.Writer) error { return labelmap.WriteCSV(w, states) }, nil
 	case "sssom", "sssom-json":
 		name := f.dataset
 		if name == "" {
@@ -347,42 +346,6 @@ func writeLedger(ctx context.Context, w io.Writer, book *labelmap.Book, dataset 
 		}
 		return enc.Encode(e)
 	})
-}
-
-func writeStates(w io.Writer, states []labelmap.State) error {
-	out := csv.NewWriter(w)
-	rows := [][]string{{"dataset", "label", "status", "outcome", "mode", "term", "name", "predicate", "by", "version"}}
-	for i := range states {
-		s := &states[i]
-		row := []string{s.Subject.Dataset, s.Subject.Key, string(s.Status), "", "", "", "", "", strings.Join(s.SettledBy, ", "), fmt.Sprint(s.Version)}
-		if v := s.Verdict; v != nil {
-			row[3], row[4] = string(v.Outcome), string(v.Mode)
-			for _, t := range v.Targets {
-				one := append([]string{}, row...)
-				one[5], one[6], one[7] = t.TermID, t.Name, string(t.Predicate)
-				rows = append(rows, one)
-			}
-			if len(v.Targets) > 0 {
-				continue
-			}
-		}
-		rows = append(rows, row)
-	}
-	for _, row := range rows {
-		for i, cell := range row {
-			row[i] = harmless(cell)
-		}
-	}
-	return errors.Join(out.WriteAll(rows), out.Error())
-}
-
-// harmless keeps spreadsheets from running a cell (CSV injection): one that
-// starts as a formula gets an apostrophe.
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }
 
 // importLedger reads what "labels export --format ledger" wrote.

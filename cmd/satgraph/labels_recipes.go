@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"satgraph/datasets/catalog"
-	"satgraph/graph"
 	"satgraph/internal/plain"
 	"satgraph/labelmap"
 )
@@ -45,14 +44,14 @@ func (d *desk) kitchen(ctx context.Context, dataset string, guesses bool) (*kitc
 	}
 	k := &kitchen{desk: d, dataset: dataset, byKey: map[string]labelmap.Judged{}, states: map[string]*labelmap.State{}, guesses: guesses}
 	k.labels, k.unusable = labelmap.JudgedOf(states)
-	modalities := map[string]bool{}
 	for i := range k.labels {
 		k.byKey[k.labels[i].Label.Key()] = k.labels[i]
-		modalities[k.labels[i].Label.Modality] = true
 	}
-	if k.classes, err = wanted(k.labels, modalities); err != nil {
+	corpus, err := corpusClasses()
+	if err != nil {
 		return nil, err
 	}
+	k.classes = labelmap.WantedOf(k.labels, corpus)
 	recipes, err := d.book.States(ctx, dataset, labelmap.SubjectRecipe)
 	if err != nil {
 		return nil, err
@@ -63,32 +62,15 @@ func (d *desk) kitchen(ctx context.Context, dataset string, guesses bool) (*kitc
 	return k, nil
 }
 
-// wanted are the corpus classes of the modalities (of all, where a label names
-// none), one for each term: of near-synonyms the one that a label is called by.
-func wanted(labels []labelmap.Judged, modalities map[string]bool) ([]labelmap.Wanted, error) {
-	classes, err := catalog.Classes()
+// corpusClasses are the classes that models are trained on.
+func corpusClasses() ([]labelmap.Class, error) {
+	corpus, err := catalog.Classes()
 	if err != nil {
 		return nil, err
 	}
-	called := map[string]bool{}
-	for i := range labels {
-		called[graph.Normalize(labels[i].Label.Name)] = true
-	}
-	var out []labelmap.Wanted
-	byTerm := map[string]int{}
-	for _, c := range classes {
-		if !modalities[""] && !modalities[string(c.Modality)] {
-			continue
-		}
-		w := labelmap.Wanted{Name: c.Name, TermID: c.TermID}
-		at, ok := byTerm[c.TermID]
-		switch {
-		case !ok:
-			byTerm[c.TermID] = len(out)
-			out = append(out, w)
-		case !called[graph.Normalize(out[at].Name)] && called[graph.Normalize(c.Name)]:
-			out[at] = w
-		}
+	out := make([]labelmap.Class, len(corpus))
+	for i, c := range corpus {
+		out[i] = labelmap.Class{Name: c.Name, Modality: string(c.Modality), TermID: c.TermID}
 	}
 	return out, nil
 }

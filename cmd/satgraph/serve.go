@@ -19,6 +19,8 @@ import (
 	"satgraph/inference"
 	"satgraph/inference/onnx"
 	"satgraph/jobs"
+	"satgraph/labelmap"
+	"satgraph/labelmap/suggest"
 )
 
 // defaultAddr is reached from this machine alone.
@@ -102,9 +104,17 @@ func (a *app) serve(ctx context.Context, addr, modelDir string, servers []string
 		return err
 	}
 	defer func() { err = errors.Join(err, runner.Close()) }()
+	classes, err := corpusClasses()
+	if err != nil {
+		return err
+	}
+	ledger, _ := store.(labelmap.Ledger)
 	service, err := api.New(api.Config{
 		Tree:        tree.Tree,
 		Exemplars:   store,
+		Ledger:      ledger,
+		Classes:     classes,
+		Suggester:   func(tree *graph.Tree) (*suggest.Engine, error) { return newSuggester(tree) },
 		Resolver:    resolver.Load,
 		Models:      func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
 		Jobs:        runner,
