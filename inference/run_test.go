@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -224,6 +225,96 @@ func TestRunInLittleMemory(t *testing.T) {
 		t.Errorf("in a megabyte: %v", err)
 	}
 }
+
+// severalModel looks at several windows in one call, or runs out of memory at
+// it.
+type severalModel struct {
+	*fakeModel
+	together int
+	calls    []int // windows in each
+	tooMany  int   // from which on memory runs out; 0 is never
+}
+
+func (s *severalModel) Footprint() Footprint { return Footprint{Together: s.together} }
+
+func (s *severalModel) FeaturesOf(ctx context.Context, patches [][]float32) ([]Features, error) {
+	s.calls = append(s.calls, len(patches))
+	if s.tooMany > 0 && len(patches) >= s.tooMany {
+		return nil, fmt.Errorf("backbone: %w", ErrOutOfMemory)
+	}
+	var out []Features
+	for _, p := range patches {
+		f, err := s.Features(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+// Windows that are looked at together give the masks of windows looked at one
+// by one; where memory does not suffice they are looked at one by one.
+func TestRunLooksAtSeveralWindowsTogether(t *testing.T) {
+	im, one := resumeScene()
+	want, masks := runResumable(t, one, im, Options{})
+	for _, tooMany := range []int{0, 2} {
+		_, m := resumeScene()
+		several := &severalModel{fakeModel: m, together: 4, tooMany: tooMany}
+		got := map[string]*volume.Bits{}
+		rep, err := Run(context.Background(), several, im, Prompts(CT, "low", "high", "nothing"), Options{
+			Sink: func(s *StructureResult) error { got[s.Term] = s.Mask.Clone(); return nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if outcomeOf(t, rep, got) != masks {
+			t.Error("the result is another")
+		}
+		if rep.Forecast.Together != 4 || m.looks+rep.Skipped != rep.Windows {
+			t.Errorf("forecast %d windows together; %d looks and %d passed by of %d", rep.Forecast.Together, m.looks, rep.Skipped, rep.Windows)
+		}
+		switch {
+		case tooMany == 0 && (len(several.calls) < 5 || slices.Max(several.calls) != 4 || len(rep.Warnings) != len(want.Warnings)):
+			t.Errorf("calls of %v windows, warnings %q", several.calls, rep.Warnings)
+		case tooMany > 0 && (len(several.calls) != 1 || !strings.Contains(strings.Join(rep.Warnings, "\n"), "one by one")):
+			t.Errorf("calls of %v windows, warnings %q", several.calls, rep.Warnings)
+		}
+	}
+}
+
+// The memory budget decides how many windows are looked at together.
+func TestBudgetBoundsWindowsTogether(t *testing.T) {
+	im, m := resumeScene()
+	patch := int64(4 * 16 * 16 * 16)
+	big := &sizedModel{severalModel{fakeModel: m, together: 8}, Footprint{Features: 64 << 20, Held: 8 * patch, Query: patch, Together: 8}}
+	var free Forecast
+	stop := errors.New("stop")
+	forecast := func(limit int64) Forecast {
+		var got Forecast
+		_, err := Run(context.Background(), big, im, Prompts(CT, "low", "high"), Options{
+			MemoryBytes: limit, Forecast: func(f Forecast) error { got = f; return stop },
+		})
+		if !errors.Is(err, stop) {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if free = forecast(0); free.Together != 8 {
+		t.Errorf("without a limit %d windows together", free.Together)
+	}
+	tight := forecast(free.Now + 700<<20)
+	if tight.Together < 2 || tight.Together >= 8 || tight.Model >= free.Model {
+		t.Errorf("%d windows together in 700 MiB: %+v", tight.Together, tight)
+	}
+}
+
+type sizedModel struct {
+	severalModel
+	footprint Footprint
+}
+
+func (s *sizedModel) Footprint() Footprint { return s.footprint }
 
 func TestRunBelievesNothingBelowTheFloor(t *testing.T) {
 	m := sceneModel()

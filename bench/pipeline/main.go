@@ -4,9 +4,11 @@
 // belong to one run on one machine and are never tested for.
 //
 //	pipeline make DIR                 writes scans and logits
+//	pipeline scan DIR                 writes the scan of the full size
 //	pipeline queries BUNDLE OUT.npy   writes the embeddings of 30 prompts
 //	pipeline prepare|stitch|whole …   does it once and prints the cost as JSON
 //	pipeline race DIR PYTHON PEER.PY  lets both do each in turn
+//	pipeline full DIR PYTHON PEER.PY  lets both go the whole way at full size
 package main
 
 import (
@@ -19,6 +21,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"satgraph/inference"
@@ -35,7 +38,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: pipeline make DIR | queries BUNDLE OUT.npy | prepare SCAN | stitch SCAN TEMPLATES.npy CLASSES OUT | whole SCAN BUNDLE OUT | race DIR PYTHON PEER.PY")
+var errUsage = errors.New("usage: pipeline make DIR | scan DIR | queries BUNDLE OUT.npy | prepare SCAN | stitch SCAN TEMPLATES.npy CLASSES OUT | whole SCAN BUNDLE OUT | race DIR PYTHON PEER.PY | full DIR PYTHON PEER.PY")
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -58,6 +61,10 @@ func run(ctx context.Context, args []string) error {
 		return wholeOnce(ctx, args[1], args[2], args[3])
 	case mode == "race" && len(args) == 4:
 		return race(ctx, args[1], args[2], args[3])
+	case mode == "full" && len(args) == 4:
+		return full(ctx, args[1], args[2], args[3])
+	case mode == "scan" && len(args) == 2:
+		return volume.WriteImage(filepath.Join(args[1], "full.nii.gz"), scan(fullGrid), volume.Int16)
 	}
 	return errUsage
 }
@@ -69,11 +76,25 @@ type cost struct {
 	Voxels   int     `json:"voxels"`
 	Forecast int64   `json:"forecast"` // of Peak; 0 on the other side
 	Model    float64 `json:"model"`    // seconds within the model
+	// Processor is seconds of processor time; 0 where it is not measured.
+	Processor float64 `json:"processor"`
+
+	before float64
 }
 
 func (c cost) print() error {
 	_, c.Peak, _ = sysmem.Process()
+	if start := c.before; start != 0 {
+		c.Processor = processor() - start
+	}
 	return json.NewEncoder(os.Stdout).Encode(c)
+}
+
+// processor is the processor time of this process so far, in seconds.
+func processor() float64 {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // only fails for a bad pointer
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 // errEnough ends a run once the scan is prepared.
@@ -109,13 +130,13 @@ func stitchOnce(ctx context.Context, scan, templates string, classes int, out st
 	for _, p := range m.man.Prompts {
 		names = append(names, p.Name)
 	}
-	return measure(ctx, m, im, names, out, time.Time{})
+	return measure(ctx, m, im, names, out, time.Time{}, 0)
 }
 
 // measure runs a model; the clock starts at start, or where the scan is
-// prepared if that is zero.
-func measure(ctx context.Context, m inference.Model, im *volume.Image, names []string, out string, start time.Time) error {
-	var c cost
+// prepared if that is zero. before is the processor time until then.
+func measure(ctx context.Context, m inference.Model, im *volume.Image, names []string, out string, start time.Time, before float64) error {
+	c := cost{before: before}
 	report, err := inference.Run(ctx, m, im, inference.Prompts(inference.CT, names...), inference.Options{
 		Forecast: func(f inference.Forecast) error {
 			c.Forecast = f.Peak
@@ -145,12 +166,12 @@ func wholeOnce(ctx context.Context, scan, bundle, out string) error {
 		return err
 	}
 	defer m.Close() //nolint:errcheck // the process ends
-	start := time.Now()
+	start, before := time.Now(), processor()
 	im, err := volume.ReadImage(scan, volume.ReadOptions{})
 	if err != nil {
 		return err
 	}
-	return measure(ctx, m, im, wholePrompts(m), out, start)
+	return measure(ctx, m, im, wholePrompts(m), out, start, before)
 }
 
 // wholePrompts are 30 of the classes that a bundle knows in CT.

@@ -104,10 +104,17 @@ def save(prob, affine, scan: str, out: Path) -> int:
     return voxels
 
 
-def report(start: float, voxels: int = 0) -> None:
+def processor() -> float:
+    """Seconds of processor time of this process so far."""
+    use = os.times()
+    return use.user + use.system
+
+
+def report(start: float, voxels: int = 0, before: float | None = None) -> None:
     seconds = time.perf_counter() - start
+    spent = 0 if before is None else processor() - before
     peak = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmHWM"))
-    print(json.dumps({"seconds": seconds, "peak": peak, "voxels": voxels}))
+    print(json.dumps({"seconds": seconds, "peak": peak, "voxels": voxels, "processor": spent}))
 
 
 def main() -> None:
@@ -127,10 +134,10 @@ def main() -> None:
         model.eval()
         q = torch.from_numpy(np.load(queries))
         patch = tuple(int(p) for p in patch.split(","))
-        start = time.perf_counter()
+        start, before = time.perf_counter(), processor()
         image, affine = prepare(scan)
         prob = stitch(image, patch, len(q), lambda x: model(x[None, None].repeat(1, 3, 1, 1, 1), q[None])[0])
-        report(start, save(prob, affine, scan, Path(out)))
+        report(start, save(prob, affine, scan, Path(out)), before)
         return
     start = time.perf_counter()
     image, affine = prepare(args[0])

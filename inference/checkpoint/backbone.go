@@ -17,15 +17,19 @@ import (
 // the sum of two convolutions. And a transposed convolution followed by a
 // 3x3x3 one is, for each of the eight parities of a voxel, a 2x2x2 convolution
 // of the coarse grid (fuse.go): a third of the multiplications, and neither the
-// upsampled map nor the concatenation is ever in memory.
+// upsampled map nor the concatenation is ever in memory. At the finest it is
+// done slab by slab, so that the eight parities and what becomes of them are
+// never in memory as a whole: the graph needs no more than two maps of full
+// resolution at a time, and a few slabs.
 
 const (
 	kernel     = 3 // of the U-Net's convolutions
 	fusedCount = 2 // of the decoder's stages, from the finest on
+	slabCount  = 8 // of the finest
 )
 
-// backbone builds image (1,3,H,W,D) -> features (1,F,H,W,D), memory (1,T,C) and
-// key (1,T,C), which is memory with the positions of patch added. H, W and D
+// backbone builds image (B,3,H,W,D) -> features (B,F,H,W,D), memory (B,T,C) and
+// key (B,T,C), which is memory with the positions of patch added. H, W and D
 // may be any multiples of the stride up to patch.
 func backbone(s *source, v *VisionSizes, patch [3]int, half bool) *builder {
 	b := newBuilder("backbone", s, half)
@@ -51,7 +55,11 @@ func backbone(s *source, v *VisionSizes, patch [3]int, half bool) *builder {
 		out, in := v.Features[level], v.Features[level+1]
 		first := decoderBlock(stage, 0)
 		if level < fusedCount {
-			x = b.fused(x, skips[level], stage, out, in)
+			slabs := 1
+			if level == 0 { // of which each has a plane of the coarse grid also in the smallest image
+				slabs = max(1, min(slabCount, v.stride()/2))
+			}
+			x = b.fused(x, skips[level], stage, out, in, slabs)
 		} else {
 			up := b.Node("ConvTranspose", []string{
 				x, b.weight(upsampler(stage)+".weight", in, out, 2, 2, 2), b.weight(upsampler(stage)+".bias", out),
@@ -67,10 +75,10 @@ func backbone(s *source, v *VisionSizes, patch [3]int, half bool) *builder {
 	b.Rename(x, "features")
 	b.Rename(memory, "memory")
 	b.Rename(key, "key")
-	b.Input("image", onnxfile.Float, 1, v.Channels, "H", "W", "D")
-	b.Output("features", onnxfile.Float, 1, v.Features[0], "H", "W", "D")
-	b.Output("memory", onnxfile.Float, 1, "T", v.Width)
-	b.Output("key", onnxfile.Float, 1, "T", v.Width)
+	b.Input("image", onnxfile.Float, "B", v.Channels, "H", "W", "D")
+	b.Output("features", onnxfile.Float, "B", v.Features[0], "H", "W", "D")
+	b.Output("memory", onnxfile.Float, "B", "T", v.Width)
+	b.Output("key", onnxfile.Float, "B", "T", v.Width)
 	return b
 }
 
@@ -94,21 +102,36 @@ func (b *builder) conv(x, w, bias string, stride int) string {
 // normalise is instance norm and leaky ReLU. ONNX's InstanceNormalization is
 // not used, since ONNX Runtime sums millions of voxels in float32, which is 1e-4
 // off at full size. Here rows are summed in float32 and the rows' sums, sums of
-// squares, mean and variance are float64; what is left is a batch norm.
+// squares, mean and variance are float64; what is left is a product, a sum and
+// the leaky ReLU, all in the memory of x.
 func (b *builder) normalise(x, block string, n int) string {
 	w, bias := b.weight(block+".norm.weight", n), b.weight(block+".norm.bias", n)
 	length := b.cast(b.shape(x, 4, 5), onnxfile.Double)
 	moment := func(rows string) string {
 		mean := b.Node("ReduceMean", []string{b.cast(rows, onnxfile.Double)},
-			onnxfile.Attr{Name: "axes", Value: []int{0, 2, 3}}, onnxfile.Attr{Name: "keepdims", Value: 0})
+			onnxfile.Attr{Name: "axes", Value: []int{2, 3}}, onnxfile.Attr{Name: "keepdims", Value: 0})
 		return b.op("Div", mean, length)
 	}
 	mean := moment(b.Node("ReduceSum", []string{x, b.Ints(4)}, onnxfile.Attr{Name: "keepdims", Value: 0}))
 	square := moment(b.Node("ReduceSumSquare", []string{x}, onnxfile.Attr{Name: "axes", Value: []int{4}}, onnxfile.Attr{Name: "keepdims", Value: 0}))
 	variance := b.op("Sub", square, b.op("Mul", mean, mean))
-	x = b.Node("BatchNormalization", []string{x, w, bias, b.cast(mean, onnxfile.Float), b.cast(variance, onnxfile.Float)},
-		onnxfile.Attr{Name: "epsilon", Value: 1e-5})
-	return b.Node("LeakyRelu", []string{x}, onnxfile.Attr{Name: "alpha", Value: 0.01})
+	std := b.op("Sqrt", b.op("Add", b.cast(variance, onnxfile.Float), b.Floats([]float32{1e-5})))
+	scale := b.op("Div", w, std)
+	shift := b.op("Sub", bias, b.op("Mul", b.cast(mean, onnxfile.Float), scale))
+	each := func(values string) string { return b.op("Unsqueeze", values, b.Ints(2, 3, 4)) }
+	x = b.grid(x, n, block)
+	x = b.grid(b.op("Mul", x, each(scale)), n, block)
+	x = b.grid(b.op("Add", x, each(shift)), n, block)
+	return b.grid(b.Node("LeakyRelu", []string{x}, onnxfile.Attr{Name: "alpha", Value: 0.01}), n, block)
+}
+
+// grid says that x has n channels on the grid of a block, which no shape
+// inference could know of an open one. Each block's grid has a name of its own:
+// ONNX Runtime keeps the memory of a value for a later one of the same shape,
+// which may be at the other end of the network.
+func (b *builder) grid(x string, n int, block string) string {
+	b.Value(x, onnxfile.Float, "B", n, "H "+block, "W "+block, "D "+block)
+	return x
 }
 
 // tokens pools every stage to the deepest grid and projects the result; key

@@ -15,6 +15,7 @@ import (
 	"satgraph/inference"
 	"satgraph/inference/checkpoint/onnxfile"
 	"satgraph/inference/checkpoint/torchfile/torchtest"
+	"satgraph/inference/modeltest"
 	"satgraph/inference/onnx"
 	"satgraph/inference/onnx/onnxtest"
 	"satgraph/inference/text"
@@ -224,6 +225,18 @@ func TestConvert(t *testing.T) {
 			}
 		})
 	}
+	// What is converted is a model like any other, which also looks at several
+	// windows in one call.
+	modeltest.Run(t, func(t *testing.T) inference.Model {
+		m, err := onnx.Open(base, onnx.Options{Together: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := m.(inference.Sizer).Footprint().Together; n != 3 {
+			t.Errorf("it looks at %d windows in one call", n)
+		}
+		return m
+	}, inference.CT, "liver", "kidney")
 	if _, err := Convert(context.Background(), base, o); !errors.Is(err, ErrExists) {
 		t.Errorf("onto a bundle: %v", err)
 	}

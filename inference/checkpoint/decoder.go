@@ -36,7 +36,7 @@ func decoder(s *source, v *VisionSizes, half bool) *builder {
 	embed := b.mlp(t, "mask_embed_proj", v.Features[0], v.MaskHidden, v.Width)
 	b.seen["mask_embed"] = embed
 
-	pixels := b.op("Reshape", "features", b.Ints(1, v.Features[0], -1))
+	pixels := b.op("Reshape", "features", b.Ints(0, v.Features[0], -1))
 	logits := b.op("MatMul", embed, pixels)
 	b.Rename(b.op("Reshape", logits, b.concat(0, b.Ints(1, -1), b.shape("features", 2, 5))), "logits")
 	b.Input("features", onnxfile.Float, 1, v.Features[0], "H", "W", "D")

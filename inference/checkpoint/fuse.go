@@ -17,7 +17,10 @@ import (
 // products of the two kernels add up to one 2-tap kernel for each parity. The
 // transposed convolution's bias reaches every fine voxel inside the grid and
 // none beyond its border; a channel of ones, padded with zeros, does the same.
-func (b *builder) fused(x, skip string, stage, out, in int) string {
+//
+// The grid is done in slabs of planes along its first axis; a slab reads the
+// planes on its two sides too, where there are any.
+func (b *builder) fused(x, skip string, stage, out, in, slabs int) string {
 	first := decoderBlock(stage, 0)
 	conv := b.from.take(first+".conv.weight", out, 2*out, kernel, kernel, kernel)
 	up := b.from.take(upsampler(stage)+".weight", in, out, 2, 2, 2)
@@ -26,26 +29,86 @@ func (b *builder) fused(x, skip string, stage, out, in int) string {
 	if conv == nil || up == nil || upBias == nil {
 		return ""
 	}
-	w := b.Weight(onnxfile.Weight{
+	same := b.Weight(onnxfile.Weight{
 		Name: first + ".conv.weight.skip", Dims: []int{out, out, kernel, kernel, kernel}, Half: b.half,
 		Data: func() ([]float32, error) { return skipPart(conv) },
 	})
-	same := b.conv(skip, w, bias, 1)
-
-	x = b.op("Pad", x, b.Ints(0, 0, 0, 0, 0, 0, 1, 0, 0, 0), b.Floats([]float32{1}))
-	fine := make([]string, 0, 8)
-	for parity := range 8 {
-		p := [3]int{parity >> 2 & 1, parity >> 1 & 1, parity & 1}
-		w := b.Weight(onnxfile.Weight{
+	var parity [8]string
+	for n := range parity {
+		p := [3]int{n >> 2 & 1, n >> 1 & 1, n & 1}
+		parity[n] = b.Weight(onnxfile.Weight{
 			Name: fmt.Sprintf("%s.conv.weight.up%d%d%d", first, p[0], p[1], p[2]),
 			Dims: []int{out, in + 1, 2, 2, 2}, Half: b.half,
 			Data: func() ([]float32, error) { return compose(conv, up, upBias, p) },
 		})
-		fine = append(fine, b.Node("Conv", []string{x, w},
-			onnxfile.Attr{Name: "kernel_shape", Value: []int{2, 2, 2}},
-			onnxfile.Attr{Name: "pads", Value: []int{1 - p[0], 1 - p[1], 1 - p[2], p[0], p[1], p[2]}}))
 	}
-	return b.op("Add", same, b.op("Reshape", b.interleave(fine), b.op("Shape", same)))
+	var planes string
+	if slabs > 1 {
+		planes = b.shape(x, 2, 3)
+	}
+	x = b.op("Pad", x, b.Ints(0, 0, 0, 0, 0, 0, 1, 0, 0, 0), b.Floats([]float32{1}))
+	done := make([]string, slabs)
+	for n := range done {
+		s := b.slab(planes, n, slabs)
+		var fine []string
+		for n, w := range parity {
+			p := [3]int{n >> 2 & 1, n >> 1 & 1, n & 1}
+			read, before, behind := s.read(x, 1, 1-p[0], p[0])
+			fine = append(fine, b.Node("Conv", []string{read, w},
+				onnxfile.Attr{Name: "kernel_shape", Value: []int{2, 2, 2}},
+				onnxfile.Attr{Name: "pads", Value: []int{before, 1 - p[1], 1 - p[2], behind, p[1], p[2]}}))
+		}
+		read, before, behind := s.read(skip, 2, 1, 1)
+		beside := b.Node("Conv", []string{read, same, bias},
+			onnxfile.Attr{Name: "kernel_shape", Value: []int{kernel, kernel, kernel}},
+			onnxfile.Attr{Name: "pads", Value: []int{before, 1, 1, behind, 1, 1}})
+		done[n] = b.op("Add", beside, b.op("Reshape", b.interleave(fine), b.op("Shape", beside)))
+	}
+	if slabs == 1 {
+		return done[0]
+	}
+	return b.concat(2, done...)
+}
+
+// slab is one of some that a grid is cut into along its first axis.
+type slab struct {
+	b        *builder
+	from, to string // planes of the coarse grid
+	n, of    int
+	reads    map[string]string
+}
+
+// slab is number n of several of a coarse grid of some planes.
+func (b *builder) slab(planes string, n, of int) *slab {
+	s := &slab{b: b, n: n, of: of, reads: map[string]string{}}
+	if of > 1 {
+		at := func(n int) string { return b.op("Div", b.op("Mul", planes, b.Ints(n)), b.Ints(of)) }
+		s.from, s.to = at(n), at(n+1)
+	}
+	return s
+}
+
+// read gives the planes of x that lie in the slab, and some before and behind
+// it. What of these is beyond the grid is to be padded. x has scale planes for
+// each of the coarse grid.
+func (s *slab) read(x string, scale, before, behind int) (part string, padBefore, padBehind int) {
+	if s.n == 0 {
+		before, padBefore = 0, before
+	}
+	if s.n == s.of-1 {
+		behind, padBehind = 0, behind
+	}
+	if s.of == 1 {
+		return x, padBefore, padBehind
+	}
+	b := s.b
+	key := fmt.Sprint(x, before, behind)
+	if s.reads[key] == "" {
+		from := b.op("Sub", b.op("Mul", s.from, b.Ints(scale)), b.Ints(before))
+		to := b.op("Add", b.op("Mul", s.to, b.Ints(scale)), b.Ints(behind))
+		s.reads[key] = b.op("Slice", x, from, to, b.Ints(2))
+	}
+	return s.reads[key], padBefore, padBehind
 }
 
 // interleave puts the eight parities of a grid (1,C,h,w,d) in their places:

@@ -9,6 +9,7 @@ package modeltest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -35,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) inference.Model, m inference.Moda
 		{"encode", encode},
 		{"decode", decode},
 		{"features outlive others", features},
+		{"windows together", together},
 		{"misuse", misuse},
 		{"cancel", cancel},
 	} {
@@ -203,6 +205,58 @@ func features(t *testing.T, model inference.Model, m inference.Modality, prompts
 	close2(t, "the first patch again", logits, before)
 	if err := errors.Join(first.Close(), second.Close()); err != nil {
 		t.Error(err)
+	}
+}
+
+// together checks that windows looked at in one call (inference.Batcher) look as
+// they do one by one, in any order of closing.
+func together(t *testing.T, model inference.Model, m inference.Modality, prompts []string) {
+	t.Helper()
+	several, ok := model.(inference.Batcher)
+	if !ok {
+		t.Skip("it looks at one window at a time")
+	}
+	ctx := context.Background()
+	queries, err := model.Encode(ctx, prompts, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decode := func(f inference.Features) []float32 {
+		logits, err := model.Decode(ctx, f, queries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(logits)
+	}
+	patches := [][]float32{patch(model, 0), patch(model, 1.5), patch(model, 3)}
+	var want [][]float32
+	for _, p := range patches {
+		f, err := model.Features(ctx, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, decode(f))
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the second time in the memory of the first
+		all, err := several.FeaturesOf(ctx, patches)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all) != len(patches) {
+			t.Fatalf("features of %d windows, not %d", len(all), len(patches))
+		}
+		for i, f := range all {
+			close2(t, fmt.Sprintf("patch %d of several", i), decode(f), want[i])
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := several.FeaturesOf(ctx, [][]float32{patches[0], patches[1][1:]}); !errors.Is(err, inference.ErrModelOutput) {
+		t.Errorf("a patch of another size: %v", err)
 	}
 }
 

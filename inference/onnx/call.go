@@ -18,7 +18,7 @@ func (m *model) Manifest() *inference.Manifest { return m.man }
 // Close frees the model.
 func (m *model) Close() error {
 	var errs []error
-	for _, s := range []**ort.DynamicAdvancedSession{&m.backbone, &m.decoder, &m.text} {
+	for _, s := range []**ort.DynamicAdvancedSession{&m.backbone, &m.decoder} {
 		if *s != nil {
 			errs = append(errs, (*s).Destroy())
 			*s = nil
@@ -48,17 +48,22 @@ func (m *model) Encode(ctx context.Context, prompts []string, mod inference.Moda
 		clear(m.cache)
 		todo = prompts
 	}
-	for first := 0; first < len(todo); first += promptsAtOnce {
-		batch := todo[first:min(first+promptsAtOnce, len(todo))]
-		vectors, err := m.encode(ctx, batch, code)
+	if len(todo) > 0 {
+		err := m.withText(func() error {
+			for batch := range slices.Chunk(todo, promptsAtOnce) {
+				vectors, err := m.encode(ctx, batch, code)
+				if err != nil {
+					return err
+				}
+				for i, p := range batch {
+					m.cache[prompt{p, mod}] = vectors[i]
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return nil, err
 		}
-		for i, p := range batch {
-			m.cache[prompt{p, mod}] = vectors[i]
-		}
-	}
-	if len(todo) > 0 {
 		m.store.write(m.cache)
 	}
 	out := make([][]float32, len(prompts))
@@ -110,67 +115,124 @@ func (m *model) Footprint() inference.Footprint { return m.footprint }
 type features struct {
 	of     *model
 	values tensors
-	data   [][]float32
+	from   *outputs
+}
+
+// outputs is the memory of what one call of the backbone gave.
+type outputs struct {
+	data [][]float32
+	open int // features that are in it
 }
 
 // Close frees the features.
 func (f *features) Close() error {
 	f.values.free()
 	if f.values != nil {
-		f.of.spare = append(f.of.spare, f.data)
+		if f.from.open--; f.from.open == 0 {
+			f.of.spare = append(f.of.spare, f.from.data)
+		}
 	}
-	f.values, f.data = nil, nil
+	f.values, f.from = nil, nil
 	return nil
 }
 
-// newFeatures makes room for what the backbone gives.
-func (m *model) newFeatures() (*features, error) {
-	f := &features{of: m}
+// newOutputs makes room for what the backbone gives of n windows.
+func (m *model) newOutputs(n int) *outputs {
+	o := &outputs{open: n}
 	if last := len(m.spare) - 1; last >= 0 {
-		f.data, m.spare = m.spare[last], m.spare[:last]
+		o.data, m.spare = m.spare[last], m.spare[:last]
 	} else {
-		f.data = make([][]float32, len(m.outputs))
+		o.data = make([][]float32, len(m.outputs))
 	}
 	for i, shape := range m.seen {
-		if elements(shape) == 0 { // not known before: the bindings copy it
-			f.values = append(f.values, nil)
-			continue
-		}
-		f.data[i] = sized(f.data[i], elements(shape))
-		if err := add(&f.values, f.data[i], shape...); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
+		o.data[i] = sized(o.data[i], int64(n)*elements(shape)) // empty where the size is not known
 	}
-	return f, nil
+	return o
 }
 
 // Features runs the backbone over one window.
 func (m *model) Features(ctx context.Context, patch []float32) (inference.Features, error) {
-	h, w, d := int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2])
-	if int64(len(patch)) != h*w*d {
-		return nil, fmt.Errorf("%w: a patch of %d voxels, not %v", inference.ErrModelOutput, len(patch), m.man.Patch)
-	}
-	image := patch
-	if m.channels == 3 {
-		m.image = m.image[:0]
-		for range 3 {
-			m.image = append(m.image, patch...)
-		}
-		image = m.image
-	}
-	var in tensors
-	defer in.free()
-	if err := add(&in, image, 1, m.channels, h, w, d); err != nil {
-		return nil, err
-	}
-	f, err := m.newFeatures()
+	f, err := m.look(ctx, [][]float32{patch})
 	if err != nil {
 		return nil, err
 	}
-	if err := run(ctx, m.backbone, in, f.values); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", BackboneFile, err), f.Close())
+	return f[0], nil
+}
+
+// FeaturesOf runs the backbone over several windows, in one call where its file
+// leaves their number open (inference.Batcher).
+func (m *model) FeaturesOf(ctx context.Context, patches [][]float32) ([]inference.Features, error) {
+	at := len(patches)
+	if !m.batches {
+		at = 1
 	}
-	return f, nil
+	var out []inference.Features
+	for from := 0; from < len(patches); from += at {
+		some, err := m.look(ctx, patches[from:from+at])
+		if err != nil {
+			for _, f := range out {
+				err = errors.Join(err, f.Close())
+			}
+			return nil, err
+		}
+		for _, f := range some {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+func (m *model) look(ctx context.Context, patches [][]float32) ([]*features, error) {
+	n, h, w, d := int64(len(patches)), int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2])
+	for _, patch := range patches {
+		if int64(len(patch)) != h*w*d {
+			return nil, fmt.Errorf("%w: a patch of %d voxels, not %v", inference.ErrModelOutput, len(patch), m.man.Patch)
+		}
+	}
+	image := patches[0]
+	if m.channels > 1 || n > 1 {
+		m.image = m.image[:0]
+		for _, patch := range patches {
+			for range m.channels {
+				m.image = append(m.image, patch...)
+			}
+		}
+		image = m.image
+	}
+	var in, out tensors
+	defer in.free()
+	if err := add(&in, image, n, m.channels, h, w, d); err != nil {
+		return nil, err
+	}
+	o := m.newOutputs(len(patches))
+	for i, shape := range m.seen {
+		if len(o.data[i]) == 0 { // not known before: the bindings copy it
+			out = append(out, nil)
+		} else if err := add(&out, o.data[i], append([]int64{n}, shape[1:]...)...); err != nil {
+			out.free()
+			return nil, err
+		}
+	}
+	if err := run(ctx, m.backbone, in, out); err != nil {
+		out.free()
+		m.spare = append(m.spare, o.data)
+		return nil, fmt.Errorf("%s: %w", BackboneFile, err)
+	}
+	if n == 1 {
+		return []*features{{m, out, o}}, nil
+	}
+	defer out.free()
+	seen := make([]*features, n)
+	for k := range seen {
+		seen[k] = &features{of: m, from: o}
+		for i, shape := range m.seen {
+			size := len(o.data[i]) / len(patches)
+			if err := add(&seen[k].values, o.data[i][k*size:(k+1)*size], shape...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return seen, nil
 }
 
 // Decode runs the decoder over what Features saw.

@@ -47,6 +47,9 @@ type Options struct {
 	Device string
 	// Threads that one call of the model may use; 0 means all processors.
 	Threads int
+	// Together is how many windows the backbone should look at in one call, where
+	// memory allows; 0 is what suits the device.
+	Together int
 	// Arena lets ONNX Runtime keep freed memory for the next call. It is a
 	// little faster and holds more memory between calls.
 	Arena bool
@@ -69,6 +72,12 @@ type model struct {
 	logits   [2][]float32  // of the last two calls of Decode
 	image    []float32     // scratch
 
+	batches bool // the backbone takes any number of windows
+
+	bundle    fs.FS
+	dir       string // empty where the bundle is in none
+	library   Library
+	o         Options
 	footprint inference.Footprint
 
 	mu     sync.Mutex // guards what follows
@@ -129,13 +138,17 @@ func open(bundle fs.FS, dir string, o Options) (inference.Model, error) {
 		return nil, err
 	}
 	defer closeAll(files)
+	m.o, m.footprint.Together = o, o.together(m.batches)
 	m.store = newEmbeddings(m.man, dir, o.Cache)
 	m.recall = sync.OnceFunc(func() { m.store.read(m.cache) })
-	library, err := Start()
-	if err != nil {
+	if m.library, err = Start(); err != nil {
 		return nil, err
 	}
-	if err := m.load(files, dir, library, o); err != nil {
+	m.backbone, err = m.load(BackboneFile, files[BackboneFile], []string{imageTensor}, m.outputs)
+	if err == nil {
+		m.decoder, err = m.load(DecoderFile, files[DecoderFile], append([]string{queriesTensor}, m.outputs...), []string{logitsTensor})
+	}
+	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
@@ -154,7 +167,7 @@ func inspect(bundle fs.FS, dir string) (_ *model, files map[string]*content, err
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &model{man: man, cache: map[prompt][]float32{}}
+	m := &model{man: man, bundle: bundle, dir: dir, cache: map[prompt][]float32{}}
 	files = map[string]*content{}
 	defer func() {
 		if err != nil {
@@ -219,6 +232,9 @@ func (m *model) size(files map[string]*content, dir string) error {
 		}
 		return decoder.peak(decoder.shapes(shapes))
 	}
+	for _, shape := range m.seen {
+		m.batches = m.batches && elements(shape) > 0
+	}
 	one, two := decode(1), decode(2)
 	m.footprint = inference.Footprint{
 		Features: backbone.peak(seen), Held: backbone.results(seen),
@@ -245,8 +261,11 @@ func (m *model) match(files map[string]*content) error {
 	h, w, d := int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2])
 	width := int64(m.man.EmbeddingWidth)
 	m.channels = 3
-	if p, ok := sig[BackboneFile].input(imageTensor); ok && len(p.shape) == 5 && p.shape[1] == 1 {
-		m.channels = 1
+	if p, ok := sig[BackboneFile].input(imageTensor); ok && len(p.shape) == 5 {
+		if p.shape[1] == 1 {
+			m.channels = 1
+		}
+		m.batches = p.shape[0] < 0
 	}
 	m.outputs = []string{featuresTensor, memoryTensor}
 	if _, ok := sig[BackboneFile].output(keyTensor); ok {
@@ -285,32 +304,62 @@ func (m *model) match(files map[string]*content) error {
 	return nil
 }
 
-// load makes the sessions.
-func (m *model) load(files map[string]*content, dir string, library Library, o Options) error {
-	options, err := sessionOptions(library, o)
+// load makes a session of a network.
+func (m *model) load(file string, c *content, in, out []string) (*ort.DynamicAdvancedSession, error) {
+	options, err := sessionOptions(m.library, m.o)
+	if err != nil {
+		return nil, err
+	}
+	defer options.Destroy() //nolint:errcheck // freeing only
+	var session *ort.DynamicAdvancedSession
+	if m.dir != "" { // ONNX Runtime reads it itself, and finds what lies beside it
+		session, err = ort.NewDynamicAdvancedSession(filepath.Join(m.dir, file), in, out, options)
+	} else {
+		session, err = ort.NewDynamicAdvancedSessionWithONNXData(c.data, in, out, options)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s cannot be loaded: %s", inference.ErrBundleFile, file, oneLine(err))
+	}
+	return session, nil
+}
+
+// withText does what needs the text encoder, which is in memory no longer than
+// that: it is as large as a small vision network, and a run that has its
+// embeddings needs it no more.
+func (m *model) withText(do func() error) error {
+	if m.backbone == nil {
+		return fmt.Errorf("%w: the model is closed", inference.ErrModelOutput)
+	}
+	c, err := readBundleFile(m.bundle, m.dir, m.man, TextFile)
 	if err != nil {
 		return err
 	}
-	defer options.Destroy() //nolint:errcheck // freeing only
-	for _, s := range []struct {
-		file    string
-		in, out []string
-		session **ort.DynamicAdvancedSession
-	}{
-		{BackboneFile, []string{imageTensor}, m.outputs, &m.backbone},
-		{DecoderFile, append([]string{queriesTensor}, m.outputs...), []string{logitsTensor}, &m.decoder},
-		{TextFile, []string{idsTensor, maskTensor, modalityTensor}, []string{embeddingsTensor}, &m.text},
-	} {
-		if dir != "" { // ONNX Runtime reads it itself, and finds what lies beside it
-			*s.session, err = ort.NewDynamicAdvancedSession(filepath.Join(dir, s.file), s.in, s.out, options)
-		} else {
-			*s.session, err = ort.NewDynamicAdvancedSessionWithONNXData(files[s.file].data, s.in, s.out, options)
-		}
-		if err != nil {
-			return fmt.Errorf("%w: %s cannot be loaded: %s", inference.ErrBundleFile, s.file, oneLine(err))
-		}
+	defer c.close()
+	m.text, err = m.load(TextFile, c, []string{idsTensor, maskTensor, modalityTensor}, []string{embeddingsTensor})
+	if err != nil {
+		return err
 	}
-	return nil
+	err = do()
+	return errors.Join(err, m.text.Destroy())
+}
+
+// togetherCUDA is how many windows suit a GPU, which one small window may leave
+// idle. A processor is busy with one, and each takes as much memory and time as
+// the first: two windows of bench/pipeline's network took 1.0 of the time and
+// 2.0 times the memory of one after the other.
+const togetherCUDA = 4
+
+func (o Options) together(open bool) int {
+	switch {
+	case !open:
+		return 1
+	case o.Together > 0:
+		return o.Together
+	case o.Device == CUDA:
+		return togetherCUDA
+	default:
+		return 1
+	}
 }
 
 func sessionOptions(library Library, o Options) (*ort.SessionOptions, error) {

@@ -40,7 +40,7 @@ static const char *satgraph_ort_version(const char *path) {
 // that nothing uses.
 static void satgraph_return_memory(void) {
 #ifdef __GLIBC__
-	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_MMAP_THRESHOLD, 1 << 18);
 	mallopt(M_TRIM_THRESHOLD, 4 << 20);
 #endif
 }

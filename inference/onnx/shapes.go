@@ -68,6 +68,8 @@ func (s *shaper) value(n *node) []int64 {
 		return slices.Concat(in...)
 	case "Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape":
 		return in[0]
+	case "Add", "Sub", "Mul", "Div":
+		return calculate(n.op, in)
 	case "Slice":
 		if len(in) < 3 || len(in[1]) != 1 || len(in[2]) != 1 {
 			return nil
@@ -155,11 +157,69 @@ func (s *shaper) shape(n *node) []int64 {
 			return x
 		}
 		return broadcast(x, in[1])
-	case "Slice", "Gather", "Split", "Expand", "Tile", "Shape", "Resize", "Squeeze", "Flatten":
+	case "Slice":
+		return s.slice(n, x)
+	case "Gather", "Split", "Expand", "Tile", "Shape", "Resize", "Squeeze", "Flatten":
 		return nil
 	default: // element by element
 		return x
 	}
+}
+
+// calculate does with two lists, of which one may be a single number, what an
+// operator does element by element.
+func calculate(op string, in [][]int64) []int64 {
+	if len(in) != 2 {
+		return nil
+	}
+	out := make([]int64, max(len(in[0]), len(in[1])))
+	for i := range out {
+		if len(in[0]) == 0 || len(in[1]) == 0 {
+			return nil
+		}
+		a, b := in[0][min(i, len(in[0])-1)], in[1][min(i, len(in[1])-1)]
+		switch {
+		case op == "Add":
+			out[i] = a + b
+		case op == "Sub":
+			out[i] = a - b
+		case op == "Mul":
+			out[i] = a * b
+		case b != 0:
+			out[i] = a / b
+		default:
+			return nil
+		}
+	}
+	return out
+}
+
+// slice is the shape of a part along named axes, without steps.
+func (s *shaper) slice(n *node, x []int64) []int64 {
+	if len(n.in) != 4 {
+		return nil
+	}
+	from, to, axes := s.values[n.in[1]], s.values[n.in[2]], s.values[n.in[3]]
+	if len(axes) == 0 || len(from) != len(axes) || len(to) != len(axes) {
+		return nil
+	}
+	out := slices.Clone(x)
+	for i, a := range axes {
+		if a < 0 {
+			a += int64(len(x))
+		}
+		if a < 0 || a >= int64(len(x)) {
+			return nil
+		}
+		end := func(v int64) int64 {
+			if v < 0 {
+				v += x[a]
+			}
+			return min(max(v, 0), x[a])
+		}
+		out[a] = max(0, end(to[i])-end(from[i]))
+	}
+	return out
 }
 
 func permute(x, perm []int64) []int64 {

@@ -41,10 +41,10 @@ type Graph struct {
 	// Properties are the model's metadata, in order.
 	Properties [][2]string
 
-	nodes, inputs, outputs []byte // encoded fields of GraphProto
-	weights                []Weight
-	constants              map[string]bool
-	count                  int
+	nodes, inputs, outputs, values []byte // encoded fields of GraphProto
+	weights                        []Weight
+	constants                      map[string]bool
+	count                          int
 }
 
 // Weight is a tensor that the graph holds. Data is asked for its numbers, in C
@@ -173,6 +173,13 @@ func (g *Graph) Input(name string, t Type, dims ...any) {
 // Output adds a graph output, whose value must have been named by Rename.
 func (g *Graph) Output(name string, t Type, dims ...any) {
 	g.outputs = message(g.outputs, 12, port(name, t, dims))
+}
+
+// Value says of what shape a value is that is neither input nor output. Where
+// two values are said to have one, ONNX Runtime may use the memory of one for
+// the other.
+func (g *Graph) Value(name string, t Type, dims ...any) {
+	g.values = message(g.values, 13, port(name, t, dims))
 }
 
 func port(name string, t Type, dims []any) []byte {

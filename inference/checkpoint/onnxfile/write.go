@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -64,7 +65,7 @@ func (g *Graph) Write(ctx context.Context, model, data io.Writer, dataName strin
 	}
 	graph := append([]byte(nil), g.nodes...)
 	graph = text(graph, 2, g.Name)
-	ports := append(append([]byte(nil), g.inputs...), g.outputs...)
+	ports := slices.Concat(g.inputs, g.outputs, g.values)
 
 	out := bufio.NewWriterSize(model, 1<<18)
 	head := number(nil, 1, irVersion)
