@@ -40,7 +40,7 @@ type Forecast struct {
 	Peak       int64 `json:"peak"`       // the most that the process is expected to hold
 	Limit      int64 `json:"limit"`      // that it will not exceed; 0 where it is not known
 	Queries    int   `json:"queries"`    // decoded at a time
-	Together   int   `json:"together"`   // windows that are looked at at a time
+	Together   int   `json:"together"`   // windows in one call of the model
 	Windows    int   `json:"windows"`
 }
 

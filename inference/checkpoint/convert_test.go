@@ -228,6 +228,7 @@ func TestConvert(t *testing.T) {
 	// What is converted is a model like any other, which also looks at several
 	// windows in one call.
 	modeltest.Run(t, func(t *testing.T) inference.Model {
+		t.Helper()
 		m, err := onnx.Open(base, onnx.Options{Together: 3})
 		if err != nil {
 			t.Fatal(err)

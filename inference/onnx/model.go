@@ -343,10 +343,8 @@ func (m *model) withText(do func() error) error {
 	return errors.Join(err, m.text.Destroy())
 }
 
-// togetherCUDA is how many windows suit a GPU, which one small window may leave
-// idle. A processor is busy with one, and each takes as much memory and time as
-// the first: two windows of bench/pipeline's network took 1.0 of the time and
-// 2.0 times the memory of one after the other.
+// togetherCUDA is how many windows suit a GPU, which a small one may leave idle;
+// it was measured on none. A processor is busy with one.
 const togetherCUDA = 4
 
 func (o Options) together(open bool) int {
