@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"satgraph/datasets/export"
+	"satgraph/datasets/export/bids"
+	"satgraph/datasets/export/croissant"
 	"satgraph/datasets/export/index"
 	"satgraph/datasets/export/labelmaps"
 	"satgraph/datasets/export/monai"
@@ -27,6 +29,7 @@ type exportFlags struct {
 	merge       string
 	leaveOut    bool
 	firstID     int
+	about       croissant.Options
 	prefix      string
 	asIs        bool
 	strict      bool
@@ -58,6 +61,16 @@ var corpusFormats = map[string]corpusFormat{
 		"decathlon datasets as MONAI reads them",
 		[]string{"overlap", "merge", "leave-out-partial"},
 		func(f *exportFlags) export.Format { return monai.New(f.labelMaps()) },
+	},
+	"croissant": {
+		"NIfTI files described in Croissant 1.1", []string{"name", "description", "url", "corpus-version", "date", "cite"},
+		func(f *exportFlags) export.Format { return croissant.New(f.about) },
+	},
+	"bids": {
+		"BIDS derivatives with dseg.tsv", []string{"name", "overlap"},
+		func(f *exportFlags) export.Format {
+			return bids.New(bids.Options{Name: f.about.Name, Overlap: export.Overlap(f.overlap)})
+		},
 	},
 	"index": {
 		"tables of scans, structures and classes in Parquet", nil,
@@ -117,10 +130,16 @@ nobody has checked, are named; --strict-licence refuses them.`
 	flags.StringSliceVar(&f.sel.Splits, "split", nil, "only these splits: train, validation, test")
 	flags.StringSliceVar(&f.sel.Modalities, "modality", nil, "only these modalities: ct, mri, pet")
 	flags.StringSliceVar(&f.sel.Without, "without", nil, "leave out these scans, each as DATASET/ID")
-	flags.StringVar(&f.overlap, "overlap", "", "structures that share voxels: refuse (the default), regions (nnunet, monai)")
+	flags.StringVar(&f.overlap, "overlap", "", "structures that share voxels: refuse (the default), regions (nnunet, monai), layers (bids)")
 	flags.StringVar(&f.merge, "merge", "", "put all datasets into one of this name (nnunet, monai)")
 	flags.BoolVar(&f.leaveOut, "leave-out-partial", false, "leave out classes that not every scan has annotated, instead of refusing (nnunet, monai)")
 	flags.IntVar(&f.firstID, "first-id", 1, "number of the first dataset (nnunet)")
+	flags.StringVar(&f.about.Name, "name", "", "name of the corpus (croissant, bids)")
+	flags.StringVar(&f.about.Description, "description", "", "what it is (croissant)")
+	flags.StringVar(&f.about.URL, "url", "", "where it can be found (croissant)")
+	flags.StringVar(&f.about.Version, "corpus-version", "", "its version (croissant)")
+	flags.StringVar(&f.about.Date, "date", "", "when it was published, as 2026-01-31 (croissant)")
+	flags.StringVar(&f.about.CiteAs, "cite", "", "how to cite it (croissant)")
 	flags.StringVar(&f.prefix, "prefix", "", "what goes before every path in the rows (sat)")
 	flags.BoolVar(&f.asIs, "as-is", false, "take scans that were not standardised for SAT as they are (sat)")
 	flags.BoolVar(&f.strict, "strict-licence", false, "refuse datasets that may not be passed on, or that nobody has checked")
@@ -157,6 +176,8 @@ func (f *exportFlags) settings(cmd corpusFormat) map[string]string {
 	all := map[string]string{
 		"overlap": f.overlap, "merge": f.merge, "leave-out-partial": fmt.Sprint(f.leaveOut),
 		"first-id": fmt.Sprint(f.firstID), "prefix": f.prefix, "as-is": fmt.Sprint(f.asIs),
+		"name": f.about.Name, "description": f.about.Description, "url": f.about.URL,
+		"corpus-version": f.about.Version, "date": f.about.Date, "cite": f.about.CiteAs,
 	}
 	out := map[string]string{}
 	for _, flag := range cmd.flags {

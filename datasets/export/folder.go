@@ -67,6 +67,9 @@ func (f *Folder) WriteJSON(name string, v any) error {
 	})
 }
 
+// Hash describes a file that was written.
+func (f *Folder) Hash(name string) (File, error) { return hashFile(f.root, name) }
+
 // take hashes the files that were noted since it was last called.
 func (f *Folder) take() ([]File, error) {
 	out := make([]File, 0, len(f.files))
