@@ -29,8 +29,10 @@ type Segment struct {
 	Codes       segcode.Codes
 	// Color is what to show it in, as sRGB; black for none.
 	Color [3]uint8
-	// Algorithm names the model that drew it.
+	// Algorithm names the model that drew it, or whose annotation it is.
 	Algorithm string
+	// Annotated says that people drew it or had a hand in it (SEMIAUTOMATIC).
+	Annotated bool
 }
 
 // SEGOptions says what a DICOM segmentation tells of itself.
@@ -367,9 +369,13 @@ func (s *SEG) describe(number int, seg Segment) *dcm.Dataset {
 		c.Site.Meaning = s.text(c.Site.Meaning, 64)
 	}
 	typed := coded(dcm.SegmentedPropertyTypeSeq, c.Type)
+	drawn := "AUTOMATIC"
+	if seg.Annotated {
+		drawn = "SEMIAUTOMATIC"
+	}
 	d := dcm.New(
 		dcm.Uint(dcm.SegmentNumber, number), dcm.Text(dcm.SegmentLabel, s.text(seg.Name, 64)),
-		dcm.Text(dcm.SegmentAlgorithmType, "AUTOMATIC"), dcm.Text(dcm.SegmentAlgorithmName, s.text(orElse(seg.Algorithm, "satgraph"), 64)),
+		dcm.Text(dcm.SegmentAlgorithmType, drawn), dcm.Text(dcm.SegmentAlgorithmName, s.text(orElse(seg.Algorithm, "satgraph"), 64)),
 		coded(dcm.SegmentedPropertyCategorySeq, c.Category),
 	)
 	switch {

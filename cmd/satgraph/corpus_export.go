@@ -12,6 +12,7 @@ import (
 	"satgraph/datasets/export"
 	"satgraph/datasets/export/bids"
 	"satgraph/datasets/export/croissant"
+	"satgraph/datasets/export/dicomseg"
 	"satgraph/datasets/export/index"
 	"satgraph/datasets/export/labelmaps"
 	"satgraph/datasets/export/monai"
@@ -63,14 +64,20 @@ var corpusFormats = map[string]corpusFormat{
 		func(f *exportFlags) export.Format { return monai.New(f.labelMaps()) },
 	},
 	"croissant": {
-		"NIfTI files described in Croissant 1.1", []string{"name", "description", "url", "corpus-version", "date", "cite"},
+		"NIfTI files described in Croissant 1.1",
+		[]string{"name", "description", "url", "corpus-version", "date", "cite"},
 		func(f *exportFlags) export.Format { return croissant.New(f.about) },
 	},
 	"bids": {
-		"BIDS derivatives with dseg.tsv", []string{"name", "overlap"},
+		"BIDS derivatives with dseg.tsv",
+		[]string{"name", "overlap"},
 		func(f *exportFlags) export.Format {
 			return bids.New(bids.Options{Name: f.about.Name, Overlap: export.Overlap(f.overlap)})
 		},
+	},
+	"dicomseg": {
+		"DICOM series with segmentations in SNOMED CT codes", nil,
+		func(*exportFlags) export.Format { return dicomseg.New(version) },
 	},
 	"index": {
 		"tables of scans, structures and classes in Parquet", nil,

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"satgraph/volume"
 )
@@ -41,6 +42,15 @@ func (f *Folder) Path(name string) (string, error) {
 	}
 	f.files = append(f.files, name)
 	return full, nil
+}
+
+// Drop takes back a Path whose file is not needed after all.
+func (f *Folder) Drop(name string) error {
+	f.files = slices.DeleteFunc(f.files, func(s string) bool { return s == name })
+	if err := os.Remove(filepath.Join(f.root, filepath.FromSlash(name))); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // MkdirAll makes a folder that may stay empty.

@@ -43,9 +43,15 @@ const (
 	PatientSize      Tag = 0x00101020
 	PatientWeight    Tag = 0x00101030
 
+	ScanningSequence     Tag = 0x00180020
+	SequenceVariant      Tag = 0x00180021
+	ScanOptions          Tag = 0x00180022
+	MRAcquisitionType    Tag = 0x00180023
 	SliceThickness       Tag = 0x00180050
+	KVP                  Tag = 0x00180060
 	SpacingBetweenSlices Tag = 0x00180088
 	EchoTime             Tag = 0x00180081
+	EchoTrainLength      Tag = 0x00180091
 	DeviceSerialNumber   Tag = 0x00181000
 	SoftwareVersions     Tag = 0x00181020
 	TriggerTime          Tag = 0x00181060
@@ -156,6 +162,7 @@ var representations = map[Tag]string{
 	DerivationImageSequence: "SQ", SourceImageSequence: "SQ", DerivationCodeSequence: "SQ",
 	PatientName: "PN", PatientID: "LO", PatientBirthDate: "DA", PatientSex: "CS", PatientAge: "AS",
 	PatientSize: "DS", PatientWeight: "DS",
+	ScanningSequence: "CS", SequenceVariant: "CS", ScanOptions: "CS", MRAcquisitionType: "CS", KVP: "DS", EchoTrainLength: "IS",
 	SliceThickness: "DS", SpacingBetweenSlices: "DS", EchoTime: "DS", DeviceSerialNumber: "LO",
 	SoftwareVersions: "LO", TriggerTime: "DS", BValue: "FD",
 	StudyInstanceUID: "UI", SeriesInstanceUID: "UI", StudyID: "SH", SeriesNumber: "IS", AcquisitionNumber: "IS",
