@@ -10,6 +10,7 @@ import (
 
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/corpus"
+	"satgraph/datasets/rawdata"
 )
 
 // Measured is what a build knows of one scan.
@@ -28,9 +29,9 @@ type Measured struct {
 	// Low and High are the 0.5th and 99.5th percentile that intensities were
 	// clipped to, SD their standard deviation after that.
 	Low, High, SD float64
-	// Unexplained are raw values, as text, that no recipe of the record takes.
-	Unexplained []string
-	Classes     []MeasuredClass
+	// Problems are what was odd when the scan was read, and did not stop it.
+	Problems []string
+	Classes  []MeasuredClass
 }
 
 // MeasuredClass is a mask of a scan on the standardised grid.
@@ -47,7 +48,12 @@ type MeasuredClass struct {
 type Measurements interface {
 	// Each calls f for every scan, and ends with its error.
 	Each(ctx context.Context, f func(*Measured) error) error
+	// Failed lists the scans that could not be built.
+	Failed() []FailedScan
 }
+
+// FailedScan is a scan that is not in the corpus.
+type FailedScan struct{ Dataset, Scan, Reason string }
 
 // builtGates check what a build measured.
 func builtGates() []Gate {
@@ -55,6 +61,8 @@ func builtGates() []Gate {
 		return Gate{name, why, needBuilt, eachScan(check)}
 	}
 	return []Gate{
+		{"failed-scans", "a scan that could not be built is missing without a word", needBuilt, failedScans},
+		scans("read-problems", "what was odd when a scan was read was looked at", problems),
 		{"same-content", "the same picture under two names leaks between training and test", needBuilt, sameContent},
 		scans("sides", "left structures lie left of right ones", wrongSides),
 		scans("outside-whole", "a part lies inside its whole", outsideWhole),
@@ -188,9 +196,38 @@ func outsideWhole(_ *Input, m *Measured, about func(Finding, string)) {
 	}
 }
 
+// failedScans tells of scans that are missing, by reason.
+func failedScans(_ context.Context, in *Input, found func(Finding)) error {
+	byReason := map[string]*Finding{}
+	for _, f := range in.Built.Failed() {
+		key := f.Dataset + "\x00" + f.Reason
+		if byReason[key] == nil {
+			byReason[key] = &Finding{Severity: Stop, Dataset: f.Dataset, Subject: f.Scan, What: f.Reason}
+		}
+		byReason[key].example(f.Scan)
+	}
+	report(byReason, found)
+	return nil
+}
+
+// unexplainedValue says whether a problem is of the gate unexplained-values.
+func unexplainedValue(problem string) bool {
+	return strings.Contains(problem, rawdata.ErrValue.Error()) || strings.Contains(problem, rawdata.ErrTable.Error())
+}
+
 func unexplained(_ *Input, m *Measured, about func(Finding, string)) {
-	for _, value := range m.Unexplained {
-		about(Finding{Severity: Stop, Subject: value, What: "label volumes hold a value that the record does not explain"}, m.Scan)
+	for _, p := range m.Problems {
+		if unexplainedValue(p) {
+			about(Finding{Severity: Stop, Subject: m.Dataset, What: "label volumes hold values that the record does not explain"}, m.Scan+": "+p)
+		}
+	}
+}
+
+func problems(_ *Input, m *Measured, about func(Finding, string)) {
+	for _, p := range m.Problems {
+		if !unexplainedValue(p) {
+			about(Finding{Severity: Warn, Subject: m.Dataset, What: p}, m.Scan)
+		}
 	}
 }
 

@@ -81,9 +81,7 @@ type Input struct {
 	Before *corpus.Index
 	// Built gives the measurements of a built corpus.
 	Built Measurements
-	// Wholes says which classes lie wholly inside another: part to wholes.
-	Wholes map[string][]string
-	Use    Use
+	Use   Use
 	// AsPublished says that the published form of masks and lists is used, whose
 	// faults then count.
 	AsPublished bool
