@@ -1,6 +1,10 @@
 package graph
 
-import "slices"
+import (
+	"slices"
+	"strings"
+	"sync"
+)
 
 // misspelt is a word of the vocabulary near a misspelt one.
 type misspelt struct {
@@ -31,11 +35,52 @@ func (x *textIndex) near(w string) []misspelt {
 	return x.within(w, slipsAllowed(w))
 }
 
-// within is near with another number of slips.
+// within is near with another number of slips. The words of one text are looked
+// for again and again as it is read in several ways, so what was found is kept
+// for a while.
 func (x *textIndex) within(w string, most int) []misspelt {
 	if most == 0 || len(w) > 40 {
 		return nil
 	}
+	found, ok := x.spelt.get(w, most)
+	if !ok {
+		found = x.spell(w, most)
+		x.spelt.put(w, most, found)
+	}
+	return slices.Clone(found) // the caller may sort it
+}
+
+// speltWords keeps what near found for the latest words.
+type speltWords struct {
+	mu    sync.Mutex
+	words map[speltWord][]misspelt
+}
+
+type speltWord struct {
+	word string
+	most int
+}
+
+// maxSpelt is how many words are kept.
+const maxSpelt = 2048
+
+func (k *speltWords) get(w string, most int) ([]misspelt, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	found, ok := k.words[speltWord{w, most}]
+	return found, ok
+}
+
+func (k *speltWords) put(w string, most int, found []misspelt) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.words == nil || len(k.words) == maxSpelt {
+		k.words = make(map[speltWord][]misspelt)
+	}
+	k.words[speltWord{strings.Clone(w), most}] = found
+}
+
+func (x *textIndex) spell(w string, most int) []misspelt {
 	s := speller{index: x, query: w, most: most}
 	if len(w) >= 8 {
 		s.walk(0, len(x.vocabulary))

@@ -25,7 +25,8 @@ type textIndex struct {
 
 	left, right int32 // the sides in the vocabulary, or -1
 
-	pool sync.Pool // of *[]uint16, for matchers
+	pool  sync.Pool // of *[]uint16, for matchers
+	spelt speltWords
 }
 
 // stopWord says whether a word says nothing about what a structure is.

@@ -12,7 +12,7 @@ import (
 // beside adds what the tables say of a label in its surroundings, or anywhere. A
 // row without a side stands for both sides.
 func (e *Engine) beside(label string, a *answer, s *surroundings) {
-	here, side, quality := e.fits(label, s)
+	here, side, quality := e.fits(label, a, s)
 	if side != graph.Unsided && e.hasSided(a, side) && !e.anySided(here, side) {
 		return // "pelvic bones" are the pelvis, the left one is a hip bone
 	}
@@ -118,13 +118,12 @@ func (a *answer) sure() bool {
 
 // fits looks a label up in the tables by each way to read it: whole, then
 // without its side.
-func (e *Engine) fits(label string, s *surroundings) (rows []context, side graph.Laterality, quality float64) {
+func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []context, side graph.Laterality, quality float64) {
 	texts := []reading{{text: label, quality: 1}, {text: strings.ToLower(separated(label)), quality: 1}}
 	if hand, parcel, ok := hemisphere(label); ok {
 		texts = append(texts, reading{text: hand + " " + parcel, quality: 1})
 	}
-	texts = append(texts, e.words.readings(label)...)
-	texts = append(texts, e.words.loose(label)...)
+	texts = append(append(texts, a.read...), a.loose...)
 	for _, r := range texts {
 		if rows := e.words.here(key(r.text), s); len(rows) > 0 {
 			return rows, graph.Unsided, r.quality

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"satgraph/graph"
@@ -44,17 +45,18 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 		return a
 	}
 	e.before(&a, l)
-	readings := e.words.readings(l.Name)
-	for _, r := range readings {
+	a.read = e.words.readings(l.Name)
+	for _, r := range a.read {
 		e.look(&a, r, l.Modality)
 	}
 	if a.best() < 0.85 {
-		for _, r := range e.words.loose(l.Name) {
+		a.loose = e.words.loose(l.Name)
+		for _, r := range a.loose {
 			e.look(&a, r, l.Modality)
 		}
 	}
 	if a.best() < 0.85 {
-		for _, written := range readings {
+		for _, written := range a.read {
 			for _, r := range e.words.translate(written.text) {
 				r.quality *= written.quality
 				e.look(&a, r, l.Modality)
@@ -328,6 +330,7 @@ type surroundings struct {
 	regions  map[string]float64
 	sorts    map[string]float64 // the share of vessels, bones, muscles, nerves
 	modality string
+	held     sync.Map // of bool: what holds said of a term
 }
 
 // regionNames are the regions by which candidates are told apart.
@@ -472,6 +475,15 @@ func (s *surroundings) under(id, above string) bool {
 
 // holds says whether the list is about a structure.
 func (s *surroundings) holds(where string) bool {
+	if known, ok := s.held.Load(where); ok {
+		return known.(bool)
+	}
+	about := s.about(where)
+	s.held.Store(where, about)
+	return about
+}
+
+func (s *surroundings) about(where string) bool {
 	if slices.ContainsFunc(s.named, func(id string) bool { return s.under(id, where) }) {
 		return true
 	}

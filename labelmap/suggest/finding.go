@@ -43,7 +43,7 @@ func findingsOf(tree *graph.Tree) []finding {
 			continue // "tumor" alone lies anywhere
 		}
 		what := lesionWords[words[len(words)-1]]
-		if what == "" || !slices.Contains([]string{"tumor", "cyst", "nodule"}, what) {
+		if what == "" {
 			continue
 		}
 		if len(tree.Parents(t.ID, graph.PartOf)) > 0 {
@@ -134,12 +134,9 @@ func (e *Engine) lesion(l *labelmap.RawLabel, a *answer, s *surroundings) {
 		}
 	}
 	found := map[string]string{}
-	for site := range sites {
-		term, _ := e.tree.Term(site)
-		for _, h := range e.tree.Search(term.Name+" "+finding, 1) {
-			if t, _ := e.tree.Term(h.ID); t.Kind == graph.KindFinding && h.Score >= 0.85 {
-				found[h.ID] = term.Name
-			}
+	for _, f := range e.findings {
+		if f.what == finding && sites[f.site] {
+			found[f.id] = e.name(f.site)
 		}
 	}
 	if len(found) > 0 {

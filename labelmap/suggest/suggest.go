@@ -235,8 +235,7 @@ func (e *Engine) Suggest(labels []labelmap.RawLabel, top int) []Result {
 // list answers the labels of one dataset: each alone, then in the light of what
 // the others clearly are.
 func (e *Engine) list(labels []labelmap.RawLabel, at []int, top int, out []Result) {
-	alone := make([]answer, len(at))
-	spread(len(at), func(k int) { alone[k] = e.alone(&labels[at[k]]) })
+	alone := e.eachAlone(labels, at)
 	ctx := e.survey(labels, at, alone)
 	spread(len(at), func(k int) {
 		l := &labels[at[k]]
@@ -244,6 +243,39 @@ func (e *Engine) list(labels []labelmap.RawLabel, at []int, top int, out []Resul
 	})
 	once(out, at)
 	e.measured(out, at)
+}
+
+// eachAlone is alone for each label of a list; those that are written alike are
+// read once.
+func (e *Engine) eachAlone(labels []labelmap.RawLabel, at []int) []answer {
+	type written struct{ name, modality string }
+	first := make(map[written]int, len(at))
+	same := make([]int, len(at)) // the first label written like this one
+	for k, i := range at {
+		same[k] = k
+		l := &labels[i]
+		if len(l.Codes) > 0 {
+			continue
+		}
+		w := written{l.Name, l.Modality}
+		if f, ok := first[w]; ok {
+			same[k] = f
+		} else {
+			first[w] = k
+		}
+	}
+	out := make([]answer, len(at))
+	spread(len(at), func(k int) {
+		if same[k] == k {
+			out[k] = e.alone(&labels[at[k]])
+		}
+	})
+	for k, f := range same {
+		if f != k {
+			out[k] = out[f].clone()
+		}
+	}
+	return out
 }
 
 // spread calls f for 0..n-1 on all processors.
@@ -298,6 +330,8 @@ type answer struct {
 	none string
 	// several says that the label names more than one thing.
 	several string
+	// read and loose are the ways to read the label, once they were made.
+	read, loose []reading
 }
 
 type candidate struct {
@@ -316,6 +350,18 @@ func (a *answer) add(c candidate) {
 		return
 	}
 	a.found[c.id] = &c
+}
+
+// clone copies an answer, which its surroundings will change.
+func (a *answer) clone() answer {
+	c := *a
+	c.found = make(map[string]*candidate, len(a.found))
+	for id, found := range a.found {
+		copied := *found
+		copied.reasons = slices.Clone(found.reasons)
+		c.found[id] = &copied
+	}
+	return c
 }
 
 // ranked lists the candidates, best first.
