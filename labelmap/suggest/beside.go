@@ -13,7 +13,7 @@ import (
 // row without a side stands for both sides.
 func (e *Engine) beside(label string, a *answer, s *surroundings) {
 	here, side, quality := e.fits(label, a, s)
-	if side != graph.Unsided && e.hasSided(a, side) && !e.anySided(here, side) {
+	if side != graph.Unsided && len(here) > 0 && here[0].where == "" && e.hasSided(a, side) && !e.anySided(here, side) {
 		return // "pelvic bones" are the pelvis, the left one is a hip bone
 	}
 	for _, c := range here {

@@ -23,6 +23,9 @@ const (
 // bodyParts are the places that general terms are found in.
 var bodyParts = []string{"head", "neck", "thoracic segment of trunk", "abdomen", "pelvis", "upper limb", "lower limb"}
 
+// hopeless is the score below which a lead is worth nothing.
+const hopeless = 0.55
+
 // lead is by how much a doubtful candidate must lead the next other thing.
 const lead = 0.12
 
@@ -47,7 +50,7 @@ func (e *Engine) decide(l *labelmap.RawLabel, a answer, s *surroundings, top int
 	}
 	best := ranked[0]
 	switch {
-	case best.partial, best.score < doubt && !(best.score >= doubt-0.2 && e.leads(ranked)):
+	case best.partial, best.score < hopeless, best.score < doubt && !e.leads(ranked):
 		return abstain("only some of its words fit anything in the tree")
 	case best.short:
 		return abstain("an abbreviation that means other things elsewhere, and nothing around it says which")

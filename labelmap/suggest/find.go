@@ -20,11 +20,20 @@ const leastSpelt = 0.7
 const sideless = Accept - 0.01
 
 // shortFor says whether a hit was found by an abbreviation: one that stands for
-// its name, or a code of letter and digit that is one of its synonyms.
+// its name, or one that is a synonym of it as of other things.
 func shortFor(h graph.Hit, r reading, short bool) bool {
-	same := graph.Normalize(h.Text) == graph.Normalize(r.text)
-	const code = 3
-	return short && !same || same && h.How != graph.ByName && len(r.text) <= code && strings.ContainsFunc(r.text, unicode.IsDigit)
+	if graph.Normalize(h.Text) != graph.Normalize(r.text) {
+		return short
+	}
+	const code, letters = 3, 4
+	text := strings.TrimSpace(r.text)
+	switch {
+	case h.How == graph.ByName:
+		return false
+	case strings.ContainsFunc(text, unicode.IsDigit):
+		return len(text) <= code
+	}
+	return h.How == graph.ByOtherSynonym && len(text) <= letters
 }
 
 // doubtfully says whether a hit rests on a misspelling that may be another word,

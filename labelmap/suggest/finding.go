@@ -154,3 +154,15 @@ func (e *Engine) lesion(l *labelmap.RawLabel, a *answer, s *surroundings) {
 		a.found[id] = c
 	}
 }
+
+// findingWords name what only findings are called.
+var findingWords = []string{"stroke", "infarct", "infarction", "hemorrhage", "bleeding", "effusion", "embolism", "edema", "scar", "hyperintensity"}
+
+// plainFinding leaves out how a finding looks or how old it is.
+func (v *vocabulary) plainFinding(name string) string {
+	words := graph.Words(split(name))
+	if !slices.ContainsFunc(words, func(w string) bool { return slices.Contains(findingWords, w) }) {
+		return name
+	}
+	return strings.Join(slices.DeleteFunc(strings.Fields(split(name)), func(w string) bool { return v.qualities[strings.ToLower(w)] }), " ")
+}

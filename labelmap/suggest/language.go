@@ -1,6 +1,7 @@
 package suggest
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,9 +30,9 @@ func (v *vocabulary) words(language, text string) (words []string, foreign bool)
 	}
 	var b strings.Builder
 	before := false
+	foreign = isHan(text)
 	for _, r := range chineseNumbers(text) {
 		han := unicode.Is(unicode.Han, r)
-		foreign = foreign || han
 		if han || before {
 			b.WriteByte(' ')
 		}
@@ -91,10 +92,10 @@ func (l *lexicon) translate(words []string, foreign bool) (english, said string)
 		}
 		i += n
 	}
-	if known == 0 {
+	if known == 0 && (!foreign || !l.joined) { // levels of the spine are read before
 		return "", ""
 	}
-	return strings.Join(out, " "), strings.Join(notes, ", ")
+	return strings.Join(out, " "), cmp.Or(strings.Join(notes, ", "), "a level of the spine")
 }
 
 func (l *lexicon) sep() string {
@@ -163,7 +164,7 @@ func chineseNumbers(text string) string {
 		return " " + chineseLevels[m[1]] + chineseNumber(m[2]) + " "
 	})
 	return reChineseNumber.ReplaceAllStringFunc(text, func(s string) string {
-		if !strings.HasPrefix(s, "第") && !strings.ContainsFunc(s, unicode.IsDigit) {
+		if !strings.HasPrefix(s, "第") {
 			return s // 三尖瓣 is a valve, not a number of them
 		}
 		return " " + chineseNumber(strings.TrimPrefix(s, "第")) + " "

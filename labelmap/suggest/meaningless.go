@@ -17,7 +17,7 @@ var meaningless = []struct {
 	{regexp.MustCompile(`(?i)^(background|bg|back ground|unknown|unlabel?led|unlabell?ed|other|others|misc|miscellaneous|ignore|ignored|void|none|null|nan|empty|nothing|clear label|exterior|outside|rest|remainder|undefined|n/?a|not ?used|reserved|test|tmp|temp|todo|dummy|foo|bar|new|untitled)$`), "it says that no structure is meant"},
 	{regexp.MustCompile(`(?i)^[ipgc]tv(?:[\s_\-]?[a-z0-9.+]+)*$|^(gtv|ctv|ptv|itv|igtv|hrctv)[a-z]?[\s_\-.0-9]*`), "a planning volume of radiotherapy, not a structure"},
 	{regexp.MustCompile(`(?i)^(external|externe?|outer contour|body[ _]?\d*|body contour|couch|couch ?\w*|table|tabletop|bolus|ring\w*|avoid\w*|opt[_ ]\w+|z+[_ ]\w+|dose\w*|isodose\w*|iso ?cent(er|re)|marker\w*|fiducials?|artifacts?|artefacts?)$`), "a helper of planning or scanning, not a structure"},
-	{regexp.MustCompile(`(?i)^(implants?|metal|screws?|plate|stent|pacemaker|catheter|tube|wire|clip|prosthes[ie]s?|contrast( agent| medium)?|air|gas|water|fluid|noise|needle|device)$`), "not a structure of the body by itself"},
+	{regexp.MustCompile(`(?i)^(implants?|metal|screws?|plates?|stents?|pacemaker|catheter|tube|wire|clips?|prosthes[ie]s?|contrast( agent| medium)?|air|gas|water|fluid|noise|needles?|devices?|cement|cages?|rods?|leads?|fillings?|drains?)$`), "not a structure of the body by itself"},
 	{regexp.MustCompile(`(?i)\b(prosthes[ie]s?|implants?|stents?|pacemaker|catheter)\b`), "it is about an implant"},
 	{regexp.MustCompile(`(?i)^(left|right|l|r|lt|rt|bilateral|both|upper|lower|middle|superior|inferior|central|inner|outer|anterior|posterior|medial|lateral|proximal|distal|dorsal|ventral|cranial|caudal)$`), "a place without the structure it belongs to"},
 }

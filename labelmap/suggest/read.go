@@ -17,6 +17,9 @@ type reading struct {
 	told    bool    // words that were left out say what a short name means
 }
 
+// leastNamed is how many letters must stay where initials are left out.
+const leastNamed = 4
+
 // maxName is the longest name that is read; longer ones are no names.
 const maxName = 400
 
@@ -40,6 +43,8 @@ var (
 	reHandEnd   = regexp.MustCompile(`(?i)^(\p{L}{3,})[ _\-]?(\d{1,2})([lr])$`)
 	reCapsFirst = regexp.MustCompile(`^([A-Z]{2,4})([a-z]{3,})$`)
 	reRange     = regexp.MustCompile(`(?i)^(.*?)\b([ctl]?)(\d{1,2})\s*(?:-|–|to|bis|a)\s*([ctl]?)(\d{1,2})\b(.*)$`)
+	reLetter    = regexp.MustCompile(`^([LRlr])([A-Za-z][a-z]{3,})$`)
+	reMidSide   = regexp.MustCompile(`^(.*\pL{3,})[ _\-.]+(L|R|Lt|Rt|LT|RT|li|re)[ _\-.]+(\pL{3,}.*)$`)
 	reGlued     = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{4,})$`)
 	reCounted   = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|[ctls])s?[_\- ]*\d{1,2}$`)
 	reAside     = regexp.MustCompile(`\s*\([^()]*\)\s*`)
@@ -89,6 +94,9 @@ func (v *vocabulary) readings(name string) []reading {
 	if t := acronymOff(text); t != "" {
 		add(t, "without the abbreviation beside it", 0.97)
 		apart = t
+	}
+	if m := reMidSide.FindStringSubmatch(text); m != nil {
+		add(m[2]+" "+split(m[1]+" "+m[3]), "the side between the words", 0.97)
 	}
 	if m := reRibSide.FindStringSubmatch(text); m != nil {
 		add(m[2]+" "+split(m[1])+" "+m[3], "the letter before the number is the side", 0.98)
@@ -165,8 +173,12 @@ func (v *vocabulary) loose(name string) []reading {
 		add(t, "without its number", 0.93)
 	}
 	add(reDate.ReplaceAllString(text, ""), "without its date", 0.93)
-	if m := reInitials.FindString(reDate.ReplaceAllString(text, "")); m != "" && !isSideWord(m[1:]) {
-		add(strings.TrimSuffix(reDate.ReplaceAllString(text, ""), m), "without initials", 0.88)
+	undated := reDate.ReplaceAllString(text, "")
+	if m := reInitials.FindString(undated); m != "" && !isSideWord(m[1:]) && len(undated)-len(m) > leastNamed {
+		add(strings.TrimSuffix(undated, m), "without initials", 0.88)
+	}
+	if t := v.plainFinding(text); t != text {
+		add(t, "without how it looks", 0.9)
 	}
 	if t := rangeOf(text); t != "" {
 		out = append(out, reading{text: t, quality: 0.8, reason: "several of them"})
@@ -174,11 +186,14 @@ func (v *vocabulary) loose(name string) []reading {
 	if m := reHandEnd.FindStringSubmatch(text); m != nil {
 		out = append(out, reading{text: m[3] + " " + m[1] + " " + m[2], quality: 0.95, reason: "the letter behind the number is the side"})
 	}
-	if m := reCapsFirst.FindStringSubmatch(text); m != nil {
+	if m := reCapsFirst.FindStringSubmatch(text); m != nil && !v.known[strings.ToLower(m[1][len(m[1])-1:]+m[2])] {
 		add(m[1]+" "+m[2], "run together", 0.95)
 	}
 	if parts := v.apart(text); parts != "" {
 		out = append(out, reading{text: parts, quality: 0.92, reason: "run together"})
+	}
+	if m := reLetter.FindStringSubmatch(text); m != nil && v.known[strings.ToLower(m[2])] {
+		out = append(out, reading{text: m[1] + " " + m[2], quality: 0.92, reason: "the first letter is the side"})
 	}
 	if m := reGlued.FindStringSubmatch(text); m != nil {
 		out = append(out, reading{text: m[1] + " " + m[2], quality: 0.92, reason: "run together"})
