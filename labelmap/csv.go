@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // WriteCSV writes states as a table for spreadsheets, a row for each target. A
@@ -38,7 +39,7 @@ func WriteCSV(w io.Writer, states []State) error {
 
 // harmless keeps spreadsheets from running a cell (CSV injection).
 func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+	if first, _ := utf8.DecodeRuneInString(cell); cell != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + cell
 	}
 	return cell

@@ -99,7 +99,6 @@ func TestCuratorsDay(t *testing.T) {
 		t.Errorf("the ledger gives another state:\n%s\n%s", a, b)
 	}
 	do("c", with("import", labels, "--modality", "ct")...)
-	do("c", with("policy", "--reviewers", "2")...)
 	do("c", with("import", "--decisions", mappings)...)
 	for _, label := range []string{"1 liver", "2 right kidney", "3 left kidney", "4 tumour thing"} {
 		a, c := row("a", label), row("c", label)

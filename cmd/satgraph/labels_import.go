@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +25,8 @@ func (a *app) labelsImportCommand() *cobra.Command {
 
 Labels that are in already are left alone; one whose source says something new of
 it gets that as a further event. With --decisions, FILE is a SSSOM mapping set
-(TSV or JSON): its verdicts are written down as their authors', with their dates.
+(TSV or JSON): its verdicts are written down as their authors', with their dates,
+under the number of reviewers that they were made under.
 Verdicts that are in already are left out, so a file can be imported again. With
 --ledger, FILE is a ledger that "labels export" wrote, and all its events are
 taken as they are.`,
@@ -34,7 +37,7 @@ taken as they are.`,
 				var err error
 				switch {
 				case decisions:
-					done, left, err = d.importDecisions(cmd.Context(), given[0], read.dataset)
+					done, left, err = d.importDecisions(cmd.Context(), given[0], read.dataset, author(by))
 				case ledger:
 					done, left, err = d.importLedger(cmd.Context(), given[0])
 				default:
@@ -106,7 +109,7 @@ func (d *desk) importLabels(ctx context.Context, path string, read *labelFlags, 
 	return len(entries), left, err
 }
 
-func (d *desk) importDecisions(ctx context.Context, path, dataset string) (done, left int, err error) {
+func (d *desk) importDecisions(ctx context.Context, path, dataset, by string) (done, left int, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, 0, err
@@ -120,5 +123,38 @@ func (d *desk) importDecisions(ctx context.Context, path, dataset string) (done,
 	if err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := d.adoptPolicies(ctx, set, by); err != nil {
+		return 0, 0, err
+	}
 	return d.book.Adopt(ctx, list)
+}
+
+// adoptPolicies gives datasets that nobody has set a policy for the one that
+// their decisions were made under, so that they mean here what they meant there.
+func (d *desk) adoptPolicies(ctx context.Context, set *sssom.Set, by string) error {
+	reviewers := map[string]int{}
+	for i := range set.Mappings {
+		m := &set.Mappings[i]
+		if m.Dataset != "" {
+			reviewers[m.Dataset] = max(reviewers[m.Dataset], m.Reviewers)
+		}
+	}
+	var entries []labelmap.Entry
+	for _, dataset := range slices.Sorted(maps.Keys(reviewers)) {
+		s := labelmap.Subject{Kind: labelmap.SubjectDataset, Dataset: dataset}
+		st, err := d.book.State(ctx, s)
+		if err != nil {
+			return err
+		}
+		if n := reviewers[dataset]; n > 1 && n <= labelmap.MaxReviewers && st.Reviewers == 0 {
+			entries = append(entries, labelmap.Entry{
+				Subject: s, Version: st.Version, Action: labelmap.ActPolicy, Reviewers: n, Comment: "as the decisions that were brought in were made under",
+			})
+		}
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	_, err := d.book.Write(ctx, by, entries...)
+	return err
 }

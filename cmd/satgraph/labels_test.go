@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -38,5 +40,35 @@ func TestLabelsSuggest(t *testing.T) {
 	}
 	if code, _, errOut := satgraph(t, "labels", "suggest", file+".none"); code != 2 || errOut == "" {
 		t.Errorf("a missing file exits %d: %s", code, errOut)
+	}
+}
+
+// A spreadsheet runs nothing of what a label, a dataset or a curator is called.
+func TestExportedFormulas(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "labels.txt")
+	if err := os.WriteFile(file, []byte("=cmd|' /C calc'!A0\n+1\n-2\n@SUM(1)\n＝1\nliver\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do := func(args ...string) string {
+		t.Helper()
+		code, out, errOut := satgraph(t, append([]string{"--store", "sqlite:" + filepath.Join(dir, "s.db"), "labels"}, args...)...)
+		if code != exitDone {
+			t.Fatalf("%v: exit %d: %s", args, code, errOut)
+		}
+		return out
+	}
+	do("import", file, "--dataset", "=D")
+	do("accept", "liver", "--dataset", "=D", "--by", "=HYPERLINK(1)")
+	rows, err := csv.NewReader(strings.NewReader(do("export", "--dataset", "=D", "--format", "csv"))).ReadAll()
+	if err != nil || len(rows) != 7 {
+		t.Fatalf("%d rows: %v", len(rows), err)
+	}
+	for _, row := range rows {
+		for _, cell := range row {
+			if strings.IndexAny(cell, "=+-@＝") == 0 {
+				t.Errorf("a spreadsheet would run %q", cell)
+			}
+		}
 	}
 }

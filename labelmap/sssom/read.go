@@ -46,6 +46,8 @@ type metadata struct {
 	Tool        string `yaml:"mapping_tool" json:"mapping_tool"`
 	ToolVersion string `yaml:"mapping_tool_version" json:"mapping_tool_version"`
 	ObjectSet   string `yaml:"object_source_version" json:"object_source_version"`
+	// MappingDate is that of all records that have none of their own.
+	MappingDate string `yaml:"mapping_date" json:"mapping_date"`
 }
 
 func (m *metadata) set() *Set {
@@ -81,6 +83,7 @@ func readTSV(in *bufio.Reader) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: no row of column names: %w", ErrFormat, err)
 	}
+	names = slices.Clone(names) // the record is reused
 	cols := make([]*column, len(names))
 	for i, n := range names {
 		cols[i] = byName[n]
@@ -106,6 +109,9 @@ func readTSV(in *bufio.Reader) (*Set, error) {
 				return nil, fmt.Errorf("%w: line %d: %w", ErrFormat, lines+line, err)
 			}
 		}
+		if err := m.takeOther(names, row, meta.MappingDate); err != nil {
+			return nil, fmt.Errorf("%w: line %d: %w", ErrFormat, lines+line, err)
+		}
 		set.Mappings = append(set.Mappings, m)
 	}
 }
@@ -124,6 +130,40 @@ func (m *Mapping) take(c *column, v string) error {
 	return nil
 }
 
+// takeOther takes the extension slots that a row holds in "other" alone, and the
+// set's date where the row has none.
+func (m *Mapping) takeOther(names, row []string, date string) error {
+	if at := slices.Index(names, "other"); at >= 0 {
+		for name, v := range pairs(row[at]) {
+			if here := slices.Index(names, name); here >= 0 && row[here] != "" {
+				continue
+			}
+			if err := m.take(byName[name], v); err != nil {
+				return err
+			}
+		}
+	}
+	if m.Date.IsZero() && date != "" {
+		return m.take(byName["mapping_date"], date)
+	}
+	return nil
+}
+
+// pairs reads the extension slots of the slot "other".
+func pairs(other string) map[string]string {
+	out := map[string]string{}
+	for pair := range strings.SplitSeq(other, "|") {
+		name, v, _ := strings.Cut(pair, "=")
+		if c := byName[name]; c == nil || c.hint == "" {
+			continue
+		}
+		if v, err := url.QueryUnescape(v); err == nil {
+			out[name] = v
+		}
+	}
+	return out
+}
+
 func readJSON(in *bufio.Reader) (*Set, error) {
 	var doc struct {
 		metadata
@@ -137,13 +177,13 @@ func readJSON(in *bufio.Reader) (*Set, error) {
 	set := doc.set()
 	for i, record := range doc.Mappings {
 		var m Mapping
-		for pair := range strings.SplitSeq(plain(record["other"]), "|") {
-			name, v, _ := strings.Cut(pair, "=")
-			if c := byName[name]; c != nil && c.hint != "" && record[name] == nil {
-				if v, err := url.QueryUnescape(v); err == nil {
-					record[name] = v
-				}
+		for name, v := range pairs(plain(record["other"])) {
+			if record[name] == nil {
+				record[name] = v
 			}
+		}
+		if record["mapping_date"] == nil && doc.MappingDate != "" {
+			record["mapping_date"] = doc.MappingDate
 		}
 		for j := range columns { // in order, so that the time is read after the date
 			if err := m.take(&columns[j], plain(record[columns[j].name])); err != nil {

@@ -36,7 +36,10 @@ func judged() []labelmap.State {
 			event(2, "carol", "1 kidney/L", labelmap.ActAdjudicate, left)),
 		fold("2 bg", event(3, labelmap.PolicyActor("background"), "2 bg", labelmap.ActDecide, labelmap.Verdict{Outcome: labelmap.NoTerm})),
 		fold("3 xy", event(4, "ann", "3 xy", labelmap.ActDecide, both)),
-		fold("4 new", event(5, "ann", "4 new", labelmap.ActDecide, labelmap.Verdict{Outcome: labelmap.NewTerm, NewTerm: "extra rib"})),
+		fold("4 new", event(5, "ann", "4 new", labelmap.ActDecide, labelmap.Verdict{
+			Outcome: labelmap.NewTerm, NewTerm: "extra rib", ChangeSet: "new-term-1",
+			Targets: []labelmap.Target{target("UBERON:0002228", "rib", labelmap.Broad), target("UBERON:0000915", "thorax", labelmap.Related)},
+		})),
 		fold("5 no", event(6, "ann", "5 no", labelmap.ActReject, kidney)),
 	}
 }
@@ -74,14 +77,9 @@ func TestDecisionsGiveTheSameStates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	events := map[labelmap.Subject][]labelmap.Event{}
-	for i, d := range decisions {
-		events[d.Subject] = append(events[d.Subject], labelmap.Event{
-			ID: string(rune('A' + i)), Actor: d.Actor, Time: d.Time, Subject: d.Subject, Action: d.Action, Verdict: &d.Verdict, Comment: d.Comment,
-		})
-	}
+	states := folded(decisions)
 	for _, want := range judged() {
-		got := labelmap.Fold(want.Subject, events[want.Subject], 2)
+		got := states[want.Subject]
 		if got.Status != want.Status || !reflect.DeepEqual(got.Verdict, want.Verdict) || len(got.Rejected) != len(want.Rejected) || len(got.Votes) != len(want.Votes) {
 			t.Errorf("%s:\n got %+v\nwant %+v", want.Subject, got, want)
 		}

@@ -2,6 +2,7 @@ package sssom
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +12,9 @@ import (
 
 // WriteTSV writes the set as SSSOM/TSV: the metadata as YAML in comment lines,
 // then a row for each record. Tabs and line breaks in a value stand in quotes.
+// What SSSOM has no slot for stands in declared extension slots, and again in
+// the standard's slot "other": the sssom package drops extension slots when it
+// writes a set, and keeps "other".
 func WriteTSV(w io.Writer, set *Set) error {
 	out := bufio.NewWriter(w)
 	cols := used(set.Mappings)
@@ -22,7 +26,8 @@ func WriteTSV(w io.Writer, set *Set) error {
 	for _, p := range prefixes {
 		line("  %s: %s", p[0], quoteYAML(p[1]))
 	}
-	if extensions := extensionsOf(cols); len(extensions) > 0 {
+	extensions := extensionsOf(cols)
+	if len(extensions) > 0 {
 		line("extension_definitions:")
 		for _, c := range extensions {
 			line("- slot_name: %s", c.name)
@@ -30,14 +35,20 @@ func WriteTSV(w io.Writer, set *Set) error {
 			line("  type_hint: %s", quoteYAML(c.hint))
 		}
 	}
-	row := make([]string, len(cols))
+	row := make([]string, len(cols), len(cols)+1)
 	for i, c := range cols {
 		row[i] = c.name
+	}
+	if len(extensions) > 0 {
+		row = append(row, "other")
 	}
 	out.WriteString(strings.Join(row, "\t") + "\n") //nolint:errcheck // Flush returns it
 	for i := range set.Mappings {
 		for j, c := range cols {
 			row[j] = quoteTSV(c.get(&set.Mappings[i]))
+		}
+		if len(extensions) > 0 {
+			row[len(cols)] = other(extensions, &set.Mappings[i])
 		}
 		out.WriteString(strings.Join(row, "\t") + "\n") //nolint:errcheck // Flush returns it
 	}
@@ -48,6 +59,7 @@ func WriteTSV(w io.Writer, set *Set) error {
 // the slot "other", since readers of JSON tend to refuse extension slots.
 func WriteJSON(w io.Writer, set *Set) error {
 	cols := used(set.Mappings)
+	extensions := extensionsOf(cols)
 	doc := map[string]any{}
 	for _, f := range set.header() {
 		doc[f[0]] = f[1]
@@ -60,18 +72,13 @@ func WriteJSON(w io.Writer, set *Set) error {
 	records := make([]map[string]any, len(set.Mappings))
 	for i := range set.Mappings {
 		records[i] = map[string]any{}
-		var other []string
 		for _, c := range cols {
-			switch v := c.get(&set.Mappings[i]); {
-			case v == "":
-			case c.hint != "":
-				other = append(other, c.name+"="+url.QueryEscape(v))
-			default:
+			if v := c.get(&set.Mappings[i]); v != "" && c.hint == "" {
 				records[i][c.name] = c.json(v)
 			}
 		}
-		if len(other) > 0 {
-			records[i]["other"] = strings.Join(other, "|")
+		if more := other(extensions, &set.Mappings[i]); more != "" {
+			records[i]["other"] = more
 		}
 	}
 	doc["mappings"] = records
@@ -81,6 +88,21 @@ func WriteJSON(w io.Writer, set *Set) error {
 	return e.Encode(doc)
 }
 
+// other writes extension slots as key-value pairs, each value escaped as in a
+// URL's query.
+func other(extensions []column, m *Mapping) string {
+	var pairs []string
+	for _, c := range extensions {
+		if v := c.get(m); v != "" {
+			pairs = append(pairs, c.name+"="+url.QueryEscape(v))
+		}
+	}
+	return strings.Join(pairs, "|")
+}
+
+// unspecified is the licence of a set whose owner names none; SSSOM wants one.
+const unspecified = "https://w3id.org/sssom/license/unspecified"
+
 // header is the set's own metadata, in order; empty values are left out.
 func (s *Set) header() [][2]string {
 	all := [][2]string{
@@ -88,7 +110,7 @@ func (s *Set) header() [][2]string {
 		{"mapping_set_id", s.ID},
 		{"mapping_set_title", s.Title},
 		{"mapping_set_version", s.Version},
-		{"license", s.License},
+		{"license", cmp.Or(s.License, unspecified)},
 		{"mapping_tool", s.Tool},
 		{"mapping_tool_version", s.ToolVersion},
 		{"object_source_version", s.ObjectSet},
