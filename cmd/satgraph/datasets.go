@@ -17,7 +17,7 @@ var errNoDataset = errors.New("unknown dataset")
 
 func (a *app) datasetsCommand() *cobra.Command {
 	return group("datasets", "Look at the records of the datasets that corpora are made of",
-		a.datasetsListCommand(), a.datasetsShowCommand(), a.datasetsCheckCommand(),
+		a.datasetsListCommand(), a.datasetsShowCommand(), a.datasetsCheckCommand(), a.datasetsAddCommand(),
 	)
 }
 

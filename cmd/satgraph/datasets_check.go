@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ type checkedDataset struct {
 
 // recordNote is a doubt about a record.
 type recordNote struct {
-	Kind string `json:"kind"` // "licence", "class", "recipe"
+	Kind string `json:"kind"` // "draft", "licence", "class", "recipe"
 	What string `json:"what"`
 }
 
@@ -157,6 +158,9 @@ func checkRecord(tree *graph.Tree, classes []catalog.Class, d *catalog.Dataset) 
 	note := func(kind, format string, args ...any) {
 		out = append(out, recordNote{kind, fmt.Sprintf(format, args...)})
 	}
+	if d.Draft {
+		note("draft", "nobody has reviewed the record")
+	}
 	if !d.Licence.Known() {
 		note("licence", "%s", d.Licence.ID)
 	}
@@ -256,7 +260,11 @@ func (f *fileCheck) run(ctx context.Context, d *catalog.Dataset, out *checkedDat
 // cases are the scans of the list, or those that lie in the folder.
 func (f *fileCheck) cases(ctx context.Context, d *catalog.Dataset) (*rawdata.Source, []rawdata.Case, error) {
 	if f.rows == nil {
-		s, err := rawdata.Open(ctx, f.root, d, f.options)
+		root := f.root
+		if rawdata.IsFolderOf(root, d) {
+			root = filepath.Dir(filepath.Clean(root))
+		}
+		s, err := rawdata.Open(ctx, root, d, f.options)
 		if err != nil {
 			return nil, nil, err
 		}

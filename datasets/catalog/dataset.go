@@ -28,7 +28,10 @@ type Dataset struct {
 	Licence  Licence  `yaml:"licence" json:"licence"`
 	Modality Modality `yaml:"modality" json:"modality"`
 	Region   string   `yaml:"region" json:"region"`
-	Scope    []string `yaml:"scope,omitempty" json:"scope,omitempty"` // what of the release is used, what is not
+	// Draft says that nobody has reviewed the record yet: it was proposed from a
+	// folder.
+	Draft bool     `yaml:"draft,omitempty" json:"draft,omitempty"`
+	Scope []string `yaml:"scope,omitempty" json:"scope,omitempty"` // what of the release is used, what is not
 
 	Published *Published `yaml:"published,omitempty" json:"published,omitempty"`
 	Layouts   []Layout   `yaml:"layouts" json:"layouts"`
@@ -335,10 +338,13 @@ func (d *Dataset) Classes() []string {
 
 // Names says whether a source picks the label.
 func (l *Label) Names(s *labelmap.Source) bool {
-	if l.Channel != nil {
-		return s.File == "" && s.Channel == *l.Channel
+	if s.File != "" {
+		return l.Release != nil && slices.ContainsFunc(l.Release.Sources(), func(r *labelmap.Source) bool { return r.File == s.File && r.Channel == s.Channel })
 	}
-	return s.File == "" && s.Channel < 0 && l.Value != nil &&
+	if l.Channel != nil {
+		return s.Channel == *l.Channel
+	}
+	return s.Channel < 0 && l.Value != nil &&
 		slices.ContainsFunc(s.Values, func(r labelmap.Range) bool { return r.Holds(float64(*l.Value)) })
 }
 

@@ -451,3 +451,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A record that is written is read again as it was.
+func TestFormat(t *testing.T) {
+	for _, d := range datasets(t).Datasets() {
+		text, err := catalog.Format(d, "a comment")
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := catalog.Parse(d.Source, text)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", d.Name, err, text)
+		}
+		a, _ := json.Marshal(d)
+		b, _ := json.Marshal(again)
+		if string(a) != string(b) {
+			t.Errorf("%s: reads otherwise\n%s\n%s", d.Name, a, b)
+		}
+	}
+}
