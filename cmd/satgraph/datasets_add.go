@@ -381,6 +381,7 @@ func (p *draft) recipes() error {
 		r := &results[i]
 		l := catalog.Label{Name: cmp.Or(r.Label.Name, "value "+r.Label.Key())}
 		j := labelmap.Judged{Label: *r.Label}
+		j.Label.Modality = p.modality
 		switch {
 		case p.files != nil:
 			e, err := labelmap.ParseExpr(fmt.Sprintf("%q{>0.5..}", p.files[i]))
@@ -421,10 +422,11 @@ func (p *draft) open(label *string, why string, candidates []string) {
 // compose writes the recipes of the corpus's classes, and of terms that are no
 // class yet.
 func (p *draft) compose(judged []labelmap.Judged) error {
-	classes, err := wanted(judged, map[string]bool{p.modality: true})
+	corpus, err := corpusClasses()
 	if err != nil {
 		return err
 	}
+	classes := labelmap.WantedOf(judged, corpus)
 	terms := map[string]bool{}
 	for _, c := range classes {
 		terms[c.TermID] = true
