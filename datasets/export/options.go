@@ -77,6 +77,8 @@ type Options struct {
 	StrictLicence bool
 	// Program is the program and its version, for the manifest.
 	Program string
+	// Warnings are what the source has to say, for report and manifest.
+	Warnings []string
 	// Progress is called before each sample; it may be nil.
 	Progress func(Progress)
 }

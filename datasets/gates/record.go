@@ -221,3 +221,11 @@ func singular(w string) string {
 	}
 	return w
 }
+
+// Allows says whether a licence allows a use, and whether its terms are known
+// here; what is not known is not allowed.
+func Allows(l catalog.Licence, use Use) (allowed, known bool) {
+	d := &catalog.Dataset{Licence: l}
+	f, bad := licenceFinding(d, use)
+	return !bad || f.Severity != Stop, l.Known() && freedoms(l.ID) != nil
+}

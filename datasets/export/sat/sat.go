@@ -3,7 +3,7 @@
 // a JSON Lines file that names both.
 //
 // The arrays are NumPy's, in C order: the image float32 of shape (1, H, W, D)
-// along the RAS axes, each mask bool of its box, the union of all masks beside
+// along the scan's axes, each mask bool of its box, the union of all masks beside
 // their folder bool of its own box. A row's keys are those that SAT's
 // convert_to_npy.py writes: renorm_image, chwd, renorm_segmentation_dir,
 // renorm_y1x1z1_y2x2z2 (a box for each label, false for one without voxels; ends
@@ -15,8 +15,8 @@
 // dataset, without augmentation, in the keys that the training code asks for.
 // SAT's own file of settings serves as well where it knows the datasets.
 //
-// Scans must have been standardised: RAS, 1×1×3 mm, normalised intensities.
-// Start from [New].
+// Scans must have been standardised: turned, 1×1×3 mm, normalised intensities.
+// With AsIs others are taken too, turned to RAS. Start from [New].
 package sat
 
 import (
@@ -144,7 +144,10 @@ func (f *Format) Add(ctx context.Context, to *export.Folder, s *export.Sample, s
 	if err := export.CheckFinite(s, im); err != nil {
 		return nil, err
 	}
-	turned, turn := volume.ReorientRAS(im)
+	turned, turn := im, volume.Reorientation{Perm: [3]int{0, 1, 2}}
+	if !s.Normalised { // a corpus has the axes that its settings ask for
+		turned, turn = volume.ReorientRAS(im)
+	}
 	if err := f.check(s, turned.Grid); err != nil {
 		return nil, err
 	}
