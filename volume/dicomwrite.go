@@ -15,8 +15,7 @@ import (
 // SeriesOptions says what the images of a DICOM series tell of themselves.
 type SeriesOptions struct {
 	// Identity is what the UIDs are made of: the same identity gives the same UIDs.
-	// Study is that of the study and of the frame of reference; empty for Identity.
-	Identity, Study string
+	Identity string
 	// Modality is "ct", "mri" or "pet".
 	Modality string
 	// PatientID and Description are texts of up to 64 characters.
@@ -115,16 +114,15 @@ func rounded(v float64) float64 {
 	return out[0]
 }
 
-func (s *seriesWriter) uid(word string, of string) string {
-	sum := sha256.Sum256([]byte(word + "\x00" + of))
+func (s *seriesWriter) uid(word string) string {
+	sum := sha256.Sum256([]byte(word + "\x00" + s.o.Identity))
 	return uidOf(sum[:])
 }
 
 // slice writes one image.
 func (s *seriesWriter) slice(w io.Writer, k int) error {
 	nx, ny := s.im.Shape[0], s.im.Shape[1]
-	study := orElse(s.o.Study, s.o.Identity)
-	instance := s.uid(fmt.Sprint("image ", k), s.o.Identity)
+	instance := s.uid(fmt.Sprint("image ", k))
 	spacing := s.im.Spacing()
 	at := s.im.Affine.Apply([3]float64{0, 0, float64(k)})
 	d := dcm.New(
@@ -134,10 +132,10 @@ func (s *seriesWriter) slice(w io.Writer, k int) error {
 		dcm.Text(dcm.Manufacturer), dcm.Text(dcm.ReferringPhysicianName), dcm.Text(dcm.SeriesDescription, clean(s.o.Description)),
 		dcm.Text(dcm.PatientName), dcm.Text(dcm.PatientID, clean(s.o.PatientID)), dcm.Text(dcm.PatientBirthDate), dcm.Text(dcm.PatientSex),
 		dcm.Decimal(dcm.SliceThickness, spacing[2]),
-		dcm.Text(dcm.StudyInstanceUID, s.uid("study", study)), dcm.Text(dcm.SeriesInstanceUID, s.uid("series", s.o.Identity)),
+		dcm.Text(dcm.StudyInstanceUID, s.uid("study")), dcm.Text(dcm.SeriesInstanceUID, s.uid("series")),
 		dcm.Text(dcm.StudyID), dcm.Uint(dcm.SeriesNumber, 1), dcm.Text(dcm.AcquisitionNumber), dcm.Uint(dcm.InstanceNumber, k+1),
 		dcm.Decimal(dcm.ImagePositionPatient, -at[0], -at[1], at[2]), dcm.Decimal(dcm.ImageOrientationPatient, s.orientation...),
-		dcm.Text(dcm.FrameOfReferenceUID, s.uid("frame of reference", study)), dcm.Text(dcm.PositionReference),
+		dcm.Text(dcm.FrameOfReferenceUID, s.uid("frame of reference")), dcm.Text(dcm.PositionReference),
 		dcm.Uint(dcm.SamplesPerPixel, 1), dcm.Text(dcm.Photometric, "MONOCHROME2"), dcm.Uint(dcm.Rows, ny), dcm.Uint(dcm.Columns, nx),
 		dcm.Decimal(dcm.PixelSpacing, spacing[1], spacing[0]),
 		dcm.Uint(dcm.BitsAllocated, 16), dcm.Uint(dcm.BitsStored, 16), dcm.Uint(dcm.HighBit, 15), dcm.Uint(dcm.PixelRepresentation, s.signed),

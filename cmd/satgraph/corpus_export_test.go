@@ -42,11 +42,11 @@ func TestCorpusExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := filepath.Join(dir, "again")
-	code, stdout, _ = runExport(t, in, "--format", "index", "-o", again, "--json")
+	code, stdout, _ = runExport(t, in, "--format", "croissant", "-o", again, "--json")
 	if code != exitPartial || !strings.Contains(stdout, `"phantoms/phantom_2"`) {
 		t.Errorf("a broken scan gives %d: %s", code, stdout)
 	}
-	if code, _, stderr = runExport(t, in, "--format", "index", "-o", again, "--without", "phantoms/phantom_2"); code != exitDone {
+	if code, _, stderr = runExport(t, in, "--format", "croissant", "-o", again, "--without", "phantoms/phantom_2"); code != exitDone {
 		t.Errorf("without it: %d: %s", code, stderr)
 	}
 }

@@ -192,7 +192,7 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 		err := w.add(ctx, i)
 		if scan, ok := errors.AsType[*ScanError](err); ok && ctx.Err() == nil {
 			failed = append(failed, scan)
-			if err := w.discard(); err != nil {
+			if err := w.drop(); err != nil {
 				return nil, err
 			}
 			continue
@@ -233,7 +233,12 @@ func (r *run) finished() (*Report, error) {
 	if json.Unmarshal(b, &m) != nil || m.Plan != r.planHash {
 		return nil, refuse(ErrExists, "%s holds another export; choose another folder, or remove it", r.o.Dir)
 	}
-	return r.report(&m, m.Samples), nil
+	// A run that was killed after its last step left its folder.
+	target, err := filepath.Abs(r.o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return r.report(&m, m.Samples), os.RemoveAll(workDir(target))
 }
 
 // manifest describes the finished export.

@@ -46,7 +46,7 @@ func (r *run) open() (_ *work, err error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+".export")
+	dir := workDir(target)
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // data for all to read
 		return nil, err
 	}
@@ -67,6 +67,11 @@ func (r *run) open() (_ *work, err error) {
 		return nil, err
 	}
 	return w, os.MkdirAll(w.to.root, 0o755) //nolint:gosec // data for all to read
+}
+
+// workDir is where an export is written until it is whole.
+func workDir(target string) string {
+	return filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+".export")
 }
 
 func (w *work) close() {
@@ -157,9 +162,22 @@ func (w *work) note(e *entry, i int, at span) {
 	}
 }
 
-// discard removes files of samples that were not finished.
-func (w *work) discard() error {
+// drop removes what was written of a sample that failed.
+func (w *work) drop() (err error) {
+	for _, name := range w.to.files {
+		if w.written[name] {
+			continue
+		}
+		if e := os.Remove(filepath.Join(w.to.root, filepath.FromSlash(name))); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = e
+		}
+	}
 	w.to.files = nil
+	return err
+}
+
+// discard removes whatever is of no sample that was finished.
+func (w *work) discard() error {
 	return filepath.WalkDir(w.to.root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -312,8 +330,11 @@ func (c *checked) Mask(ctx context.Context, class int) (*volume.Bits, error) {
 		return nil, err
 	}
 	m, err := c.scan.Mask(ctx, class)
-	if err == nil && c.grid != nil && !m.Equal(*c.grid, gridSlack) {
-		err = fmt.Errorf("%w: the mask has %v voxels, the image %v, or lies elsewhere", volume.ErrShape, m.Shape, c.grid.Shape)
+	if err == nil && c.grid == nil {
+		c.grid = &m.Grid
+	}
+	if err == nil && !m.Equal(*c.grid, gridSlack) {
+		err = fmt.Errorf("%w: the mask has %v voxels, the scan %v, or lies elsewhere", volume.ErrShape, m.Shape, c.grid.Shape)
 	}
 	if err != nil {
 		return nil, &ScanError{c.s.Name(), fmt.Errorf("mask of %q: %w", c.s.Classes[class].Name, err)}

@@ -59,7 +59,7 @@ func (f *Format) Plan(p *export.Plan) (_ []string, err error) {
 	}
 	f.plan = p
 	for i, class := range p.Classes {
-		f.labels[class] = uint16(i + 1) //nolint:gosec // it was checked
+		f.labels[class] = uint16(i + 1)
 	}
 	for _, s := range p.Samples {
 		f.base(s)

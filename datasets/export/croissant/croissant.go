@@ -155,21 +155,21 @@ func splitName(s *export.Sample) string {
 	return s.Split
 }
 
-func real(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+func decimal(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
 // Finish writes tables and description.
 func (f *Format) Finish(_ context.Context, to *export.Folder, records export.Records) error {
 	err := table(to, scansFile, scanColumns, records, func(put func(...string), s *export.Sample, rec *record) {
 		put(s.Name(), s.Dataset, s.ID, s.Patient, splitName(s), s.Modality, s.Sequence, rec.Image,
 			strconv.Itoa(rec.Shape[0]), strconv.Itoa(rec.Shape[1]), strconv.Itoa(rec.Shape[2]),
-			real(rec.Spacing[0]), real(rec.Spacing[1]), real(rec.Spacing[2]), s.Licence)
+			decimal(rec.Spacing[0]), decimal(rec.Spacing[1]), decimal(rec.Spacing[2]), s.Licence)
 	})
 	if err != nil {
 		return err
 	}
 	err = table(to, annotationsFile, annotationColumns, records, func(put func(...string), s *export.Sample, rec *record) {
 		for _, a := range rec.Annotations {
-			put(s.Name(), a.Class, a.Label, a.Mask, strconv.Itoa(a.Voxels), real(a.Volume))
+			put(s.Name(), a.Class, a.Label, a.Mask, strconv.Itoa(a.Voxels), decimal(a.Volume))
 		}
 	})
 	if err != nil {

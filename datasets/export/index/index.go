@@ -91,17 +91,20 @@ type record struct {
 
 // Add measures the masks of a scan.
 func (f *Format) Add(ctx context.Context, _ *export.Folder, s *export.Sample, scan export.Scan) (any, error) {
-	im, err := scan.Image(ctx)
-	if err != nil {
-		return nil, err
+	rec := &record{}
+	if len(s.Classes) == 0 { // else the masks say where voxels lie, and the image need not be read
+		im, err := scan.Image(ctx)
+		if err != nil {
+			return nil, err
+		}
+		rec.Grid = im.Grid
 	}
-	rec := &record{Grid: im.Grid}
-	im.Data = nil // only the grid is wanted
 	for i, c := range s.Classes {
 		m, err := scan.Mask(ctx, i)
 		if err != nil {
 			return nil, err
 		}
+		rec.Grid = m.Grid
 		if row := f.measure(m); row.Voxels > 0 {
 			row.Class, row.Name, row.Label = f.classes[c.Name], c.Name, c.Spelling()
 			rec.Annotations = append(rec.Annotations, row)

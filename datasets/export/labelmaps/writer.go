@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"satgraph/datasets/export"
 	"satgraph/volume"
@@ -20,11 +21,6 @@ type Settings struct {
 	// LeaveOut leaves out classes that are not annotated in every scan, instead of
 	// refusing the export.
 	LeaveOut bool
-}
-
-// Map is Settings for the manifest.
-func (s Settings) Map() map[string]string {
-	return map[string]string{"overlap": string(s.Overlap), "merge": s.Merge, "leave out partial classes": fmt.Sprint(s.LeaveOut)}
 }
 
 // Group is a dataset of the export.
@@ -120,6 +116,26 @@ func (w *Writer) group(name, folder string, samples []*export.Sample) (*Group, [
 		g.Case(s)
 	}
 	return g, left, nil
+}
+
+// Licence names the licences of the group's scans.
+func (g *Group) Licence() string {
+	return g.distinct(func(s *export.Sample) string { return s.Licence })
+}
+
+// Reference is where its scans come from.
+func (g *Group) Reference() string {
+	return g.distinct(func(s *export.Sample) string { return s.Homepage })
+}
+
+func (g *Group) distinct(of func(*export.Sample) string) string {
+	var out []string
+	for _, s := range g.Samples {
+		if v := of(s); v != "" && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return strings.Join(out, "; ")
 }
 
 // Case is the name of a sample's files.

@@ -58,7 +58,7 @@ type document struct {
 func (f *Format) Finish(_ context.Context, to *export.Folder, _ export.Records) error {
 	for _, g := range f.Groups() {
 		doc := &document{
-			Name: g.Name, Description: "exported by satgraph", Licence: g.Samples[0].Licence, Reference: g.Samples[0].Homepage,
+			Name: g.Name, Description: "exported by satgraph", Licence: g.Licence(), Reference: g.Reference(),
 			TensorImageSize: "3D", Modality: map[string]string{"0": strings.ToUpper(g.Modality)},
 			Labels: map[string]string{"0": "background"}, Training: []item{}, Test: []item{},
 		}

@@ -85,7 +85,7 @@ func (f *Format) finish(to *export.Folder, g *labelmaps.Group, sizes []int) erro
 	}
 	doc := document{
 		ChannelNames: map[string]string{"0": name}, FileEnding: ".nii.gz", Reader: "NibabelIOWithReorient",
-		Name: g.Name, Description: "exported by satgraph", Licence: g.Samples[0].Licence, Reference: g.Samples[0].Homepage,
+		Name: g.Name, Description: "exported by satgraph", Licence: g.Licence(), Reference: g.Reference(),
 	}
 	type split struct {
 		Train []string `json:"train"`
