@@ -21,7 +21,7 @@ func (a *app) labelsCommand() *cobra.Command {
 		a.labelsNoteCommand("flag", "Mark a label for attention; --comment says why", labelmap.ActFlag),
 		a.labelsNoteCommand("unflag", "Take the marks of a label away", labelmap.ActUnflag),
 		a.labelsNoteCommand("comment", "Say something about a label with --comment", labelmap.ActComment),
-		a.labelsPolicyCommand(), a.labelsRecipesCommand(),
+		a.labelsPolicyCommand(), a.labelsRecipesCommand(), a.labelsImpactCommand(),
 	)
 }
 

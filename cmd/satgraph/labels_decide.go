@@ -67,6 +67,13 @@ batch is undone as one by "labels undo".`,
 		},
 	}
 	f.add(cmd)
+	f.addVerdict(cmd)
+	cmd.Flags().BoolVar(&f.preview, "preview", false, "show what would change, and write nothing")
+	return cmd
+}
+
+// addVerdict adds the flags that say what is decided.
+func (f *acceptFlags) addVerdict(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.terms, "term", nil, "the term, by name or id, in place of the suggestion")
 	cmd.Flags().StringVar(&f.predicate, "predicate", "exact", "how the label relates to --term: exact, close, broad, narrow, related")
 	cmd.Flags().BoolVar(&f.oneOf, "one-of", false, "of several terms each labelled thing is one")
@@ -76,9 +83,7 @@ batch is undone as one by "labels undo".`,
 	cmd.Flags().StringArrayVar(&f.partOf, "part-of", nil, "what the new term is part of, or what a finding lies in")
 	cmd.Flags().BoolVar(&f.bulk, "all", false, "accept the suggestions of all open labels")
 	cmd.Flags().Float64Var(&f.minScore, "min-score", 0.8, "lowest score that --all accepts")
-	cmd.Flags().BoolVar(&f.preview, "preview", false, "show what would change, and write nothing")
 	cmd.Flags().BoolVar(&f.adjudge, "adjudicate", false, "settle what two reviewers disagree on")
-	return cmd
 }
 
 func (f *acceptFlags) entries(ctx context.Context, d *desk, given []string) ([]labelmap.Entry, error) {

@@ -42,7 +42,20 @@ func (d *desk) kitchen(ctx context.Context, dataset string, guesses bool) (*kitc
 	if err != nil {
 		return nil, err
 	}
-	k := &kitchen{desk: d, dataset: dataset, byKey: map[string]labelmap.Judged{}, states: map[string]*labelmap.State{}, guesses: guesses}
+	recipes, err := d.book.States(ctx, dataset, labelmap.SubjectRecipe)
+	if err != nil {
+		return nil, err
+	}
+	k, err := d.kitchenOf(dataset, states, recipes)
+	if err == nil {
+		k.guesses = guesses
+	}
+	return k, err
+}
+
+// kitchenOf works on the states given.
+func (d *desk) kitchenOf(dataset string, states, recipes []labelmap.State) (*kitchen, error) {
+	k := &kitchen{desk: d, dataset: dataset, byKey: map[string]labelmap.Judged{}, states: map[string]*labelmap.State{}}
 	k.labels, k.unusable = labelmap.JudgedOf(states)
 	for i := range k.labels {
 		k.byKey[k.labels[i].Label.Key()] = k.labels[i]
@@ -52,10 +65,6 @@ func (d *desk) kitchen(ctx context.Context, dataset string, guesses bool) (*kitc
 		return nil, err
 	}
 	k.classes = labelmap.WantedOf(k.labels, corpus)
-	recipes, err := d.book.States(ctx, dataset, labelmap.SubjectRecipe)
-	if err != nil {
-		return nil, err
-	}
 	for i := range recipes {
 		k.states[recipes[i].Subject.Key] = &recipes[i]
 	}
