@@ -3,6 +3,7 @@ module satgraph
 go 1.26.7
 
 require (
+	github.com/coder/websocket v1.8.15
 	charm.land/bubbles/v2 v2.2.1
 	charm.land/bubbletea/v2 v2.1.1
 	charm.land/lipgloss/v2 v2.1.0

@@ -98,6 +98,18 @@ type Limits struct {
 	UploadStall time.Duration
 	// Requests is the number of GraphQL requests at the same time: 64.
 	Requests int
+	// Sockets is the number of open WebSocket connections: 10,000.
+	Sockets int
+	// Operations is the number of operations, subscriptions included, that one
+	// connection runs at the same time: 32.
+	Operations int
+	// InitTime is how long a new connection may take to begin: 10 s.
+	InitTime time.Duration
+	// PingInterval is how often a connection is asked whether it lives: 30 s.
+	PingInterval time.Duration
+	// SendTime is how long a client may take nothing of what it is sent, or not
+	// answer a ping: 10 s.
+	SendTime time.Duration
 	// FeedInterval is how soon subscribers see what other processes decide: 1 s.
 	FeedInterval time.Duration
 }
@@ -114,6 +126,11 @@ func (l Limits) withDefaults() Limits {
 	orElse(&l.Uploads, 4)
 	orElse(&l.UploadStall, 30*time.Second)
 	orElse(&l.Requests, 64)
+	orElse(&l.Sockets, 10_000)
+	orElse(&l.Operations, 32)
+	orElse(&l.InitTime, 10*time.Second)
+	orElse(&l.PingInterval, 30*time.Second)
+	orElse(&l.SendTime, 10*time.Second)
 	orElse(&l.FeedInterval, time.Second)
 	return l
 }
@@ -143,6 +160,9 @@ type Service struct {
 	desk     *desk // nil where there is no ledger
 	deskless *desk // suggests all the same
 	feed     *feed // of the ledger; nil where there is none
+
+	socketSlots chan struct{}
+	sockets     sockets
 }
 
 // New makes the service. The error names what is missing in the Config or what
@@ -176,6 +196,7 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	s.requests = make(chan struct{}, s.limits.Requests)
+	s.socketSlots = make(chan struct{}, s.limits.Sockets)
 	s.uploads = make(chan struct{}, s.limits.Uploads)
 	s.handler = s.protect(s.routes())
 	return s, nil

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,11 +57,12 @@ func (f *feed) listen(ctx context.Context, after int64, each func(e *labelmap.Ev
 		return err
 	}
 	defer f.leave()
-	f.mu.Lock()
 	if after < 0 {
+		f.read(ctx)
+		f.mu.Lock()
 		after = f.last
+		f.mu.Unlock()
 	}
-	f.mu.Unlock()
 	for {
 		page, fresh, err := f.next(ctx, after)
 		if err != nil {
@@ -156,7 +158,7 @@ func (f *feed) read(ctx context.Context) {
 		}
 		f.failed = err
 		if len(page) > 0 && f.last == last {
-			kept := append(f.kept[:len(f.kept):len(f.kept)], page...)
+			kept := append(slices.Clip(f.kept), page...)
 			f.kept = kept[max(0, len(kept)-feedKept):]
 			f.last = page[len(page)-1].Seq
 			close(f.fresh)

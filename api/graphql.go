@@ -75,6 +75,10 @@ func (r *response) appendJSON(b []byte) ([]byte, error) {
 // graphQL answers GET and POST /graphql as the GraphQL-over-HTTP specification
 // says.
 func (s *Service) graphQL(w http.ResponseWriter, r *http.Request) {
+	if isUpgrade(r) {
+		s.serveSocket(w, r)
+		return
+	}
 	mediaType, ok := negotiate(r.Header.Values("Accept"))
 	if !ok {
 		s.fail(w, r, &Error{Code: CodeNotAcceptable, Message: "GraphQL answers are JSON", Hint: "accept " + typeResponse + " or " + typeJSON})
@@ -123,6 +127,9 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, mediaType strin
 
 // refuse makes the response of a request that is not executed.
 func refuse(err error) *response {
+	if refused, ok := errors.AsType[*refusedError](err); ok {
+		return refused.response
+	}
 	e := describe(err)
 	f := gqlerrors.FormattedError{Message: e.Message, Extensions: e.Extensions()}
 	var (
@@ -192,6 +199,11 @@ func (s *Service) postedRequest(w http.ResponseWriter, r *http.Request) (*reques
 		}
 		return nil, &Error{Code: CodeBadRequest, Message: "the request could not be read", Err: err}
 	}
+	return s.decodeRequest(body)
+}
+
+// decodeRequest reads a request from JSON.
+func (s *Service) decodeRequest(body []byte) (*request, error) {
 	if err := guard.CheckJSON(body, s.limits.JSONDepth); err != nil {
 		return nil, err
 	}
@@ -215,6 +227,7 @@ func (s *Service) postedRequest(w http.ResponseWriter, r *http.Request) (*reques
 	if fields.OperationName != nil {
 		q.Operation = *fields.OperationName
 	}
+	var err error
 	if q.Variables, err = jsonObject("variables", fields.Variables); err != nil {
 		return nil, err
 	}
@@ -295,29 +308,53 @@ func (s *Service) read(query string) (kept, *response) {
 	return k, nil
 }
 
-// execute runs one request: it is read, its variables are checked, and it is
-// executed.
-func (s *Service) execute(ctx context.Context, q *request) *response {
+// prepared is a request that can be executed.
+type prepared struct {
+	kept
+	request   *request
+	operation *ast.OperationDefinition
+}
+
+// prepare reads a request and checks its variables. A response says why it
+// cannot be executed.
+func (s *Service) prepare(q *request) (*prepared, *response) {
 	k, refused := s.read(q.Query)
+	if refused != nil {
+		return nil, refused
+	}
+	operation, err := chosen(k.document, q.Operation)
+	if err != nil {
+		return nil, refuse(err)
+	}
+	if q.ReadOnly && operation.Operation != ast.OperationTypeQuery {
+		return nil, refuse(&Error{Code: CodeMethod, Message: "a " + operation.Operation + " cannot be sent by GET", Hint: "use POST"})
+	}
+	if err := checkVariables(&s.schema, operation, q.Variables); err != nil {
+		return nil, refuse(err)
+	}
+	return &prepared{k, q, operation}, nil
+}
+
+// execute runs one request that came over HTTP.
+func (s *Service) execute(ctx context.Context, q *request) *response {
+	p, refused := s.prepare(q)
 	if refused != nil {
 		return refused
 	}
-	text, document := k.text, k.document
-	operation, err := chosen(document, q.Operation)
-	if err != nil {
-		return refuse(err)
+	if p.operation.Operation == ast.OperationTypeSubscription {
+		return refuse(&Error{Code: CodeBadRequest, Message: "subscriptions go over WebSocket", Hint: "connect to this address with the subprotocol " + socketProtocol})
 	}
-	if q.ReadOnly && operation.Operation != ast.OperationTypeQuery {
-		return refuse(&Error{Code: CodeMethod, Message: "a " + operation.Operation + " cannot be sent by GET", Hint: "use POST"})
-	}
-	if err := checkVariables(&s.schema, operation, q.Variables); err != nil {
-		return refuse(err)
-	}
+	return s.run(ctx, p, nil)
+}
+
+// run executes a request; root is what its top fields are fields of.
+func (s *Service) run(ctx context.Context, p *prepared, root any) *response {
 	result := graphql.Execute(graphql.ExecuteParams{
 		Schema:        s.schema,
-		AST:           document,
-		OperationName: q.Operation,
-		Args:          q.Variables,
+		Root:          root,
+		AST:           p.document,
+		OperationName: p.request.Operation,
+		Args:          p.request.Variables,
 		Context:       s.withBudget(ctx),
 	})
 	if result.Data == nil && ctx.Err() != nil {
@@ -325,7 +362,7 @@ func (s *Service) execute(ctx context.Context, q *request) *response {
 	}
 	res := &response{executed: true, data: result.Data}
 	for _, e := range result.Errors[:min(len(result.Errors), maxErrors)] {
-		res.errors = append(res.errors, s.executionError(e, text))
+		res.errors = append(res.errors, s.executionError(e, p.text))
 	}
 	return res
 }
@@ -415,7 +452,7 @@ func chosen(document *ast.Document, name string) (*ast.OperationDefinition, erro
 	for _, d := range document.Definitions {
 		if o, ok := d.(*ast.OperationDefinition); ok {
 			if name != "" && o.Name != nil && o.Name.Value == name {
-				return o, offered(o)
+				return o, nil
 			}
 			operations = append(operations, o)
 		}
@@ -428,12 +465,5 @@ func chosen(document *ast.Document, name string) (*ast.OperationDefinition, erro
 	case len(operations) > 1:
 		return nil, &Error{Code: CodeBadRequest, Message: "the document has several operations", Hint: "say which with operationName"}
 	}
-	return operations[0], offered(operations[0])
-}
-
-func offered(o *ast.OperationDefinition) error {
-	if o.Operation == ast.OperationTypeSubscription {
-		return &Error{Code: CodeBadRequest, Message: "subscriptions are not offered yet", Hint: "ask job(id:) again until its status is final"}
-	}
-	return nil
+	return operations[0], nil
 }

@@ -292,8 +292,9 @@ func (d *desk) typed(ctx context.Context, err error) (any, error) {
 		}
 		return &conflicted{conflict, &now}, nil
 	}
-	if m := mistake(err); m != nil {
-		return m, nil
+	m := mistake(err)
+	if m == nil {
+		return nil, err
 	}
-	return nil, err
+	return m, nil
 }

@@ -44,6 +44,11 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 			Description: "Requests that start or stop work, and decisions on labels and recipes.",
 			Fields:      merge(s.jobMutations(t), s.labelMutations(l), s.recipeMutations(l)),
 		}),
+		Subscription: graphql.NewObject(graphql.ObjectConfig{
+			Name:        "Subscription",
+			Description: "What is sent as it happens, over WebSocket.",
+			Fields:      s.labelSubscriptions(l),
+		}),
 	})
 	warmEnums(&schema)
 	return schema, err

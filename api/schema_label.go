@@ -16,7 +16,7 @@ type labelTypes struct {
 	status, outcome, mode, predicate, action, subjectKind, format *graphql.Enum
 
 	verdict, vote, state, event, suggestion, suggested *graphql.Object
-	dataset, label, recipe, proposal, recipeCheck      *graphql.Object
+	dataset, label, recipe, recipeCheck                *graphql.Object
 	change                                             *graphql.Object
 	result                                             *graphql.Union
 }

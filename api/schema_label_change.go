@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/graphql-go/graphql"
@@ -82,9 +83,7 @@ func deciding(more graphql.FieldConfigArgument) graphql.FieldConfigArgument {
 		"comment": {Type: graphql.String, Description: "Why."},
 		"preview": {Type: graphql.Boolean, DefaultValue: false, Description: "Only say what would change."},
 	}
-	for name, argument := range more {
-		all[name] = argument
-	}
+	maps.Copy(all, more)
 	return all
 }
 
@@ -95,9 +94,7 @@ func onLabel(more graphql.FieldConfigArgument) graphql.FieldConfigArgument {
 		"label":   {Type: graphql.NewNonNull(graphql.String), Description: "The label's key, or its name or value where only one label has it."},
 		"version": {Type: graphql.Int, Description: "The version that was seen: a decision made meanwhile is then a conflict. Without it, the present one."},
 	}
-	for name, argument := range more {
-		all[name] = argument
-	}
+	maps.Copy(all, more)
 	return deciding(all)
 }
 

@@ -198,7 +198,7 @@ func (s *Service) datasetTypes(t *types, l *labelTypes) {
 			},
 		},
 	})
-	s.labelType(t, l)
+	s.labelType(l)
 	connection := connectionOf(s, t, "RawLabel", "raw labels", l.label, func(st *labelmap.State) string { return subjectCursor(st.Subject) })
 	arguments := forwardArguments()
 	arguments["status"] = &graphql.ArgumentConfig{Type: graphql.NewList(graphql.NewNonNull(l.status)), Description: "Only labels with any of these statuses."}
@@ -321,7 +321,7 @@ func names(st *labelmap.State, term string) bool {
 	return st.Verdict != nil && in(st.Verdict) || slices.ContainsFunc(st.Votes, func(v labelmap.Vote) bool { return in(&v.Verdict) })
 }
 
-func (s *Service) labelType(t *types, l *labelTypes) {
+func (s *Service) labelType(l *labelTypes) {
 	geometry := graphql.NewObject(graphql.ObjectConfig{
 		Name: "LabelGeometry", Description: "What the voxels of a label show.",
 		Fields: graphql.Fields{

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"context"
+
+	"github.com/graphql-go/graphql"
+	"github.com/graphql-go/graphql/language/ast"
+
+	"satgraph/labelmap"
+)
+
+// startKey finds the *start of a subscription in its context.
+type startKey struct{}
+
+// start is what a subscription wants, as its field said.
+type start struct {
+	wanted func(e *labelmap.Event) bool
+	after  int64 // Seq of the last event that the client has; below zero, from now on
+}
+
+// labelSubscriptions are the subscriptions to the ledger. Their field is executed
+// once without an event, to read its arguments, and then with each.
+func (s *Service) labelSubscriptions(l *labelTypes) graphql.Fields {
+	change := graphql.NewObject(graphql.ObjectConfig{
+		Name: "LabelChange", Description: "Something new in the ledger.",
+		Fields: graphql.Fields{
+			"event": {Type: required(l.event), Description: "What was done.", Resolve: get(s, func(e *labelmap.Event) any { return e })},
+			"state": {
+				Type: required(l.state), Description: "Where its label, recipe or dataset stands now.",
+				Resolve: onDesk(s, func(ctx context.Context, d *desk, e *labelmap.Event, _ args) (any, error) {
+					st, err := d.book.State(ctx, e.Subject)
+					return &st, err
+				}),
+			},
+			"label": {
+				Type: l.label, Description: "The label as it is now; null for what is about no label.",
+				Resolve: onDesk(s, func(ctx context.Context, d *desk, e *labelmap.Event, _ args) (any, error) {
+					if e.Subject.Kind != labelmap.SubjectLabel {
+						return nil, nil //nolint:nilnil // null is the answer
+					}
+					return known(d.book.State(ctx, e.Subject))
+				}),
+			},
+		},
+	})
+	return graphql.Fields{
+		"labelChanges": {
+			Type: change, Description: "Every decision on labels and recipes as it is made, by whichever process, in order and each once. It goes over WebSocket (graphql-transport-ws). Never null.",
+			Args: graphql.FieldConfigArgument{
+				"dataset": {Type: graphql.String, Description: "Only of this dataset."},
+				"label":   {Type: graphql.String, Description: "Only on the raw label of this key."},
+				"after":   {Type: graphql.Float, Description: "The seq of the last event that was seen: those behind it come first, so that a lost connection loses nothing. Without it, from now on."},
+			},
+			Resolve: onDesk(s, func(ctx context.Context, _ *desk, parent any, a args) (any, error) {
+				if e, ok := parent.(*labelmap.Event); ok {
+					return e, nil
+				}
+				if begin, ok := ctx.Value(startKey{}).(*start); ok {
+					dataset, label := a.text("dataset"), a.text("label")
+					begin.wanted = func(e *labelmap.Event) bool {
+						return (dataset == "" || e.Subject.Dataset == dataset) && (label == "" || e.Subject.Kind == labelmap.SubjectLabel && e.Subject.Key == label)
+					}
+					begin.after = -1
+					if after, ok := a["after"].(float64); ok {
+						begin.after = int64(max(0, after))
+					}
+				}
+				return nil, nil //nolint:nilnil // its arguments alone were wanted
+			}),
+		},
+	}
+}
+
+// follow executes a subscription for every event that it wants, until the
+// context ends or give fails.
+func (s *Service) follow(ctx context.Context, p *prepared, give func(r *response) error) error {
+	set := p.operation.SelectionSet.Selections
+	if field, ok := set[0].(*ast.Field); len(set) != 1 || !ok || len(field.Directives) > 0 {
+		return &Error{Code: CodeValidation, Message: "a subscription has exactly one field at its top, without directives"}
+	}
+	begin := &start{}
+	first := s.run(context.WithValue(ctx, startKey{}, begin), p, nil)
+	if len(first.errors) > 0 {
+		return &refusedError{first}
+	}
+	if begin.wanted == nil {
+		return &Error{Code: CodeValidation, Message: "there is no such subscription"}
+	}
+	return s.feed.listen(ctx, begin.after, func(e *labelmap.Event) error {
+		if !begin.wanted(e) {
+			return nil
+		}
+		limited, cancel := context.WithTimeout(ctx, s.limits.RequestTime)
+		defer cancel()
+		return give(s.run(limited, p, e))
+	})
+}
+
+// refusedError is a subscription whose first execution failed.
+type refusedError struct{ response *response }
+
+func (e *refusedError) Error() string { return e.response.errors[0].Message }

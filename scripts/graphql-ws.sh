@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Fetches the graphql-ws client of npm, with which the service's subscriptions
+# are tested, and prints the folder of its modules.
+#
+#   SATGRAPH_GRAPHQL_WS=$(scripts/graphql-ws.sh) go test ./api
+set -euo pipefail
+
+command -v node >/dev/null && command -v npm >/dev/null || {
+  echo "graphql-ws.sh: node and npm are missing" >&2
+  exit 1
+}
+dir=${XDG_CACHE_HOME:-$HOME/.cache}/satgraph/graphql-ws
+want="graphql-ws@6.4.2 graphql@16.15.0 ws@8.23.0"
+if [ "$(cat "$dir/installed" 2>/dev/null)" != "$want" ]; then
+  mkdir -p "$dir"
+  # shellcheck disable=SC2086 # several packages
+  npm install --prefix "$dir" --no-save --no-audit --no-fund --ignore-scripts $want >&2
+  echo "$want" >"$dir/installed"
+fi
+echo "$dir/node_modules"
