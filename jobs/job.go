@@ -38,7 +38,7 @@ const Pending = "pending"
 type Request struct {
 	// ImageID names the scan to the one who asked; ImagePath is the file.
 	ImageID   string `json:"imageId"`
-	ImagePath string `json:"-"`
+	ImagePath string `json:"imagePath"`
 	// Model is the name of the model to run; empty is the default one.
 	Model string `json:"model"`
 	// Plan says what to segment. A plan without calls makes a refused job.
@@ -56,6 +56,10 @@ type Job struct {
 	// Position is the place in the queue, 1 being the next to run; 0 when the
 	// job is not waiting.
 	Position int `json:"-"`
+
+	// Starts is how often it was started: more than once where the process ended
+	// under it.
+	Starts int `json:"starts,omitempty"`
 
 	Created  time.Time `json:"created"`
 	Started  time.Time `json:"started,omitzero"`
@@ -97,7 +101,8 @@ var (
 	ErrFinished = errors.New("the job has already ended")
 	// ErrClosed: the runner takes no more jobs.
 	ErrClosed = errors.New("the job runner is closed")
-	// ErrInterrupted: the process ended while the job ran.
+	// ErrInterrupted: the process ended while the job ran, too often for it to be
+	// started once more.
 	ErrInterrupted = errors.New("the service was stopped while the job ran")
 )
 

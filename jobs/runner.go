@@ -73,8 +73,12 @@ type entry struct {
 	watchers  []chan Job
 }
 
-// Open makes the folder, marks the jobs that a former process left unfinished
-// as failed with ErrInterrupted, and starts the workers. Close it.
+// maxStarts is how often a job is started before it is taken for what ends the
+// process.
+const maxStarts = 3
+
+// Open makes the folder, queues again the jobs that a former process left
+// unfinished, and starts the workers. Close it.
 func Open(c Config) (*Runner, error) {
 	if c.Parallel <= 0 {
 		c.Parallel = 1
@@ -106,7 +110,8 @@ func Open(c Config) (*Runner, error) {
 	return r, nil
 }
 
-// recover ends the jobs that were waiting or running when the process ended.
+// recover queues the jobs that were waiting or running when the process ended,
+// the oldest first.
 func (r *Runner) recover() error {
 	ids, err := r.dir.ids()
 	if err != nil {
@@ -121,13 +126,31 @@ func (r *Runner) recover() error {
 		if j.State.Final() {
 			continue
 		}
-		r.fail(j, ErrInterrupted)
-		j.Finished = time.Now()
+		if j.Starts >= maxStarts || j.Request.Plan == nil || j.Request.ImagePath == "" {
+			r.fail(j, ErrInterrupted)
+			j.Finished = time.Now()
+			r.forget(j)
+		} else {
+			j.State, j.Phase, j.Started = Queued, "", time.Time{}
+			e := &entry{job: *j}
+			r.active[id], r.queue = e, append(r.queue, e)
+		}
 		if err := r.dir.save(j); err != nil {
 			return err
 		}
 	}
+	slices.SortStableFunc(r.queue, func(a, b *entry) int { return a.job.Created.Compare(b.job.Created) })
 	return nil
+}
+
+// saved is the folder in which the run of a job keeps its state.
+func (r *Runner) saved(id string) string { return filepath.Join(r.dir.of(id), "work") }
+
+// forget removes the state of a job that will not go on.
+func (r *Runner) forget(j *Job) {
+	if err := os.RemoveAll(r.saved(j.ID)); err != nil {
+		r.config.Log.Warn("the saved state of a job stays behind", "job", j.ID, "error", err)
+	}
 }
 
 // Submit puts a job into the queue and returns it as it stands then. A plan
@@ -254,14 +277,14 @@ func (r *Runner) MaskPath(ctx context.Context, id, name string) (string, error) 
 	return "", fmt.Errorf("%w: job %s has no mask %q", ErrNotFound, id, name)
 }
 
-// Close cancels what waits and runs, and returns when the workers have ended.
+// Close stops what runs, and returns when the workers have ended. What waited or
+// ran is queued again when the folder is next opened.
 func (r *Runner) Close() error {
 	r.mu.Lock()
 	if !r.closed {
 		r.closed = true
 		for _, e := range r.queue {
-			r.fail(&e.job, ErrInterrupted)
-			r.finish(e, Failed)
+			r.putBack(e)
 		}
 		r.queue = nil
 		r.stop(ErrInterrupted)
@@ -287,6 +310,7 @@ func (r *Runner) loop() {
 		ctx, cancel := context.WithCancelCause(r.ctx)
 		e.cancel = cancel
 		e.job.State, e.job.Started = Running, time.Now()
+		e.job.Starts++
 		r.changed(e)
 		for _, waiting := range r.queue {
 			r.notify(waiting) // each moved up
@@ -328,6 +352,7 @@ func (r *Runner) run(ctx context.Context, e *entry) (report *inference.Report, e
 		return nil, err
 	}
 	o := r.config.Run
+	o.Work = r.saved(e.job.ID)
 	o.Sink = func(s *inference.StructureResult) error {
 		if err := volume.WriteBits(filepath.Join(r.dir.of(e.job.ID), s.File), s.Mask, im.Header); err != nil {
 			return err
@@ -344,7 +369,12 @@ func (r *Runner) run(ctx context.Context, e *entry) (report *inference.Report, e
 		})
 		return nil
 	}
+	again := e.job.Starts > 1 // set before the run
 	o.Progress = func(p inference.Progress) {
+		if again && p.Phase == inference.PhaseWindows {
+			again = false
+			r.config.Log.Info("a job goes on from its saved state", "job", e.job.ID, "windows", p.Done, "of", p.Total)
+		}
 		r.update(e, func(j *Job) {
 			j.Phase = p.Phase
 			j.Progress = max(j.Progress, fraction(p))
@@ -395,6 +425,8 @@ func (r *Runner) settle(e *entry, report *inference.Report, err, cause error) {
 		}
 	}
 	switch {
+	case err != nil && errors.Is(cause, ErrInterrupted):
+		r.putBack(e)
 	case err == nil:
 		e.job.Progress = 1
 		r.finish(e, outcome(e.job.Structures))
@@ -403,14 +435,23 @@ func (r *Runner) settle(e *entry, report *inference.Report, err, cause error) {
 	case errors.Is(err, inference.ErrNothingSegmentable):
 		r.finish(e, Refused)
 	default:
-		if errors.Is(cause, ErrInterrupted) {
-			err = ErrInterrupted
-		} else if errors.Is(err, context.DeadlineExceeded) {
+		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("the job ran longer than %v: %w", r.config.Timeout, err)
 		}
 		r.fail(&e.job, err)
 		r.finish(e, Failed)
 	}
+}
+
+// putBack leaves a job for the next process, which finds it in the folder, and
+// ends the channels of who watches. r.mu is held.
+func (r *Runner) putBack(e *entry) {
+	if e.job.State == Running {
+		e.job.Starts-- // this end was in order, and says nothing of the job
+	}
+	e.job.State, e.job.Phase, e.job.Warnings = Queued, "", nil
+	e.job.Structures = planned(e.job.Request.Plan)
+	r.part(e)
 }
 
 // fail notes why a job ended.
@@ -436,6 +477,13 @@ func (r *Runner) finish(e *entry, state State) {
 	if state == Cancelled {
 		r.stopped(&e.job, "the job was cancelled")
 	}
+	r.forget(&e.job)
+	r.part(e)
+}
+
+// part writes a job down for the last time and ends the channels of who watches.
+// r.mu is held.
+func (r *Runner) part(e *entry) {
 	if r.changed(e) {
 		delete(r.active, e.job.ID) // from now on the disk answers
 	}

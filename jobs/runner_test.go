@@ -252,7 +252,8 @@ func TestQueueAndCancel(t *testing.T) {
 	}
 }
 
-func TestCloseEndsWhatIsLeft(t *testing.T) {
+// What waits or runs when a runner is closed goes on in the next one, in order.
+func TestCloseLeavesJobsForTheNextStart(t *testing.T) {
 	model, running, _ := held()
 	dir := t.TempDir()
 	r := open(t, jobs.Config{Dir: dir, Models: jobtest.Models{Model: model}})
@@ -265,30 +266,53 @@ func TestCloseEndsWhatIsLeft(t *testing.T) {
 	}
 	for _, id := range []string{first.ID, second.ID} {
 		j, err := r.Get(t.Context(), id)
-		if err != nil || j.State != jobs.Failed || !strings.Contains(j.Failure.Message, jobs.ErrInterrupted.Error()) {
-			t.Errorf("got %v, %s, %+v", err, j.State, j.Failure)
+		if err != nil || j.State != jobs.Queued || j.Failure != nil || j.Structures[0].Status != jobs.Pending {
+			t.Errorf("got %v, %s, %+v", err, j.State, j)
 		}
 	}
 	if _, err := r.Submit(t.Context(), jobs.Request{Plan: inference.Prompts(inference.CT, jobtest.Bright)}); !errors.Is(err, jobs.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
+	next := open(t, jobs.Config{Dir: dir, Models: jobtest.Models{Model: &jobtest.Model{}}})
+	one, two := wait(t, next, first.ID), wait(t, next, second.ID)
+	if one.State != jobs.Done || two.State != jobs.Done || !one.Finished.Before(two.Finished) {
+		t.Errorf("%s at %v, %s at %v", one.State, one.Finished, two.State, two.Finished)
+	}
+	if _, err := os.Stat(filepath.Join(dir, first.ID, "work")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its saved state stays behind: %v", err)
+	}
 }
 
 // A process that is killed leaves job.json saying RUNNING.
-func TestJobsOfAKilledProcessAreFailed(t *testing.T) {
+func TestJobsOfAKilledProcess(t *testing.T) {
 	dir := t.TempDir()
-	id := strings.Repeat("B", 26)
-	record, err := json.Marshal(jobs.Job{ID: id, State: jobs.Running, Request: jobs.Request{Plan: &inference.Plan{}}})
-	if err != nil {
-		t.Fatal(err)
+	plan := inference.Prompts(inference.CT, jobtest.Bright)
+	leave := func(letter string, j jobs.Job) string {
+		j.ID, j.State = strings.Repeat(letter, 26), jobs.Running
+		record, err := json.Marshal(j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Mkdir(filepath.Join(dir, j.ID), 0o750), os.WriteFile(filepath.Join(dir, j.ID, "job.json"), record, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		return j.ID
 	}
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, id), 0o750), os.WriteFile(filepath.Join(dir, id, "job.json"), record, 0o600)); err != nil {
-		t.Fatal(err)
+	goesOn := leave("B", jobs.Job{Starts: 1, Request: jobs.Request{ImagePath: scan(t), Plan: plan}})
+	killer := leave("C", jobs.Job{Starts: 3, Request: jobs.Request{ImagePath: scan(t), Plan: plan}})
+	ancient := leave("D", jobs.Job{Request: jobs.Request{Plan: plan}}) // of a version that kept no path
+	gone := leave("E", jobs.Job{Starts: 1, Request: jobs.Request{ImagePath: filepath.Join(dir, "gone.nii"), Plan: plan}})
+	r := open(t, jobs.Config{Dir: dir, Models: jobtest.Models{Model: &jobtest.Model{}}})
+	if j := wait(t, r, goesOn); j.State != jobs.Done || j.Starts != 2 {
+		t.Errorf("got %s after %d starts, %+v", j.State, j.Starts, j.Failure)
 	}
-	r := open(t, jobs.Config{Dir: dir, Models: jobtest.Models{}})
-	j, err := r.Get(t.Context(), id)
-	if err != nil || j.State != jobs.Failed || j.Failure == nil {
-		t.Errorf("got %v, %+v", err, j)
+	for _, id := range []string{killer, ancient} {
+		if j, err := r.Get(t.Context(), id); err != nil || j.State != jobs.Failed || !strings.Contains(j.Failure.Message, jobs.ErrInterrupted.Error()) {
+			t.Errorf("got %v, %s, %+v", err, j.State, j.Failure)
+		}
+	}
+	if j := wait(t, r, gone); j.State != jobs.Failed || !strings.Contains(j.Failure.Message, "gone.nii") {
+		t.Errorf("got %s, %+v", j.State, j.Failure)
 	}
 }
 

@@ -136,7 +136,7 @@ func openSeries(path string, o ReadOptions) (*seriesData, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := assemble(chosen)
+	s, err := assemble(chosen, o.Volume)
 	if err != nil {
 		return nil, err
 	}

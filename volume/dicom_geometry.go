@@ -23,10 +23,16 @@ const (
 // assemble makes one volume of the images of a series: slices sorted by their
 // position along the normal of the image plane (PS3.3 C.7.6.2.1.1), never by
 // number or name. The error wraps ErrSeries where they do not form one.
-func assemble(instances []*instance) (*seriesData, error) {
+// Of several volumes at the same place one must be asked for.
+func assemble(instances []*instance, asked string) (*seriesData, error) {
 	s := &seriesData{}
+	var all []frame
 	for _, in := range instances {
-		s.frames = append(s.frames, in.frames...)
+		all = append(all, in.frames...)
+	}
+	var err error
+	if s.frames, err = s.oneVolume(all, asked); err != nil {
+		return nil, err
 	}
 	first := s.frames[0]
 	if err := s.agree(first); err != nil {
@@ -121,7 +127,7 @@ func (s *seriesData) step(normal [3]float64, along func(frame) float64) ([3]floa
 		a, b := s.frames[i], s.frames[i+1]
 		gaps[i] = along(b) - along(a)
 		if gaps[i] < sameMM {
-			return [3]float64{}, sameplace(a, b)
+			return [3]float64{}, fmt.Errorf("%w: %s and %s are at the same position", ErrSeries, name(a), name(b))
 		}
 	}
 	sorted := slices.Clone(gaps)
@@ -165,20 +171,6 @@ func (s *seriesData) step(normal [3]float64, along func(frame) float64) ([3]floa
 		step = [3]float64{normal[0] * d, normal[1] * d, normal[2] * d}
 	}
 	return step, nil
-}
-
-// sameplace says that two images are at one place, and what tells them apart.
-func sameplace(a, b frame) error {
-	err := fmt.Errorf("%w: %s and %s are at the same position", ErrSeries, name(a), name(b))
-	for _, by := range apartBy {
-		if v, w := a.apart[by.name], b.apart[by.name]; v != w {
-			return fmt.Errorf("%w; they differ in %s (%s and %s), so keep one of each", err, by.name, v, w)
-		}
-	}
-	if v, w := a.apart["DimensionIndexValues"], b.apart["DimensionIndexValues"]; v != w {
-		return fmt.Errorf("%w; their DimensionIndexValues are %s and %s", err, v, w)
-	}
-	return err
 }
 
 // describe fills in what is said of the series as a whole.

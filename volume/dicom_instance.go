@@ -42,7 +42,10 @@ type frame struct {
 	slope       float64
 	inter       float64
 	// apart tells images at the same place apart, such as echoes: name and value.
-	apart map[string]string
+	// The DimensionIndexValues among it are so many.
+	apart      map[string]string
+	dimensions int
+	number     int // in the order of acquisition
 }
 
 // readInstance parses one file's header. The error wraps dcm.ErrNotDICOM where
@@ -268,30 +271,7 @@ func (in *instance) place(frames int) error {
 		if err := errors.Join(position.err, plane.err, measures.err, values.err); err != nil {
 			return fmt.Errorf("frame %d: %w", n+1, err)
 		}
-		f.apart = map[string]string{}
-		for _, a := range apartBy {
-			if v := strings.Join(in.head.Strings(a.tag), `\`); v != "" {
-				f.apart[a.name] = v
-			}
-		}
-		if v := own.First(dcm.FrameContentSequence); v.Has(dcm.DimensionIndexValues) {
-			idx, _ := v.Floats(dcm.DimensionIndexValues) // for a message
-			f.apart["DimensionIndexValues"] = fmt.Sprint(idx)
-		}
+		f.readApart(own, shared)
 	}
 	return nil
-}
-
-// apartBy lists what commonly tells images at the same place apart.
-var apartBy = []struct {
-	tag  dcm.Tag
-	name string
-}{
-	{dcm.AcquisitionNumber, "AcquisitionNumber"},
-	{dcm.EchoTime, "EchoTime"},
-	{dcm.TemporalPosition, "TemporalPositionIdentifier"},
-	{dcm.TriggerTime, "TriggerTime"},
-	{dcm.BValue, "DiffusionBValue"},
-	{dcm.ContentTime, "ContentTime"},
-	{dcm.ImageType, "ImageType"},
 }

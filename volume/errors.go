@@ -101,6 +101,9 @@ func fileError(op, path string, err error) error {
 
 // hint is the advice that goes with each kind of error.
 func hint(op string, err error) string {
+	if _, several := errors.AsType[*VolumesError](err); several {
+		return "choose one with --volume, by its number or name"
+	}
 	if op == "write" && errors.Is(err, fs.ErrNotExist) {
 		return "make the folder first"
 	}

@@ -18,6 +18,10 @@ type ReadOptions struct {
 	// Series chooses one of the DICOM series in a folder by its
 	// SeriesInstanceUID, or BlankSeries for one without.
 	Series string
+	// Volume chooses one of the volumes that lie at the same place in a DICOM
+	// series (echoes, phases, b-values), by its number from 1 or its name, as a
+	// VolumesError lists them.
+	Volume string
 	// Alone refuses files that keep their voxels in another file, as a service
 	// must whose folder holds files of several people.
 	Alone bool

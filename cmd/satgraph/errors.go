@@ -15,6 +15,7 @@ import (
 	"satgraph/datasets/gates"
 	"satgraph/datasets/metrics"
 	"satgraph/datasets/rawdata"
+	"satgraph/datasets/standard"
 	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/inference/checkpoint"
@@ -61,6 +62,7 @@ var badInput = []error{
 	volume.ErrShape, volume.ErrEmptyMask, metrics.ErrGrid, fs.ErrNotExist,
 	inference.ErrBadQuery, inference.ErrPrompt, inference.ErrUnknownModality, inference.ErrEmptyImage,
 	inference.ErrConstantImage, inference.ErrNotFinite, inference.ErrGridTooLarge,
+	standard.ErrOtherGrid, standard.ErrNothing, standard.ErrSettings, standard.ErrBadScan,
 	neo4j.ErrURI, auth.ErrBadToken, gates.ErrWaivers, gates.ErrUnknown,
 	inference.ErrBadManifest, inference.ErrBundleFile, remote.ErrEndpoint, fs.ErrExist,
 	checkpoint.ErrMismatch, checkpoint.ErrOption, checkpoint.ErrExists, checkpoint.ErrNotFinite,
@@ -138,6 +140,8 @@ var hints = []struct {
 	{inference.ErrConstantImage, "check that the scan holds intensities"},
 	{inference.ErrNotFinite, "replace NaN and infinite voxels, or export the scan again"},
 	{inference.ErrGridTooLarge, "crop the scan to the region that matters"},
+	{standard.ErrOtherGrid, "give a label map of this very scan"},
+	{standard.ErrNothing, "leave --sat-exact out: then nothing is cropped"},
 	{inference.ErrBadManifest, "copy the bundle again, or make it anew with 'satgraph model convert'"},
 	{inference.ErrBundleFile, "copy the bundle again, or make it anew with 'satgraph model convert'"},
 	{inference.ErrModelOutput, "check the model with 'satgraph model verify', or make it anew"},

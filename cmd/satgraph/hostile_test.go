@@ -478,36 +478,19 @@ func TestServerDiesInTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := program(t, "segment", scan, "--prompt", "heart", "--modality", "ct", "--remote", server.HTTP, "-o", out)
-	var stderr watched
-	stderr.at, stderr.then = inference.PhaseWindows, func() {
+	stderr := &watched{at: inference.PhaseWindows, then: func() {
 		if err := kill(); err != nil {
 			t.Error(err)
 		}
-	}
-	cmd.Stderr = &stderr
+	}}
+	cmd.Stderr = stderr
 	err = cmd.Run()
 	if cmd.ProcessState.ExitCode() != exitFailed {
-		t.Errorf("%v: %s", err, stderr.text.String())
+		t.Errorf("%v: %s", err, stderr.said())
 	}
-	last := lastLine(stderr.text.String())
-	if !strings.Contains(last, strings.TrimPrefix(server.HTTP, "http://")) || !strings.Contains(last, "check the server") || strings.Contains(stderr.text.String(), "\ngoroutine ") {
-		t.Errorf("it says %s", stderr.text.String())
+	last := lastLine(stderr.said())
+	if !strings.Contains(last, strings.TrimPrefix(server.HTTP, "http://")) || !strings.Contains(last, "check the server") || strings.Contains(stderr.said(), "\ngoroutine ") {
+		t.Errorf("it says %s", stderr.said())
 	}
 	empty(t, out)
-}
-
-// watched calls then once a text comes by.
-type watched struct {
-	text bytes.Buffer
-	at   string
-	then func()
-}
-
-func (w *watched) Write(p []byte) (int, error) {
-	w.text.Write(p)
-	if w.then != nil && strings.Contains(w.text.String(), w.at) {
-		w.then()
-		w.then = nil
-	}
-	return len(p), nil
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,6 +97,9 @@ type service struct {
 	cmd   *exec.Cmd
 	ended chan struct{} // closed once it has
 	err   error         // with which it ended
+	log   *watched      // what it says
+	// killed is set where it was killed.
+	killed bool
 }
 
 var reAddress = regexp.MustCompile(`http://[^/]+`)
@@ -110,31 +111,62 @@ func startServe(t *testing.T, args ...string) *service {
 	s := &service{t: t, cmd: program(t, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...), ended: make(chan struct{})}
 	// The test's context ends before its cleanups, which stop it.
 	s.cmd.Cancel = func() error { return os.ErrProcessDone }
-	read, write := io.Pipe()
-	s.cmd.Stderr = write
+	found := make(chan string, 1)
+	s.log = &watched{at: " (GraphQL at", then: func() { found <- reAddress.FindString(s.log.text.String()) }}
+	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
 		s.err = s.cmd.Wait()
-		_ = write.Close()
 		close(s.ended)
 	}()
 	t.Cleanup(func() {
 		_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 		<-s.ended
-		if s.err != nil {
+		if s.err != nil && !s.killed {
 			t.Errorf("serve ended with %v", s.err)
 		}
 	})
-	lines := bufio.NewScanner(read)
-	for lines.Scan() {
-		if s.url = reAddress.FindString(lines.Text()); s.url != "" {
-			go func() { _, _ = io.Copy(io.Discard, read) }()
-			return s
-		}
-		t.Log(lines.Text())
+	select {
+	case s.url = <-found:
+	case <-s.ended:
+		t.Fatalf("serve said no address: %v, %s", s.err, s.log.said())
 	}
-	t.Fatal("serve said no address")
-	return nil
+	return s
+}
+
+// kill ends the service as a failing machine would, without a word to it.
+func (s *service) kill() {
+	s.t.Helper()
+	s.killed = true
+	if err := s.cmd.Process.Kill(); err != nil {
+		s.t.Fatal(err)
+	}
+	<-s.ended
+}
+
+// watched keeps what a program says, and calls then once a text comes by.
+type watched struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	at   string
+	then func()
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.Write(p)
+	if w.then != nil && strings.Contains(w.text.String(), w.at) {
+		w.then()
+		w.then = nil
+	}
+	return len(p), nil
+}
+
+func (w *watched) said() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }

@@ -32,7 +32,7 @@ type segmentOptions struct {
 	model    string
 	remote   []string
 	out      string
-	series   string
+	choose   volume.ReadOptions // Series and Volume
 	layout   string
 	device   string
 	memory   string
@@ -48,7 +48,7 @@ type segmentOptions struct {
 func (o *segmentOptions) register(cmd *cobra.Command, defaultOut string) {
 	f := cmd.Flags()
 	f.StringVar(&o.modality, "modality", "", "what the scan is: ct, mri or pet (default: what its header says, else what the model takes)")
-	f.StringVar(&o.series, "series", "", seriesFlag)
+	chooseFlags(cmd, &o.choose)
 	f.StringVar(&o.model, "model", "", "model bundle's folder (default: the built-in demo model)")
 	f.StringVarP(&o.out, "out", "o", defaultOut, "folder for the masks, the table and the picture")
 	f.StringVar(&o.layout, "layout", layoutFiles, "files: one for each structure; multilabel: one label map; layers: as few label maps as overlaps allow; dicomseg: a DICOM segmentation of a series")
@@ -161,7 +161,7 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 	// Nearly all memory of a run is in use to its end: there is little garbage to
 	// wait for, and half the memory to be had.
 	debug.SetGCPercent(segmentGCPercent)
-	info, err := volume.ReadInfoWith(image, volume.ReadOptions{Series: o.series})
+	info, err := volume.ReadInfoWith(image, o.choose)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,9 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 	if err != nil {
 		return nil, err
 	}
-	scan, err := volume.ReadImage(image, volume.ReadOptions{Rectify: o.satExact, Series: o.series})
+	read := o.choose
+	read.Rectify = o.satExact
+	scan, err := volume.ReadImage(image, read)
 	if err != nil {
 		return nil, err
 	}

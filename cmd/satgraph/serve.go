@@ -33,20 +33,28 @@ func (a *app) serveCommand() *cobra.Command {
 	var addr, model, data string
 	var remote bool
 	var servers []string
-	var threads int
+	var run inference.Options
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer the same questions over GraphQL",
-		Args:  args(cobra.NoArgs),
+		Long: `Answer the same questions over GraphQL, and segment scans that are sent to it.
+
+A job that waited or ran when the service ended, however it ended, goes on at the
+next start from its last saved state.`,
+		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), addr, model, servers, data, threads, remote)
+			if run.SaveEvery <= 0 || run.Threads < 0 {
+				return usageError{errors.New("--save-every and --threads must not be negative, nor --save-every 0")}
+			}
+			return a.serve(cmd.Context(), addr, model, servers, data, run, remote)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultAddr, "address to listen on; port 0 takes a free one")
 	cmd.Flags().StringVar(&model, "model", "", "model bundle's folder (default: the built-in demo model)")
 	cmd.Flags().StringArrayVar(&servers, "remote", nil, remoteHelp)
 	cmd.Flags().StringVar(&data, "data", "", "folder for uploaded scans and results (default: in the user's data folder)")
-	cmd.Flags().IntVar(&threads, "threads", 0, "threads a job may use (default: all)")
+	cmd.Flags().IntVar(&run.Threads, "threads", 0, "threads a job may use (default: all)")
+	cmd.Flags().DurationVar(&run.SaveEvery, "save-every", 20*time.Second, "how often the state of a running job is saved")
 	cmd.Flags().BoolVar(&remote, "allow-remote", false, "listen on an address other machines reach; there is no authentication yet")
 	return cmd
 }
@@ -54,7 +62,7 @@ func (a *app) serveCommand() *cobra.Command {
 // gcPercent is by how much the heap may grow between collections, in percent.
 const gcPercent = 400
 
-func (a *app) serve(ctx context.Context, addr, modelDir string, servers []string, data string, threads int, remote bool) (err error) {
+func (a *app) serve(ctx context.Context, addr, modelDir string, servers []string, data string, run inference.Options, remote bool) (err error) {
 	if data == "" {
 		if data, err = dataDir(); err != nil {
 			return err
@@ -89,7 +97,7 @@ func (a *app) serve(ctx context.Context, addr, modelDir string, servers []string
 		stop()
 		watching.Wait()
 	}()
-	model, err := newServedModel(modelDir, servers, threads)
+	model, err := newServedModel(modelDir, servers, run.Threads)
 	if err != nil {
 		return err
 	}
@@ -97,7 +105,7 @@ func (a *app) serve(ctx context.Context, addr, modelDir string, servers []string
 		Dir:      filepath.Join(data, "jobs"),
 		Models:   model,
 		Classify: api.Classify,
-		Run:      inference.Options{Threads: threads},
+		Run:      run,
 		Log:      a.log,
 	})
 	if err != nil {

@@ -13,8 +13,16 @@ import (
 )
 
 func (a *app) volumeCommand() *cobra.Command {
-	return group("volume", "Look at scans and label maps, and convert them", a.volumeInfoCommand(), a.volumeConvertCommand())
+	return group("volume", "Look at scans and label maps, and convert them", a.volumeInfoCommand(), a.volumeConvertCommand(), a.volumeStandardizeCommand())
 }
+
+// chooseFlags are the flags that choose among what a folder of DICOM files holds.
+func chooseFlags(cmd *cobra.Command, o *volume.ReadOptions) {
+	cmd.Flags().StringVar(&o.Series, "series", "", seriesFlag)
+	cmd.Flags().StringVar(&o.Volume, "volume", "", volumeFlag)
+}
+
+const volumeFlag = "of a DICOM series with several volumes at the same place (echoes, phases, b-values), the one to take, by its number or name"
 
 const seriesFlag = "of a folder with several DICOM series, the SeriesInstanceUID of the one to take (\"blank\": the one without)"
 
@@ -63,7 +71,7 @@ segmentation or structure set, its structures with their codes are printed.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.Flags().StringVar(&o.Series, "series", "", seriesFlag)
+	chooseFlags(cmd, &o)
 	return cmd
 }
 
@@ -115,7 +123,7 @@ beside it, where there is one, and carry SNOMED CT codes where they have any.`,
 			return volume.WriteImage(given[1], im, fitting(im.Data))
 		},
 	}
-	cmd.Flags().StringVar(&o.Series, "series", "", seriesFlag)
+	chooseFlags(cmd, &o)
 	cmd.Flags().StringVar(&source, "source", "", "folder of the DICOM series that a label map belongs to")
 	return cmd
 }

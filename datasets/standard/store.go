@@ -69,12 +69,19 @@ func (r *Record) Digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Record says what the scan is, without masks.
+func (s *Scan) Record(from Origin) *Record {
+	return &Record{
+		Version: recordVersion, Origin: from, Settings: s.Settings, Transform: s.Transform, Warnings: s.Warnings, Image: imageDigest(s.Image),
+	}
+}
+
 // Write writes the scan into an existing folder, the masks class by class as
 // fill adds them on the scan's own grid, and the record last.
 //
 // Errors are those of fill, of Mask, of masks.Write and volume.WriteImage.
 func (s *Scan) Write(dir string, from Origin, fill func(add func(class string, m *volume.Bits) error) error) (*Record, error) {
-	r := &Record{Version: recordVersion, Origin: from, Settings: s.Settings, Transform: s.Transform, Warnings: s.Warnings}
+	r := s.Record(from)
 	var err error
 	r.Masks, err = masks.Write(filepath.Join(dir, MasksFile), s.Image.Grid, func(w *masks.Writer) error {
 		return fill(func(class string, m *volume.Bits) error {
@@ -91,7 +98,6 @@ func (s *Scan) Write(dir string, from Origin, fill func(add func(class string, m
 	if err := volume.WriteImage(filepath.Join(dir, ImageFile), s.Image, volume.Float32); err != nil {
 		return nil, err
 	}
-	r.Image = imageDigest(s.Image)
 	return r, volume.WriteAtomic(filepath.Join(dir, RecordFile), func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")

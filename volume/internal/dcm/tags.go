@@ -15,6 +15,7 @@ const (
 	ContentDate                Tag = 0x00080023
 	StudyTime                  Tag = 0x00080030
 	SeriesTime                 Tag = 0x00080031
+	AcquisitionTime            Tag = 0x00080032
 	ContentTime                Tag = 0x00080033
 	AccessionNumber            Tag = 0x00080050
 	Modality                   Tag = 0x00080060
@@ -49,13 +50,25 @@ const (
 	MRAcquisitionType    Tag = 0x00180023
 	SliceThickness       Tag = 0x00180050
 	KVP                  Tag = 0x00180060
+	SequenceName         Tag = 0x00180024
+	InversionTime        Tag = 0x00180082
 	SpacingBetweenSlices Tag = 0x00180088
 	EchoTime             Tag = 0x00180081
 	EchoTrainLength      Tag = 0x00180091
 	DeviceSerialNumber   Tag = 0x00181000
 	SoftwareVersions     Tag = 0x00181020
 	TriggerTime          Tag = 0x00181060
+	FlipAngle            Tag = 0x00181314
+	EffectiveEchoTime    Tag = 0x00189082
 	BValue               Tag = 0x00189087
+
+	MRTimingSequence       Tag = 0x00189112
+	MREchoSequence         Tag = 0x00189114
+	MRModifierSequence     Tag = 0x00189115
+	MRDiffusionSequence    Tag = 0x00189117
+	CardiacSynchronization Tag = 0x00189118
+	MRImageFrameType       Tag = 0x00189226
+	CTImageFrameType       Tag = 0x00189329
 
 	StudyInstanceUID             Tag = 0x0020000d
 	SeriesInstanceUID            Tag = 0x0020000e
@@ -69,6 +82,9 @@ const (
 	TemporalPosition             Tag = 0x00200100
 	PositionReference            Tag = 0x00201040
 	FrameContentSequence         Tag = 0x00209111
+	TemporalPositionIndex        Tag = 0x00209128
+	TriggerDelay                 Tag = 0x00209153
+	CardiacPhase                 Tag = 0x00209241
 	PlanePositionSequence        Tag = 0x00209113
 	PlaneOrientationSequence     Tag = 0x00209116
 	DimensionIndexValues         Tag = 0x00209157
@@ -164,7 +180,10 @@ var representations = map[Tag]string{
 	PatientSize: "DS", PatientWeight: "DS",
 	ScanningSequence: "CS", SequenceVariant: "CS", ScanOptions: "CS", MRAcquisitionType: "CS", KVP: "DS", EchoTrainLength: "IS",
 	SliceThickness: "DS", SpacingBetweenSlices: "DS", EchoTime: "DS", DeviceSerialNumber: "LO",
-	SoftwareVersions: "LO", TriggerTime: "DS", BValue: "FD",
+	SoftwareVersions: "LO", TriggerTime: "DS", BValue: "FD", AcquisitionTime: "TM", SequenceName: "SH",
+	InversionTime: "DS", FlipAngle: "DS", EffectiveEchoTime: "FD", MRTimingSequence: "SQ", MREchoSequence: "SQ",
+	MRModifierSequence: "SQ", MRDiffusionSequence: "SQ", CardiacSynchronization: "SQ", MRImageFrameType: "SQ",
+	CTImageFrameType: "SQ", TemporalPositionIndex: "UL", TriggerDelay: "FD", CardiacPhase: "FL",
 	StudyInstanceUID: "UI", SeriesInstanceUID: "UI", StudyID: "SH", SeriesNumber: "IS", AcquisitionNumber: "IS",
 	InstanceNumber: "IS", ImagePositionPatient: "DS", ImageOrientationPatient: "DS", FrameOfReferenceUID: "UI",
 	TemporalPosition: "IS", PositionReference: "LO", FrameContentSequence: "SQ", PlanePositionSequence: "SQ",
