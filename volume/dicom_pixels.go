@@ -248,13 +248,18 @@ func (in *instance) sized(w, h int) error {
 	return nil
 }
 
+// codecError turns a decoder's error into this package's.
+func codecError(err, unsupported error) error {
+	if errors.Is(err, unsupported) {
+		return fmt.Errorf("%w: %w", ErrSyntax, err)
+	}
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
+}
+
 func decodeJ2K(b []byte, in *instance, out []int32) error {
 	im, err := j2k.Decode(b, len(out))
-	switch {
-	case errors.Is(err, j2k.ErrUnsupported):
-		return fmt.Errorf("%w: %w", ErrSyntax, err)
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	if err != nil {
+		return codecError(err, j2k.ErrUnsupported)
 	}
 	if err := in.sized(im.Width, im.Height); err != nil {
 		return err
@@ -279,11 +284,8 @@ func (in *instance) fit(out []int32, signed bool) {
 // decodeJPEG decodes lossless, extended and JPEG-LS images.
 func decodeJPEG(b []byte, in *instance, out []int32) error {
 	im, err := jpegx.Decode(b, len(out))
-	switch {
-	case errors.Is(err, jpegx.ErrUnsupported):
-		return fmt.Errorf("%w: %w", ErrSyntax, err)
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	if err != nil {
+		return codecError(err, jpegx.ErrUnsupported)
 	}
 	if err := in.sized(im.Width, im.Height); err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 	"satgraph/volume/internal/dcm"
 )
 
-// VolumeInfo is one of the volumes that lie at the same place in a series.
-type VolumeInfo struct {
+// PartInfo is one of the volumes that lie at the same place in a series.
+type PartInfo struct {
 	// Name says what tells it from the others: "EchoTime 30".
 	Name   string `json:"name"`
 	Images int    `json:"images"`
@@ -24,7 +24,7 @@ type VolumeInfo struct {
 type VolumesError struct {
 	// Asked is the volume that was asked for; empty where none was.
 	Asked   string
-	Volumes []VolumeInfo // the first is number 1
+	Volumes []PartInfo // the first is number 1
 }
 
 // Error lists the volumes.
@@ -135,9 +135,9 @@ type part struct {
 func (s *seriesData) oneVolume(frames []frame, asked string) ([]frame, error) {
 	frames = s.once(frames)
 	parts := divide(frames)
-	infos := make([]VolumeInfo, len(parts))
+	infos := make([]PartInfo, len(parts))
 	for i, p := range parts {
-		infos[i] = VolumeInfo{p.name, len(p.frames)}
+		infos[i] = PartInfo{p.name, len(p.frames)}
 	}
 	for i, p := range parts {
 		switch {

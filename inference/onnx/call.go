@@ -10,6 +10,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"satgraph/inference"
+	"satgraph/inference/contract"
 )
 
 // Manifest describes the model.
@@ -31,46 +32,19 @@ func (m *model) Close() error {
 // Encode gives the embeddings of prompts. Each is computed once in the model's
 // life. The slices are shared and must not be written to.
 func (m *model) Encode(ctx context.Context, prompts []string, mod inference.Modality) ([][]float32, error) {
-	code, ok := codes[mod]
-	if !ok {
-		return nil, fmt.Errorf("%w %q", inference.ErrUnknownModality, string(mod))
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.recall()
-	var todo []string
-	for _, p := range prompts {
-		if m.cache[prompt{p, mod}] == nil && !slices.Contains(todo, p) {
-			todo = append(todo, p)
-		}
-	}
-	if len(m.cache)+len(todo) > maxCached {
-		clear(m.cache)
-		todo = prompts
-	}
-	if len(todo) > 0 {
-		err := m.withText(func() error {
-			for batch := range slices.Chunk(todo, promptsAtOnce) {
+	return m.prompts.Encode(prompts, mod, func(todo []string, code int64) (all [][]float32, err error) {
+		err = m.withText(func() error {
+			for batch := range slices.Chunk(todo, contract.AtOnce) {
 				vectors, err := m.encode(ctx, batch, code)
 				if err != nil {
 					return err
 				}
-				for i, p := range batch {
-					m.cache[prompt{p, mod}] = vectors[i]
-				}
+				all = append(all, vectors...)
 			}
 			return nil
 		})
-		if err != nil {
-			return nil, err
-		}
-		m.store.write(m.cache)
-	}
-	out := make([][]float32, len(prompts))
-	for i, p := range prompts {
-		out[i] = m.cache[prompt{p, mod}]
-	}
-	return out, nil
+		return all, err
+	})
 }
 
 func (m *model) encode(ctx context.Context, prompts []string, code int64) ([][]float32, error) {

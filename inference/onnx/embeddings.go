@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"satgraph/inference"
+	"satgraph/inference/contract"
 	"satgraph/volume"
 )
 
@@ -48,7 +49,7 @@ func newEmbeddings(man *inference.Manifest, dir, cache string) *embeddings {
 
 // read adds what was kept to a cache. A file that is another encoder's, cut or
 // spoilt is passed by.
-func (e *embeddings) read(to map[prompt][]float32) {
+func (e *embeddings) read(to map[contract.Prompt][]float32) {
 	for _, path := range e.paths {
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() || info.Size() > maxEmbeddings {
@@ -61,7 +62,7 @@ func (e *embeddings) read(to map[prompt][]float32) {
 	}
 }
 
-func (e *embeddings) parse(data []byte, to map[prompt][]float32) bool {
+func (e *embeddings) parse(data []byte, to map[contract.Prompt][]float32) bool {
 	start, end := len(embeddingsMagic)+len(e.key), len(data)-sha256.Size
 	if end < start || string(data[:len(embeddingsMagic)]) != embeddingsMagic ||
 		!bytes.Equal(data[len(embeddingsMagic):start], e.key[:]) ||
@@ -85,7 +86,7 @@ func (e *embeddings) parse(data []byte, to map[prompt][]float32) bool {
 		for i := range vector {
 			vector[i] = math.Float32frombits(binary.LittleEndian.Uint32(rest[size-4*e.width+4*i:]))
 		}
-		to[prompt{text, inference.Modality(mod)}] = vector
+		to[contract.Prompt{Text: text, Modality: inference.Modality(mod)}] = vector
 		rest = rest[size:]
 	}
 	return true
@@ -93,17 +94,17 @@ func (e *embeddings) parse(data []byte, to map[prompt][]float32) bool {
 
 // write keeps a cache in the first place that takes it. That none does is no
 // fault: it is only slower the next time.
-func (e *embeddings) write(from map[prompt][]float32) {
-	list := make([]prompt, 0, len(from))
+func (e *embeddings) write(from map[contract.Prompt][]float32) {
+	list := make([]contract.Prompt, 0, len(from))
 	for p := range from {
 		list = append(list, p)
 	}
-	slices.SortFunc(list, func(a, b prompt) int {
-		return strings.Compare(string(a.m)+"\n"+a.text, string(b.m)+"\n"+b.text)
+	slices.SortFunc(list, func(a, b contract.Prompt) int {
+		return strings.Compare(string(a.Modality)+"\n"+a.Text, string(b.Modality)+"\n"+b.Text)
 	})
 	data := append([]byte(embeddingsMagic), e.key[:]...)
 	for _, p := range list {
-		name := string(p.m) + "\n" + p.text
+		name := string(p.Modality) + "\n" + p.Text
 		data = append(binary.AppendUvarint(data, uint64(len(name))), name...)
 		for _, v := range from[p] {
 			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))

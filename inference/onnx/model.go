@@ -8,35 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 
 	"satgraph/inference"
+	"satgraph/inference/contract"
 	"satgraph/inference/text"
-)
-
-// Tensor names of a bundle.
-const (
-	imageTensor      = "image"
-	featuresTensor   = "features"
-	memoryTensor     = "memory"
-	keyTensor        = "key"
-	queriesTensor    = "queries"
-	logitsTensor     = "logits"
-	idsTensor        = "input_ids"
-	maskTensor       = "attention_mask"
-	modalityTensor   = "modality"
-	embeddingsTensor = "embeddings"
-)
-
-// codes are the rows of the text encoder's modality table (ultrasound is 2).
-var codes = map[inference.Modality]int64{inference.CT: 0, inference.MRI: 1, inference.PET: 3}
-
-// Limits of what is kept or run at a time.
-const (
-	maxCached     = 1 << 16 // prompt embeddings
-	promptsAtOnce = 64
 )
 
 // Options of a model.
@@ -80,15 +57,7 @@ type model struct {
 	o         Options
 	footprint inference.Footprint
 
-	mu     sync.Mutex // guards what follows
-	cache  map[prompt][]float32
-	recall func() // reads the embeddings of former runs, once
-	store  *embeddings
-}
-
-type prompt struct {
-	text string
-	m    inference.Modality
+	prompts contract.Prompts
 }
 
 // Open opens the bundle in a folder. See OpenFS.
@@ -139,14 +108,14 @@ func open(bundle fs.FS, dir string, o Options) (inference.Model, error) {
 	}
 	defer closeAll(files)
 	m.o, m.footprint.Together = o, o.together(m.batches)
-	m.store = newEmbeddings(m.man, dir, o.Cache)
-	m.recall = sync.OnceFunc(func() { m.store.read(m.cache) })
+	store := newEmbeddings(m.man, dir, o.Cache)
+	m.prompts.Load, m.prompts.Save = store.read, store.write
 	if m.library, err = Start(); err != nil {
 		return nil, err
 	}
-	m.backbone, err = m.load(BackboneFile, files[BackboneFile], []string{imageTensor}, m.outputs)
+	m.backbone, err = m.load(BackboneFile, files[BackboneFile], []string{contract.Image}, m.outputs)
 	if err == nil {
-		m.decoder, err = m.load(DecoderFile, files[DecoderFile], append([]string{queriesTensor}, m.outputs...), []string{logitsTensor})
+		m.decoder, err = m.load(DecoderFile, files[DecoderFile], append([]string{contract.Queries}, m.outputs...), []string{contract.Logits})
 	}
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
@@ -167,7 +136,7 @@ func inspect(bundle fs.FS, dir string) (_ *model, files map[string]*content, err
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &model{man: man, bundle: bundle, dir: dir, cache: map[prompt][]float32{}}
+	m := &model{man: man, bundle: bundle, dir: dir}
 	files = map[string]*content{}
 	defer func() {
 		if err != nil {
@@ -221,12 +190,12 @@ func (m *model) size(files map[string]*content, dir string) error {
 	}
 	h, w, d := int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2])
 	backbone, decoder := nets[BackboneFile], nets[DecoderFile]
-	seen := backbone.shapes(map[string][]int64{imageTensor: {1, m.channels, h, w, d}})
+	seen := backbone.shapes(map[string][]int64{contract.Image: {1, m.channels, h, w, d}})
 	for _, name := range m.outputs {
 		m.seen = append(m.seen, seen[name])
 	}
 	decode := func(queries int64) int64 {
-		shapes := map[string][]int64{queriesTensor: {1, queries, int64(m.man.EmbeddingWidth)}}
+		shapes := map[string][]int64{contract.Queries: {1, queries, int64(m.man.EmbeddingWidth)}}
 		for _, name := range m.outputs {
 			shapes[name] = seen[name]
 		}
@@ -243,6 +212,9 @@ func (m *model) size(files map[string]*content, dir string) error {
 	return nil
 }
 
+// fileOf are the files of the networks.
+var fileOf = map[contract.Part]string{contract.Backbone: BackboneFile, contract.Decoder: DecoderFile, contract.Text: TextFile}
+
 // match checks that the three networks fit each other and the manifest.
 func (m *model) match(files map[string]*content) error {
 	sig := map[string]*signature{}
@@ -258,48 +230,30 @@ func (m *model) match(files map[string]*content) error {
 				inference.ErrBundleFile, name, s.pair, m.man.Pair)
 		}
 	}
-	h, w, d := int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2])
-	width := int64(m.man.EmbeddingWidth)
 	m.channels = 3
-	if p, ok := sig[BackboneFile].input(imageTensor); ok && len(p.shape) == 5 {
+	if p, ok := sig[BackboneFile].input(contract.Image); ok && len(p.shape) == 5 {
 		if p.shape[1] == 1 {
 			m.channels = 1
 		}
 		m.batches = p.shape[0] < 0
 	}
-	m.outputs = []string{featuresTensor, memoryTensor}
-	if _, ok := sig[BackboneFile].output(keyTensor); ok {
-		m.outputs = append(m.outputs, keyTensor)
+	m.outputs = []string{contract.Features, contract.Memory}
+	if _, ok := sig[BackboneFile].output(contract.Key); ok {
+		m.outputs = append(m.outputs, contract.Key)
 	}
-	for _, want := range []struct {
-		file  string
-		out   bool
-		name  string
-		shape []int64
-	}{
-		{BackboneFile, false, imageTensor, []int64{1, m.channels, h, w, d}},
-		{BackboneFile, true, featuresTensor, []int64{1, -1, h, w, d}},
-		{BackboneFile, true, memoryTensor, []int64{1, -1, width}},
-		{DecoderFile, false, featuresTensor, []int64{1, -1, h, w, d}},
-		{DecoderFile, false, memoryTensor, []int64{1, -1, width}},
-		{DecoderFile, false, queriesTensor, []int64{1, -1, width}},
-		{DecoderFile, true, logitsTensor, []int64{1, -1, h, w, d}},
-		{TextFile, false, idsTensor, []int64{-1, -1}},
-		{TextFile, false, maskTensor, []int64{-1, -1}},
-		{TextFile, false, modalityTensor, []int64{-1}},
-		{TextFile, true, embeddingsTensor, []int64{-1, width}},
-	} {
-		what, ports := "input", sig[want.file].inputs
-		if want.out {
-			what, ports = "output", sig[want.file].outputs
+	for _, want := range contract.Ports(m.man, m.channels) {
+		file := fileOf[want.Part]
+		what, ports := "input", sig[file].inputs
+		if want.Output {
+			what, ports = "output", sig[file].outputs
 		}
-		if err := wants(want.file, what, ports, want.name, want.shape...); err != nil {
+		if err := wants(file, what, ports, want.Name, want.Shape...); err != nil {
 			return err
 		}
 	}
-	if _, ok := sig[DecoderFile].input(keyTensor); ok != (len(m.outputs) == 3) {
+	if _, ok := sig[DecoderFile].input(contract.Key); ok != (len(m.outputs) == 3) {
 		return fmt.Errorf("%w: only one of %s and %s has %q; rebuild the bundle",
-			inference.ErrBundleFile, BackboneFile, DecoderFile, keyTensor)
+			inference.ErrBundleFile, BackboneFile, DecoderFile, contract.Key)
 	}
 	return nil
 }
@@ -335,7 +289,7 @@ func (m *model) withText(do func() error) error {
 		return err
 	}
 	defer c.close()
-	m.text, err = m.load(TextFile, c, []string{idsTensor, maskTensor, modalityTensor}, []string{embeddingsTensor})
+	m.text, err = m.load(TextFile, c, []string{contract.IDs, contract.Mask, contract.Modality}, []string{contract.Embeddings})
 	if err != nil {
 		return err
 	}

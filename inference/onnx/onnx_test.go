@@ -14,6 +14,7 @@ import (
 	"testing/fstest"
 
 	"satgraph/inference"
+	"satgraph/inference/contract"
 	"satgraph/inference/modeltest"
 )
 
@@ -271,13 +272,13 @@ func TestEmbeddingsAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Close() //nolint:errcheck // freeing only
-		known := map[prompt][]float32{}
-		m.(*model).store.read(known)
+		known := map[contract.Prompt][]float32{}
+		m.(*model).prompts.Load(known)
 		v, err := m.Encode(ctx, []string{"liver"}, inference.CT)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return v[0], known[prompt{"liver", inference.CT}] != nil
+		return v[0], known[contract.Prompt{Text: "liver", Modality: inference.CT}] != nil
 	}
 	first, kept := encode()
 	if kept {
@@ -308,15 +309,15 @@ func TestEmbeddingsAreKept(t *testing.T) {
 func TestEmbeddingsGoToTheCacheWhereTheBundleIsReadOnly(t *testing.T) {
 	cache := t.TempDir()
 	man := &inference.Manifest{EmbeddingWidth: 2, Files: map[string]string{TextFile: "a", VocabularyFile: "b"}}
-	p := prompt{"x", inference.MRI}
-	newEmbeddings(man, filepath.Join(cache, "no", string([]byte{0})), cache).write(map[prompt][]float32{p: {1, 2}})
-	got := map[prompt][]float32{}
+	p := contract.Prompt{Text: "x", Modality: inference.MRI}
+	newEmbeddings(man, filepath.Join(cache, "no", string([]byte{0})), cache).write(map[contract.Prompt][]float32{p: {1, 2}})
+	got := map[contract.Prompt][]float32{}
 	newEmbeddings(man, "", cache).read(got)
 	if !slices.Equal(got[p], []float32{1, 2}) {
 		t.Errorf("got %v", got)
 	}
 	man.Files[TextFile] = "c"
-	got = map[prompt][]float32{}
+	got = map[contract.Prompt][]float32{}
 	newEmbeddings(man, "", cache).read(got)
 	if len(got) != 0 {
 		t.Error("another encoder's were taken")

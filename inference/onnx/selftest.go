@@ -10,6 +10,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"satgraph/inference"
+	"satgraph/inference/contract"
 	"satgraph/inference/text"
 )
 
@@ -132,9 +133,9 @@ func (r *tester) encode() (map[string][]float32, error) {
 		if m == "" {
 			m = r.t.Modality
 		}
-		code, ok := codes[m]
-		if !ok {
-			return fmt.Errorf("%w %q", inference.ErrUnknownModality, string(m))
+		code, err := contract.Code(m)
+		if err != nil {
+			return err
 		}
 		prompts, modalities = append(prompts, name), append(modalities, code)
 		return nil
@@ -183,8 +184,8 @@ func (r *tester) embed(vocab *text.Vocabulary, prompts []string, modalities []in
 	if err := errors.Join(add(&in, ids, n, int64(length)), add(&in, mask, n, int64(length)), add(&in, modalities, n)); err != nil {
 		return nil, err
 	}
-	out, err := r.run(TextFile, map[string]ort.Value{idsTensor: in[0], maskTensor: in[1], modalityTensor: in[2]},
-		func(*signature) []string { return []string{embeddingsTensor} })
+	out, err := r.run(TextFile, map[string]ort.Value{contract.IDs: in[0], contract.Mask: in[1], contract.Modality: in[2]},
+		func(*signature) []string { return []string{contract.Embeddings} })
 	if err != nil {
 		return nil, err
 	}
@@ -230,10 +231,10 @@ func (r *tester) look() (tensors, []string, error) {
 	if err := add(&in, image, 1, channels, int64(p[0]), int64(p[1]), int64(p[2])); err != nil {
 		return nil, nil, err
 	}
-	names := []string{featuresTensor, memoryTensor}
-	out, err := r.run(BackboneFile, map[string]ort.Value{imageTensor: in[0]}, func(s *signature) []string {
-		if _, ok := s.output(keyTensor); ok {
-			names = append(names, keyTensor)
+	names := []string{contract.Features, contract.Memory}
+	out, err := r.run(BackboneFile, map[string]ort.Value{contract.Image: in[0]}, func(s *signature) []string {
+		if _, ok := s.output(contract.Key); ok {
+			names = append(names, contract.Key)
 		}
 		return names
 	})
@@ -251,7 +252,7 @@ func (r *tester) channels() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if p, ok := sig.input(imageTensor); ok && len(p.shape) == 5 && p.shape[1] == 1 {
+	if p, ok := sig.input(contract.Image); ok && len(p.shape) == 5 && p.shape[1] == 1 {
 		return 1, nil
 	}
 	return 3, nil
@@ -280,11 +281,11 @@ func (r *tester) decode(queries map[string][]float32, seen tensors, names []stri
 	if err := add(&in, flat, 1, n, int64(len(flat))/n); err != nil {
 		return err
 	}
-	inputs := map[string]ort.Value{queriesTensor: in[0]}
+	inputs := map[string]ort.Value{contract.Queries: in[0]}
 	for i, name := range names {
 		inputs[name] = seen[i]
 	}
-	out, err := r.run(DecoderFile, inputs, func(*signature) []string { return []string{logitsTensor} })
+	out, err := r.run(DecoderFile, inputs, func(*signature) []string { return []string{contract.Logits} })
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"satgraph/inference"
+	"satgraph/inference/contract"
 )
 
 // signature is what an ONNX file says of its inputs and outputs. It is read
@@ -43,11 +44,7 @@ func wants(file, what string, list []port, name string, want ...int64) error {
 	if !ok {
 		return fmt.Errorf("%w: %s has no %s %q", inference.ErrBundleFile, file, what, name)
 	}
-	agrees := len(p.shape) == len(want)
-	for i := 0; agrees && i < len(want); i++ {
-		agrees = p.shape[i] < 0 || want[i] < 0 || p.shape[i] == want[i]
-	}
-	if !agrees {
+	if !contract.Fits(p.shape, want) {
 		return fmt.Errorf("%w: %s %q of %s has shape %v, the manifest asks for %v (-1 is any)",
 			inference.ErrBundleFile, what, name, file, p.shape, want)
 	}

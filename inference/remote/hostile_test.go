@@ -29,7 +29,7 @@ type odd struct {
 
 var demoPorts = map[string]string{
 	"backbone": `{"inputs":[{"name":"image","datatype":"FP32","shape":[1,3,64,32,64]}],"outputs":[{"name":"features","datatype":"FP32","shape":[1,16,64,32,64]},{"name":"memory","datatype":"FP32","shape":[1,4,96]},{"name":"key","datatype":"FP32","shape":[1,4,96]}]}`,
-	"decoder":  `{"inputs":[{"name":"queries","datatype":"FP32","shape":[1,-1,96]},{"name":"features","datatype":"FP32","shape":[1,16,64,32,64]}],"outputs":[{"name":"logits","datatype":"FP32","shape":[1,-1,64,32,64]}]}`,
+	"decoder":  `{"inputs":[{"name":"queries","datatype":"FP32","shape":[1,-1,96]},{"name":"features","datatype":"FP32","shape":[1,16,64,32,64]},{"name":"memory","datatype":"FP32","shape":[1,4,96]},{"name":"key","datatype":"FP32","shape":[1,4,96]}],"outputs":[{"name":"logits","datatype":"FP32","shape":[1,-1,64,32,64]}]}`,
 	"text":     `{"inputs":[{"name":"input_ids","datatype":"INT64","shape":[-1,-1]},{"name":"attention_mask","datatype":"INT64","shape":[-1,-1]},{"name":"modality","datatype":"INT64","shape":[-1]}],"outputs":[{"name":"embeddings","datatype":"FP32","shape":[-1,96]}]}`,
 }
 

@@ -12,30 +12,8 @@ import (
 	"time"
 
 	"satgraph/inference"
+	"satgraph/inference/contract"
 	"satgraph/inference/text"
-)
-
-// Names of the tensors, as in a bundle's files.
-const (
-	imageTensor      = "image"
-	featuresTensor   = "features"
-	memoryTensor     = "memory"
-	keyTensor        = "key"
-	queriesTensor    = "queries"
-	logitsTensor     = "logits"
-	idsTensor        = "input_ids"
-	maskTensor       = "attention_mask"
-	modalityTensor   = "modality"
-	embeddingsTensor = "embeddings"
-)
-
-// modalities are the rows of the text encoder's modality table (ultrasound is
-// 2).
-var modalities = map[inference.Modality]int64{inference.CT: 0, inference.MRI: 1, inference.PET: 3}
-
-const (
-	promptsAtOnce = 64
-	maxCached     = 1 << 16 // prompt embeddings
 )
 
 // Options of a remote model. The zero value is usable.
@@ -94,14 +72,10 @@ type model struct {
 	outputs  []string     // of the backbone, which are inputs of the decoder
 	logits   [2][]float32 // of the last two calls of Decode
 
+	prompts contract.Prompts
+
 	mu     sync.Mutex // guards what follows
 	closed bool
-	cache  map[prompt][]float32
-}
-
-type prompt struct {
-	text string
-	m    inference.Modality
 }
 
 // Open joins a bundle (its manifest.json and vocab.txt are read) with servers
@@ -116,7 +90,7 @@ type prompt struct {
 // inference.ErrModelOutput when one answers with what it should not, and the
 // context's error. A reply of a server that dies is never used in part.
 func Open(ctx context.Context, bundle fs.FS, servers []string, o Options) (inference.Model, error) {
-	m := &model{cache: map[prompt][]float32{}}
+	m := &model{}
 	raw, err := fs.ReadFile(bundle, inference.ManifestFile)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", inference.ErrBadManifest, err)
@@ -161,46 +135,25 @@ func (m *model) meet(ctx context.Context) error {
 			return err
 		}
 	}
-	h, w, d := int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2])
-	width := int64(m.man.EmbeddingWidth)
 	m.channels = 3
-	if p, ok := findPort(found["backbone"].inputs, imageTensor); ok && len(p.shape) == 5 && p.shape[1] == 1 {
+	if p, ok := findPort(found["backbone"].inputs, contract.Image); ok && len(p.shape) == 5 && p.shape[1] == 1 {
 		m.channels = 1
 	}
-	m.outputs = []string{featuresTensor, memoryTensor}
-	if _, ok := findPort(found["backbone"].outputs, keyTensor); ok {
-		m.outputs = append(m.outputs, keyTensor)
+	m.outputs = []string{contract.Features, contract.Memory}
+	if _, ok := findPort(found["backbone"].outputs, contract.Key); ok {
+		m.outputs = append(m.outputs, contract.Key)
 	}
-	for _, want := range []struct {
-		part  string
-		out   bool
-		name  string
-		kind  string
-		shape []int64
-	}{
-		{"backbone", false, imageTensor, fp32, []int64{1, m.channels, h, w, d}},
-		{"backbone", true, featuresTensor, fp32, []int64{1, -1, h, w, d}},
-		{"backbone", true, memoryTensor, fp32, []int64{1, -1, width}},
-		{"decoder", false, featuresTensor, fp32, []int64{1, -1, h, w, d}},
-		{"decoder", false, queriesTensor, fp32, []int64{1, -1, width}},
-		{"decoder", true, logitsTensor, fp32, []int64{1, -1, h, w, d}},
-		{"text", false, idsTensor, int64s, []int64{-1, -1}},
-		{"text", false, maskTensor, int64s, []int64{-1, -1}},
-		{"text", false, modalityTensor, int64s, []int64{-1}},
-		{"text", true, embeddingsTensor, fp32, []int64{-1, width}},
-	} {
-		ports := found[want.part].inputs
-		if want.out {
-			ports = found[want.part].outputs
+	for _, want := range contract.Ports(m.man, m.channels) {
+		ports, kind := found[string(want.Part)].inputs, fp32
+		if want.Output {
+			ports = found[string(want.Part)].outputs
 		}
-		p, ok := findPort(ports, want.name)
-		agrees := ok && p.kind == want.kind && len(p.shape) == len(want.shape)
-		for i := 0; agrees && i < len(want.shape); i++ {
-			agrees = p.shape[i] < 0 || want.shape[i] < 0 || p.shape[i] == want.shape[i]
+		if want.Integers {
+			kind = int64s
 		}
-		if !agrees {
+		if p, ok := findPort(ports, want.Name); !ok || p.kind != kind || !contract.Fits(p.shape, want.Shape) {
 			return wrong("%s of the server has %q as %s %v, the bundle asks for %s %v (-1 is any): it is another model",
-				m.called(want.part), want.name, p.kind, p.shape, want.kind, want.shape)
+				m.called(string(want.Part)), want.Name, p.kind, p.shape, kind, want.Shape)
 		}
 	}
 	return nil
@@ -240,40 +193,19 @@ func (m *model) usable(ctx context.Context) error {
 // Encode gives the embeddings of prompts. Each is asked for once in the model's
 // life. The slices are shared and must not be written to.
 func (m *model) Encode(ctx context.Context, prompts []string, mod inference.Modality) ([][]float32, error) {
-	code, ok := modalities[mod]
-	if !ok {
-		return nil, fmt.Errorf("%w %q", inference.ErrUnknownModality, string(mod))
-	}
 	if err := m.usable(ctx); err != nil {
 		return nil, err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var todo []string
-	for _, p := range prompts {
-		if m.cache[prompt{p, mod}] == nil && !slices.Contains(todo, p) {
-			todo = append(todo, p)
+	return m.prompts.Encode(prompts, mod, func(todo []string, code int64) (all [][]float32, err error) {
+		for batch := range slices.Chunk(todo, contract.AtOnce) {
+			vectors, err := m.encode(ctx, batch, code)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, vectors...)
 		}
-	}
-	if len(m.cache)+len(todo) > maxCached {
-		clear(m.cache)
-		todo = prompts
-	}
-	for first := 0; first < len(todo); first += promptsAtOnce {
-		batch := todo[first:min(first+promptsAtOnce, len(todo))]
-		vectors, err := m.encode(ctx, batch, code)
-		if err != nil {
-			return nil, err
-		}
-		for i, p := range batch {
-			m.cache[prompt{p, mod}] = vectors[i]
-		}
-	}
-	out := make([][]float32, len(prompts))
-	for i, p := range prompts {
-		out[i] = m.cache[prompt{p, mod}]
-	}
-	return out, nil
+		return all, nil
+	})
 }
 
 func (m *model) encode(ctx context.Context, prompts []string, code int64) ([][]float32, error) {
@@ -281,8 +213,8 @@ func (m *model) encode(ctx context.Context, prompts []string, code int64) ([][]f
 	n, width := int64(len(prompts)), m.man.EmbeddingWidth
 	modality := slices.Repeat([]int64{code}, len(prompts))
 	reply, err := m.pool.infer(ctx, m.called("text"), []tensor{
-		integers(idsTensor, ids, n, int64(length)), integers(maskTensor, mask, n, int64(length)), integers(modalityTensor, modality, n),
-	}, []string{embeddingsTensor}, m.o.MaxReplyBytes)
+		integers(contract.IDs, ids, n, int64(length)), integers(contract.Mask, mask, n, int64(length)), integers(contract.Modality, modality, n),
+	}, []string{contract.Embeddings}, m.o.MaxReplyBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -322,7 +254,7 @@ func (m *model) Features(ctx context.Context, patch []float32) (inference.Featur
 	if err := m.usable(ctx); err != nil {
 		return nil, err
 	}
-	image := floats(imageTensor, patch, 1, m.channels, h, w, d)
+	image := floats(contract.Image, patch, 1, m.channels, h, w, d)
 	if m.channels == 3 {
 		image.data = slices.Repeat(image.data, 3)
 	}
@@ -361,13 +293,13 @@ func (m *model) Decode(ctx context.Context, f inference.Features, queries [][]fl
 	if err := m.usable(ctx); err != nil {
 		return nil, err
 	}
-	in := append([]tensor{floats(queriesTensor, flat, 1, n, width)}, seen.values...)
+	in := append([]tensor{floats(contract.Queries, flat, 1, n, width)}, seen.values...)
 	h, w, d := int64(m.man.Patch[0]), int64(m.man.Patch[1]), int64(m.man.Patch[2])
 	size := 4 * n * h * w * d
 	if size > m.o.MaxReplyBytes {
 		return nil, wrong("%d queries at once come to %d bytes, at most %d are taken", n, size, m.o.MaxReplyBytes)
 	}
-	reply, err := m.pool.infer(ctx, m.called("decoder"), in, []string{logitsTensor}, size)
+	reply, err := m.pool.infer(ctx, m.called("decoder"), in, []string{contract.Logits}, size)
 	if err != nil {
 		return nil, err
 	}
