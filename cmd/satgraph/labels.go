@@ -39,6 +39,7 @@ func (f *labelFlags) add(cmd *cobra.Command) {
 func (a *app) labelsSuggestCommand() *cobra.Command {
 	var flags labelFlags
 	var top int
+	var ranker string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "suggest FILE",
@@ -55,7 +56,11 @@ do not fit and implausible sizes are noted.
 
 The list is read as a whole: "LA" among the chambers of a heart is an atrium. A
 label that means nothing, several things, or one of several things gets
-candidates and no answer. Nothing is decided.`,
+candidates and no answer. Nothing is decided.
+
+With --ranker, the candidates of labels without an answer are put in order by what
+their names mean. It names a folder: a model bundle, whose text encoder is used,
+or a sentence encoder (vocab.txt and one .onnx file). It changes no answer.`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			labels, err := flags.read(cmd.Context(), given[0])
@@ -63,7 +68,7 @@ candidates and no answer. Nothing is decided.`,
 				return err
 			}
 			return a.withDesk(cmd.Context(), func(d *desk) error {
-				results, err := d.suggest(cmd.Context(), labels.Labels, top)
+				results, err := d.suggest(cmd.Context(), labels.Labels, top, ranker)
 				if err != nil {
 					return err
 				}
@@ -77,6 +82,7 @@ candidates and no answer. Nothing is decided.`,
 	}
 	flags.add(cmd)
 	cmd.Flags().IntVar(&top, "top", 5, "suggestions for each label at most")
+	cmd.Flags().StringVar(&ranker, "ranker", "", "folder of a bundle or sentence encoder that orders candidates by meaning")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }

@@ -108,7 +108,7 @@ func (d *desk) suggestions(ctx context.Context, states []labelmap.State) (map[st
 			labels = append(labels, *states[i].Label)
 		}
 	}
-	results, err := d.suggest(ctx, labels, maxSuggestions)
+	results, err := d.suggest(ctx, labels, maxSuggestions, "")
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +120,8 @@ func (d *desk) suggestions(ctx context.Context, states []labelmap.State) (map[st
 }
 
 // suggest answers labels in the light of what equal labels of other datasets
-// were settled as.
-func (d *desk) suggest(ctx context.Context, labels []labelmap.RawLabel, top int) ([]suggest.Result, error) {
+// were settled as; ranker may name the folder of one.
+func (d *desk) suggest(ctx context.Context, labels []labelmap.RawLabel, top int, ranker string) ([]suggest.Result, error) {
 	precedents, err := d.book.Precedents(ctx, labels)
 	if err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func (d *desk) suggest(ctx context.Context, labels []labelmap.RawLabel, top int)
 	if err != nil {
 		return nil, err
 	}
-	return engine.Suggest(labels, top), nil
+	return suggestRanked(ctx, engine, labels, top, ranker)
 }
 
 // term finds the only term that text names.

@@ -66,8 +66,8 @@ func (e *Engine) hasSided(a *answer, side graph.Laterality) bool {
 }
 
 // anySided says whether a row names a structure that has sides.
-func (e *Engine) anySided(rows []context, side graph.Laterality) bool {
-	return slices.ContainsFunc(rows, func(c context) bool {
+func (e *Engine) anySided(rows []placed, side graph.Laterality) bool {
+	return slices.ContainsFunc(rows, func(c placed) bool {
 		return slices.ContainsFunc(strings.Split(c.meaning.meaning, "|"), func(m string) bool {
 			id, ok := one(e.tree, m)
 			if !ok {
@@ -118,7 +118,7 @@ func (a *answer) sure() bool {
 
 // fits looks a label up in the tables by each way to read it: whole, then
 // without its side.
-func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []context, side graph.Laterality, quality float64) {
+func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, side graph.Laterality, quality float64) {
 	texts := []reading{{text: label, quality: 1}, {text: strings.ToLower(separated(label)), quality: 1}}
 	if hand, parcel, ok := hemisphere(label); ok {
 		texts = append(texts, reading{text: hand + " " + parcel, quality: 1})
@@ -153,14 +153,14 @@ func (e *Engine) ofSide(id string, side graph.Laterality) (string, bool) {
 
 // here are the rows that a label has in its surroundings, else those that it has
 // anywhere.
-func (v *vocabulary) here(name string, s *surroundings) []context {
+func (v *vocabulary) here(name string, s *surroundings) []placed {
 	rows := v.contexts[name]
 	if rows == nil {
 		rows = v.contexts[sorted(name)] // in whatever order
 	}
-	here := slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where == "" || !s.holds(c.where) })
+	here := slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where == "" || !s.holds(c.where) })
 	if len(here) == 0 {
-		here = slices.DeleteFunc(slices.Clone(rows), func(c context) bool { return c.where != "" })
+		here = slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where != "" })
 	}
 	return here
 }

@@ -19,8 +19,8 @@ const chinese = "Chinese"
 // meaning is what a word or label of a table stands for.
 type meaning struct{ meaning, reason string }
 
-// context is a label that means something beside certain structures.
-type context struct {
+// placed is a label that means something beside certain structures.
+type placed struct {
 	where string // id of the term whose surroundings it needs; empty for none
 	meaning
 }
@@ -28,7 +28,7 @@ type context struct {
 type vocabulary struct {
 	languages map[string]*lexicon
 	order     []string
-	contexts  map[string][]context // by key
+	contexts  map[string][]placed // by key
 	parcels   map[string]meaning
 	shorts    map[string]meaning
 	cortex    map[string]string // words of brain atlases, written out
@@ -43,7 +43,7 @@ type vocabulary struct {
 // fault in them is a fault of the program.
 func loadVocabulary(tree *graph.Tree) *vocabulary {
 	v := &vocabulary{
-		languages: map[string]*lexicon{}, contexts: map[string][]context{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}, cortex: map[string]string{},
+		languages: map[string]*lexicon{}, contexts: map[string][]placed{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}, cortex: map[string]string{},
 		remarks: map[string]bool{}, divisions: map[string]bool{}, qualities: map[string]bool{},
 	}
 	for _, f := range rows("languages", 3) {
@@ -68,7 +68,7 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		id, ok := one(tree, f[0])
 		if ok || f[0] == "" {
 			k := key(f[1])
-			c := context{id, meaning{f[2], f[3]}}
+			c := placed{id, meaning{f[2], f[3]}}
 			v.contexts[k] = append(v.contexts[k], c)
 			if s := sorted(k); s != k {
 				v.contexts[s] = append(v.contexts[s], c)
