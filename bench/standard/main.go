@@ -21,6 +21,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"satgraph/datasets/build"
 	"satgraph/datasets/masks"
 	"satgraph/datasets/standard"
 	"satgraph/internal/sysmem"
@@ -75,15 +76,15 @@ func (c cost) print() error {
 func scanOnce(ctx context.Context, scan, labels, out string) error {
 	start := time.Now()
 	s := &pair{image: scan, labels: labels}
-	im, err := s.Image(ctx)
+	v, err := s.Read(ctx)
 	if err != nil {
 		return err
 	}
-	std, err := standard.New(ctx, im, true, standard.SAT(), runtime.GOMAXPROCS(0))
+	std, err := standard.New(ctx, v.Image, true, standard.SAT(), runtime.GOMAXPROCS(0))
 	if err != nil {
 		return err
 	}
-	im = nil //nolint:ineffassign,wastedassign // lets its memory go
+	v.Image = nil // lets its memory go
 	if _, err := std.Write(out, s.Origin(), func(add func(string, *volume.Bits) error) error { return s.Masks(ctx, add) }); err != nil {
 		return err
 	}
@@ -146,8 +147,9 @@ func (p *pair) Origin() standard.Origin {
 	return standard.Origin{Dataset: p.dataset, ID: p.id, Image: filepath.Base(p.image), Modality: "ct"}
 }
 
-func (p *pair) Image(context.Context) (*volume.Image, error) {
-	return volume.ReadImage(p.image, volume.ReadOptions{})
+func (p *pair) Read(context.Context) (*build.Voxels, error) {
+	im, err := volume.ReadImage(p.image, volume.ReadOptions{})
+	return &build.Voxels{Image: im}, err
 }
 
 func (p *pair) Masks(_ context.Context, add func(string, *volume.Bits) error) error {

@@ -59,12 +59,21 @@ type Scan interface {
 	Origin() standard.Origin
 	// Files are the files that image and masks are read from.
 	Files() []File
-	// Image reads the intensities.
-	Image(ctx context.Context) (*volume.Image, error)
+	// Read reads the intensities. It is called once, before Masks.
+	Read(ctx context.Context) (*Voxels, error)
 	// Masks gives the classes that were annotated, one at a time, on the image's
 	// grid; a class that the scan does not show has an empty mask. An error of add
 	// must be returned.
 	Masks(ctx context.Context, add func(class string, m *volume.Bits) error) error
+}
+
+// Voxels are the intensities of a scan.
+type Voxels struct {
+	Image *volume.Image
+	// Orientation is one that this scan alone gets; empty: that of the settings.
+	Orientation string
+	// Problems are faults of the files that leave them usable.
+	Problems []string
 }
 
 // File is an input file.

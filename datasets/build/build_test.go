@@ -57,8 +57,9 @@ func (f *file) Files() []File {
 	return []File{{"image", f.path(".nii.gz")}, {"masks", f.path(".seg.nii.gz")}}
 }
 
-func (f *file) Image(context.Context) (*volume.Image, error) {
-	return volume.ReadImage(f.path(".nii.gz"), volume.ReadOptions{})
+func (f *file) Read(context.Context) (*Voxels, error) {
+	im, err := volume.ReadImage(f.path(".nii.gz"), volume.ReadOptions{})
+	return &Voxels{Image: im}, err
 }
 
 func (f *file) Masks(_ context.Context, add func(string, *volume.Bits) error) error {
@@ -262,11 +263,12 @@ func (b *broken) Origin() standard.Origin {
 	return o
 }
 
-func (b *broken) Image(ctx context.Context) (*volume.Image, error) {
+func (b *broken) Read(ctx context.Context) (*Voxels, error) {
 	if b.image != nil {
-		return b.image()
+		im, err := b.image()
+		return &Voxels{Image: im}, err
 	}
-	return b.file.Image(ctx)
+	return b.file.Read(ctx)
 }
 
 func (b *broken) Masks(ctx context.Context, add func(string, *volume.Bits) error) error {

@@ -148,8 +148,8 @@ func (b *builder) list(ctx context.Context, from Source) (jobs []*job, seen map[
 
 // usable says whether a name may become one of a file.
 func usable(name string) bool {
-	const most = 150 // bytes; escaped, the digest behind it, it must stay a file name
-	return strings.Trim(name, ".") != "" && len(url.PathEscape(name)) <= most && strings.IndexByte(name, 0) < 0
+	const most = 4096 // bytes
+	return strings.Trim(name, ".") != "" && len(name) <= most && strings.IndexByte(name, 0) < 0
 }
 
 // all works on the scans.
@@ -261,15 +261,10 @@ func (b *builder) make(ctx context.Context, j *job, e *Entry, worker int) (err e
 		return err
 	}
 	defer os.RemoveAll(temp) //nolint:errcheck // it is gone, or the next build removes it
-	im, err := j.scan.Image(ctx)
+	s, err := b.standardise(ctx, j)
 	if err != nil {
 		return err
 	}
-	s, err := standard.New(ctx, im, j.origin.Modality == "ct", b.Settings, max(1, runtime.GOMAXPROCS(0)/b.Workers))
-	if err != nil {
-		return err
-	}
-	im = nil //nolint:wastedassign,ineffassign // lets its memory go before masks are read
 	classes := 0
 	rec, err := s.Write(temp, j.origin, func(add func(string, *volume.Bits) error) error {
 		return j.scan.Masks(ctx, func(class string, m *volume.Bits) error {
@@ -284,8 +279,32 @@ func (b *builder) make(ctx context.Context, j *job, e *Entry, worker int) (err e
 		return ErrNoClasses
 	}
 	e.Digest, e.Image = rec.Digest(), rec.Image
-	e.Folder = strings.Join([]string{scansDir, url.PathEscape(e.Dataset), url.PathEscape(e.ID) + "." + e.Digest[:16]}, "/")
+	e.Folder = strings.Join([]string{scansDir, short(e.Dataset), short(e.ID) + "." + e.Digest[:16]}, "/")
 	return moveIn(temp, filepath.Join(b.Dir, filepath.FromSlash(e.Folder)))
+}
+
+// standardise reads the image and lets it go.
+func (b *builder) standardise(ctx context.Context, j *job) (*standard.Scan, error) {
+	v, err := j.scan.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	settings := b.Settings
+	settings.Orientation = cmp.Or(v.Orientation, settings.Orientation)
+	s, err := standard.New(ctx, v.Image, j.origin.Modality == "ct", settings, max(1, runtime.GOMAXPROCS(0)/b.Workers))
+	if err != nil {
+		return nil, err
+	}
+	s.Problems = v.Problems
+	return s, nil
+}
+
+// short makes the beginning of a file name of any text; the digest behind it
+// keeps scans apart.
+func short(name string) string {
+	const most = 150 // bytes
+	name = url.PathEscape(name)
+	return name[:min(len(name), most)]
 }
 
 // moveIn renames a folder to its place, which may hold the same already, and

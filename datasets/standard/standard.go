@@ -87,8 +87,9 @@ type Scan struct {
 	Settings Settings
 	// Image holds the standardised intensities, the first axis fastest.
 	Image *volume.Image
-	// Warnings say what was odd.
-	Warnings []string
+	// Warnings say what was odd about the scan; Problems, which the caller sets,
+	// what was wrong with its files.
+	Warnings, Problems []string
 }
 
 // New standardises an image. ct says whether it is CT, whose intensities are

@@ -35,7 +35,8 @@ type Origin struct {
 	Modality string   `json:"modality"`        // ct, mri or pet
 	Sequence string   `json:"sequence,omitempty"`
 	Patient  string   `json:"patient,omitempty"`
-	Split    string   `json:"split,omitempty"`
+	Split    string   `json:"split,omitempty"` // the owner's
+	Side     string   `json:"side,omitempty"`  // that SAT's lists have it on: train or test
 	// Labels are the names that the dataset writes for classes that it calls
 	// otherwise, by class.
 	Labels map[string]string `json:"labels,omitempty"`
@@ -53,6 +54,7 @@ type Record struct {
 	Settings  Settings  `json:"settings"`
 	Transform Transform `json:"transform"`
 	Warnings  []string  `json:"warnings,omitempty"`
+	Problems  []string  `json:"problems,omitempty"` // of the source's files
 	// Image is the SHA-256 of the shape and the voxels of the image, whatever its
 	// place in the world; Masks is masks.File.Digest.
 	Image string `json:"imageDigest"`
