@@ -9,6 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"satgraph/datasets/build"
+	"satgraph/datasets/build/view"
+	"satgraph/datasets/catalog"
 	"satgraph/datasets/export"
 	"satgraph/datasets/export/bids"
 	"satgraph/datasets/export/croissant"
@@ -120,7 +123,8 @@ func (a *app) corpusExportCommand() *cobra.Command {
 	}
 	cmd.Long = `Write a corpus in the form that a trainer already reads.
 
-FOLDER holds phantoms (satgraph phantom). Formats:
+FOLDER holds a corpus (satgraph corpus build) or phantoms (satgraph phantom).
+Formats:
 
 ` + strings.Join(lines, "\n") + `
 
@@ -193,8 +197,20 @@ func (f *exportFlags) settings(cmd corpusFormat) map[string]string {
 	return out
 }
 
+// exportSource opens a built corpus, or a folder of phantoms.
+func exportSource(folder string) (export.Source, error) {
+	if !build.Is(folder) {
+		return phantoms.Open(folder)
+	}
+	c, err := catalog.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	return view.Open(folder, c)
+}
+
 func (a *app) exportCorpus(ctx context.Context, folder string, format corpusFormat, f *exportFlags) error {
-	src, err := phantoms.Open(folder)
+	src, err := exportSource(folder)
 	if err != nil {
 		return err
 	}

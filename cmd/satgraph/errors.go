@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"satgraph/api/auth"
+	"satgraph/datasets/build"
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/corpus"
 	"satgraph/datasets/export"
@@ -70,7 +71,7 @@ var badInput = []error{
 	onnxfile.ErrHalfRange, text.ErrVocabulary,
 	ingest.ErrFormat, ingest.ErrTooLarge, ingest.ErrDuplicate, ingest.ErrCycle, ingest.ErrDangling,
 	labelmap.ErrInvalidEvent, labelmap.ErrRecipe, sssom.ErrFormat,
-	catalog.ErrRecord, corpus.ErrList, corpus.ErrListTruncated, corpus.ErrListTooLarge, corpus.ErrMissingKey,
+	build.ErrManifest, catalog.ErrRecord, corpus.ErrList, corpus.ErrListTruncated, corpus.ErrListTooLarge, corpus.ErrMissingKey,
 	corpus.ErrUnknownDataset, corpus.ErrUnknownClass, corpus.ErrBadValue, rawdata.ErrLayout, rawdata.ErrRecipe, rawdata.ErrUnclear,
 	export.ErrOption, export.ErrSamples, export.ErrEmpty, export.ErrExists, phantoms.ErrNone,
 	graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
@@ -152,6 +153,8 @@ var hints = []struct {
 	{torchfile.ErrNotCheckpoint, "give the .pth file as it was released"},
 	{torchfile.ErrUnsafe, "take the released file from its source, and trust this one with nothing"},
 	{torchfile.ErrCorrupt, "download the checkpoint again"},
+	{build.ErrBusy, "wait for it, or choose another folder"},
+	{build.ErrManifest, "restore it from a copy, or build into another folder"},
 	{syscall.ENOSPC, "free some space or choose another folder"},
 	{syscall.EDQUOT, "free some space or choose another folder"},
 	{syscall.EFBIG, "raise the limit on file sizes (ulimit -f) or choose another folder"},

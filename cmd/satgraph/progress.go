@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"satgraph/datasets/build"
 	"satgraph/inference"
 )
 
@@ -46,15 +47,40 @@ func (p *progress) update(at inference.Progress) {
 	if at.What != "" {
 		line += "  " + at.What
 	}
+	p.show(line, at.Done, total)
+}
+
+// show writes over the line on a terminal, and elsewhere a line a quarter.
+func (p *progress) show(line string, done, total int) {
 	if p.terminal {
 		_, _ = fmt.Fprintf(p.to, "\r%s%s", line, strings.Repeat(" ", max(p.width-len(line), 0)))
 		p.width = len(line)
 		return
 	}
-	if quarter := 4 * at.Done / total; quarter > p.quarter {
+	if quarter := 4 * done / total; quarter > p.quarter {
 		p.quarter = quarter
 		_, _ = fmt.Fprintln(p.to, line)
 	}
+}
+
+// build says how far a build of a corpus is, and names each scan that fails.
+func (p *progress) build(at build.Progress) {
+	if p.phase == "" {
+		p.phase, p.quarter = "build", -1
+	}
+	if at.Err != nil {
+		p.done()
+		_, _ = fmt.Fprintf(p.to, "failed: %s: %s\n", at.Scan, strings.ReplaceAll(at.Err.Error(), "\n", "; "))
+	}
+	done := at.Built + at.Unchanged + at.Failed
+	line := fmt.Sprintf("%5.1fs  %d/%d scans", time.Since(p.started).Seconds(), done, at.Scans)
+	if at.Failed > 0 {
+		line += fmt.Sprintf(", %d failed", at.Failed)
+	}
+	if at.Left > 0 {
+		line += fmt.Sprintf("  %v left", at.Left.Round(time.Second))
+	}
+	p.show(line, done, max(1, at.Scans))
 }
 
 // forecast says what the run will take, before it begins.

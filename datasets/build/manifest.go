@@ -169,6 +169,12 @@ type Corpus struct {
 	Scans, Failed []*Entry
 }
 
+// Is says whether a folder is one that a build wrote to.
+func Is(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, manifestFile))
+	return err == nil
+}
+
 // Open reads a corpus. The error wraps ErrManifest or the system's error.
 func Open(dir string) (*Corpus, error) {
 	f, err := os.Open(filepath.Join(dir, manifestFile))

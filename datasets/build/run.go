@@ -208,7 +208,7 @@ func (b *builder) one(ctx context.Context, j *job, worker int) error {
 		if fatal(err) {
 			return err
 		}
-		*e = Entry{Dataset: e.Dataset, ID: e.ID, Status: Failed, Reason: err.Error(), Time: e.Time}
+		*e = Entry{Dataset: e.Dataset, ID: e.ID, Status: Failed, Reason: reason(err), Time: e.Time}
 	}
 	if j.err == nil || !errors.Is(j.err, ErrName) {
 		if err := b.manifest.add(e); err != nil {
@@ -402,11 +402,14 @@ func hash(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// reason is an error as one line.
+func reason(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
 // fail notes a scan that could not be built.
 func (b *builder) fail(j *job, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.report.Failures = append(b.report.Failures, Failure{j.name(), err.Error()})
+	b.report.Failures = append(b.report.Failures, Failure{j.name(), reason(err)})
 	b.bytesLeft -= j.size
 	b.tell(j, err)
 }

@@ -3,6 +3,7 @@ package gates
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"satgraph/datasets/build"
 	"satgraph/datasets/catalog"
@@ -16,8 +17,9 @@ import (
 // time it holds the masks of one scan.
 type BuiltCorpus struct {
 	Corpus *build.Corpus
-	// Index says on which side a scan stands; without it, and for scans that it
-	// does not list, a scan of the owner's test split is a test scan.
+	// Index says on which side a scan stands that was not built from a list;
+	// without it, and for scans that it does not list, a scan of the owner's test
+	// split is a test scan.
 	Index *corpus.Index
 	// Wholes as of WholesOf.
 	Wholes map[string][]string
@@ -62,7 +64,7 @@ func (b BuiltCorpus) measure(stored *standard.Stored) (*Measured, error) {
 		Spacing: r.Transform.Source.Affine.Spacing(), Shape: r.Transform.Source.Shape,
 		Orientation: r.Transform.Source.Affine.Orientation(),
 		Low:         float64(r.Transform.Low), High: float64(r.Transform.High), SD: r.Transform.SD,
-		Problems: r.Warnings,
+		Problems: slices.Concat(r.Warnings, r.Problems),
 	}
 	file, err := stored.OpenMasks()
 	if err != nil {
@@ -87,6 +89,9 @@ func (b BuiltCorpus) measure(stored *standard.Stored) (*Measured, error) {
 }
 
 func (b BuiltCorpus) side(o *standard.Origin) corpus.Side {
+	if o.Side != "" {
+		return corpus.Side(o.Side)
+	}
 	if b.Index != nil {
 		for _, i := range b.Index.OfImage(o.Image) {
 			if s := b.Index.Scan(i); s.Dataset == o.Dataset {

@@ -37,7 +37,7 @@ func (d *drawn) Files() []build.File {
 	return []build.File{{Name: d.id, Path: filepath.Join(d.dir, d.id)}}
 }
 
-func (d *drawn) Image(context.Context) (*volume.Image, error) {
+func (d *drawn) Read(context.Context) (*build.Voxels, error) {
 	if d.broken {
 		return nil, volume.ErrTruncated
 	}
@@ -46,7 +46,7 @@ func (d *drawn) Image(context.Context) (*volume.Image, error) {
 	for i := range im.Data {
 		im.Data[i] = float32(rng.IntN(1500) - 1000)
 	}
-	return im, nil
+	return &build.Voxels{Image: im}, nil
 }
 
 func (d *drawn) Masks(_ context.Context, add func(string, *volume.Bits) error) error {

@@ -254,3 +254,57 @@ func arrayGrid(array [3]int, axes string, spacing float64) volume.Grid {
 	}
 	return g
 }
+
+// Files are the files that a scan is read from, relative to the tree's folder
+// and sorted: those of its image and of the masks that are there, with the other
+// halves of formats that keep voxels apart. A file that is missing is left out;
+// Read says so.
+func (s *Source) Files(c *Case) ([]string, error) {
+	names := []string{c.Image}
+	for _, g := range s.plan().groups {
+		found, err := s.files(c, g.file)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, found...)
+	}
+	var out []string
+	for _, name := range names {
+		found, err := s.halves(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// halves are the file of a name, with those that belong to it; the files of a
+// folder.
+func (s *Source) halves(name string) ([]string, error) {
+	info, err := os.Stat(s.path(name))
+	if err != nil {
+		return nil, ignoreMissing(err)
+	}
+	folder, stem := path.Dir(name), ""
+	switch ext := strings.ToLower(path.Ext(name)); {
+	case info.IsDir():
+		folder = name
+	case slices.Contains([]string{".mhd", ".nhdr", ".hdr", ".img"}, ext):
+		stem = strings.TrimSuffix(path.Base(name), path.Ext(name)) + "."
+	default:
+		return []string{name}, nil
+	}
+	entries, err := os.ReadDir(s.path(folder))
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, e := range entries {
+		if !e.IsDir() && strings.HasPrefix(e.Name(), stem) {
+			out = append(out, path.Join(folder, e.Name()))
+		}
+	}
+	return out, nil
+}

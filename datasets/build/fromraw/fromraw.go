@@ -1,0 +1,188 @@
+// Package fromraw lets a corpus be built from datasets as they were downloaded:
+// it is the build.Source of the records of datasets/catalog over a tree of files.
+// Start from [Source].
+package fromraw
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+
+	"satgraph/datasets/build"
+	"satgraph/datasets/catalog"
+	"satgraph/datasets/corpus"
+	"satgraph/datasets/rawdata"
+	"satgraph/datasets/standard"
+	"satgraph/volume"
+)
+
+// Source gives the scans of datasets below a folder.
+type Source struct {
+	Root     string
+	Datasets []*catalog.Dataset
+	// Rows, where there is a scan list, name the scans; else those that lie in the
+	// folder are taken.
+	Rows    *corpus.Index
+	Options rawdata.Options
+	// Asked says that each of the datasets was asked for: one that is not there is
+	// a failure. Else it is passed by, and stands in Missing after the listing.
+	Asked   bool
+	Missing []string
+}
+
+// Scans lists the scans, dataset by dataset. Where a dataset cannot be read, that
+// is the error of a scan named "*". rawdata.ErrLayout ends the list where no
+// dataset is there at all.
+func (s *Source) Scans(ctx context.Context) iter.Seq2[build.Scan, error] {
+	return func(yield func(build.Scan, error) bool) {
+		s.Missing = nil
+		for _, d := range s.Datasets {
+			if s.Rows != nil && len(s.Rows.OfDataset(d.Name)) == 0 {
+				continue
+			}
+			scans, err := s.dataset(ctx, d)
+			switch {
+			case ctx.Err() != nil:
+				yield(nil, ctx.Err())
+				return
+			case errors.Is(err, rawdata.ErrLayout) && !s.Asked:
+				s.Missing = append(s.Missing, d.Name)
+			case err != nil:
+				scans = append(scans, &scan{origin: standard.Origin{Dataset: d.Name, ID: "*"}, err: err})
+			}
+			for _, scan := range scans {
+				if !yield(scan, scan.err) {
+					return
+				}
+			}
+		}
+		if len(s.Datasets) > 0 && len(s.Missing) == len(s.Datasets) {
+			yield(nil, fmt.Errorf("%w: none of the %d datasets below %s", rawdata.ErrLayout, len(s.Datasets), s.Root))
+		}
+	}
+}
+
+// dataset lists the scans of one dataset.
+func (s *Source) dataset(ctx context.Context, d *catalog.Dataset) ([]*scan, error) {
+	recipe, err := recipeOf(d, s.Options)
+	if err != nil {
+		return nil, err
+	}
+	scanOf := func(from *rawdata.Source, c *rawdata.Case) *scan {
+		return &scan{from: from, root: s.Root, which: *c, origin: standard.Origin{
+			Dataset: d.Name, ID: c.ID(), Image: c.ID(), Masks: []string{c.Mask}, Modality: string(d.Modality),
+			Sequence: c.Sequence, Patient: c.Patient, Split: c.Split, Recipe: recipe,
+		}}
+	}
+	var out []*scan
+	if s.Rows == nil {
+		from, err := rawdata.Open(ctx, s.Root, d, s.Options)
+		if err != nil {
+			return nil, err
+		}
+		cases, err := from.Cases(ctx)
+		for i := range cases {
+			out = append(out, scanOf(from, &cases[i]))
+		}
+		return out, err
+	}
+	from, err := rawdata.Prepare(s.Root, d, s.Options)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range s.Rows.OfDataset(d.Name) {
+		row := s.Rows.Scan(i)
+		c, err := from.CaseOf(row)
+		if err != nil {
+			out = append(out, &scan{origin: standard.Origin{Dataset: d.Name, ID: row.Image}, err: err})
+			continue
+		}
+		one := scanOf(from, c)
+		one.origin.Side, one.origin.Split, one.origin.Patient = string(row.Side), row.Split, s.Rows.Person(i)
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// recipeOf is a digest of all in a record that voxels depend on.
+func recipeOf(d *catalog.Dataset, o rawdata.Options) (string, error) {
+	text, err := json.Marshal([]any{d.Modality, d.Layouts, d.Masks, d.Labels, d.Recipes, d.Image, o.Layout, o.AsPublished, o.Rectify})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// scan is one of a dataset. It is a build.Scan.
+type scan struct {
+	from   *rawdata.Source
+	root   string
+	which  rawdata.Case
+	origin standard.Origin
+	err    error
+	masks  []rawdata.Mask // since Read
+}
+
+// Origin says what the scan is.
+func (s *scan) Origin() standard.Origin { return s.origin }
+
+// Files are the files that are there; what is missing, Read says.
+func (s *scan) Files() []build.File {
+	if s.err != nil {
+		return nil
+	}
+	names, err := s.from.Files(&s.which)
+	if err != nil {
+		s.err = err
+		return nil
+	}
+	out := make([]build.File, len(names))
+	for i, name := range names {
+		out[i] = build.File{Name: name, Path: filepath.Join(s.root, filepath.FromSlash(name))}
+	}
+	return out
+}
+
+// Read reads image and masks. The error joins the problems of a scan that gives
+// no masks, each a *rawdata.Problem.
+func (s *scan) Read(ctx context.Context) (*build.Voxels, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	read, err := s.from.Read(ctx, s.which)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	out := &build.Voxels{Image: read.Voxels, Orientation: read.Orient}
+	for _, p := range read.Problems {
+		out.Problems = append(out.Problems, p.Error())
+		if p.Fatal {
+			faults = append(faults, p)
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	s.masks = read.Masks
+	return out, nil
+}
+
+// Masks gives the masks that Read read, and lets them go.
+func (s *scan) Masks(_ context.Context, add func(string, *volume.Bits) error) error {
+	masks := s.masks
+	s.masks = nil
+	for i := range masks {
+		if err := add(masks[i].Class, masks[i].Bits); err != nil {
+			return err
+		}
+		masks[i].Bits = nil
+	}
+	return nil
+}
