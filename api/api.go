@@ -155,7 +155,8 @@ type Service struct {
 	uploads  chan struct{}
 	handler  http.Handler
 
-	documents documents
+	documents  documents
+	treeFields map[string]bool // fields of Query that the tree alone answers
 
 	desk     *desk // nil where there is no ledger
 	deskless *desk // suggests all the same

@@ -107,7 +107,32 @@ func (s *Service) graphQL(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(withActor(r.Context(), r.Header), s.limits.RequestTime)
 	defer cancel()
-	s.answer(w, r, mediaType, s.execute(ctx, q), false)
+	if r.Method == http.MethodPost {
+		s.answer(w, r, mediaType, s.execute(ctx, q), false)
+		return
+	}
+	s.answerGet(ctx, w, r, mediaType, q)
+}
+
+// answerGet answers a request that came by GET. What the tree alone tells has an
+// ETag, by which clients and caches ask whether it is still so.
+func (s *Service) answerGet(ctx context.Context, w http.ResponseWriter, r *http.Request, mediaType string, q *request) {
+	tag := s.treeTag(q, mediaType)
+	head := func() {
+		w.Header().Set("ETag", tag)
+		w.Header().Set("Cache-Control", "private, no-cache")
+		w.Header().Set("Vary", "Accept")
+	}
+	if tag != "" && unchanged(r, tag) {
+		head()
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	res := s.execute(ctx, q)
+	if tag != "" && len(res.errors) == 0 && s.treeTag(q, mediaType) == tag { // no new tree came in between
+		head()
+	}
+	s.answer(w, r, mediaType, res, false)
 }
 
 // answer writes a response. malformed is a request that was no GraphQL request

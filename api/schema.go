@@ -33,11 +33,16 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 	t.image = s.imageType()
 	t.job = s.jobType(t)
 	l := s.newLabelTypes(t)
+	terms := s.termQueries(t)
+	s.treeFields = map[string]bool{}
+	for name := range terms {
+		s.treeFields[name] = true
+	}
 	schema, err := graphql.NewSchema(graphql.SchemaConfig{
 		Query: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Query",
 			Description: "Questions. None of them changes anything.",
-			Fields:      merge(s.termQueries(t), s.planQueries(t), s.modelQueries(t), s.imageQueries(t), s.jobQueries(t), s.labelQueries(t, l)),
+			Fields:      merge(terms, s.planQueries(t), s.modelQueries(t), s.imageQueries(t), s.jobQueries(t), s.labelQueries(t, l)),
 		}),
 		Mutation: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Mutation",
