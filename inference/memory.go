@@ -49,7 +49,7 @@ const (
 	// whose work on a window is known they are logitShare of it, but of
 	// leastQueries at a time: more take memory and hardly save time.
 	mostLogits   = 512 << 20
-	logitShare   = 0.125
+	logitShare   = 0.0625
 	leastQueries = 4
 	// reserve is left to the system and to what no forecast knows.
 	reserve = 64 << 20
@@ -109,7 +109,7 @@ func (r *run) budget(s *stitcher) (*pool, error) {
 		most1 = min(all, limit-fixed-f.Model-reserve)
 	}
 	f.Structures = min(most1, int64(openShare*float64(all))) + int64(len(r.calls))*r.maskBytes()
-	inUse := f.Structures + int64(f.Together)*model.Held + logitBuffers*int64(f.Queries)*patch
+	inUse := f.Structures + logitBuffers*int64(f.Queries)*patch
 	f.Peak = max(most, fixed+f.Model+f.Structures+int64(garbageShare*float64(inUse)))
 	r.group, r.together = f.Queries, f.Together
 	r.report.Forecast = &f

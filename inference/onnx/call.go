@@ -25,7 +25,7 @@ func (m *model) Close() error {
 			*s = nil
 		}
 	}
-	m.logits, m.image, m.spare = [2][]float32{}, nil, nil
+	m.logits, m.image = [2][]float32{}, nil
 	return errors.Join(errs...)
 }
 
@@ -84,17 +84,19 @@ func (m *model) encode(ctx context.Context, prompts []string, code int64) ([][]f
 func (m *model) Footprint() inference.Footprint { return m.footprint }
 
 // features are the backbone's outputs for one window. Their memory is the
-// model's, which uses it again: what ONNX Runtime allocates itself is copied by
-// the bindings, which for gigabytes a window is too much.
+// model's: what ONNX Runtime allocates itself is copied by the bindings, which
+// for gigabytes a window is too much.
 type features struct {
-	of     *model
 	values tensors
 	from   *outputs
 }
 
-// outputs is the memory of what one call of the backbone gave.
+// outputs is the memory of what one call of the backbone gave. It goes back to
+// the system with the last features in it: the next window's need it only at
+// their end, when the backbone's own work takes less.
 type outputs struct {
 	data [][]float32
+	free []func()
 	open int // features that are in it
 }
 
@@ -102,26 +104,36 @@ type outputs struct {
 func (f *features) Close() error {
 	f.values.free()
 	if f.values != nil {
-		if f.from.open--; f.from.open == 0 {
-			f.of.spare = append(f.of.spare, f.from.data)
-		}
+		f.from.close()
 	}
 	f.values, f.from = nil, nil
 	return nil
 }
 
-// newOutputs makes room for what the backbone gives of n windows.
-func (m *model) newOutputs(n int) *outputs {
+func (o *outputs) close() {
+	if o.open--; o.open > 0 {
+		return
+	}
+	for _, free := range o.free {
+		free()
+	}
+	o.data, o.free = nil, nil
+}
+
+// newOutputs makes room for what the backbone gives of n windows: none where
+// its size is not known before.
+func (m *model) newOutputs(n int) (*outputs, error) {
 	o := &outputs{open: n}
-	if last := len(m.spare) - 1; last >= 0 {
-		o.data, m.spare = m.spare[last], m.spare[:last]
-	} else {
-		o.data = make([][]float32, len(m.outputs))
+	for _, shape := range m.seen {
+		data, free, err := newFloats(int64(n) * elements(shape))
+		if err != nil {
+			o.open = 1
+			o.close()
+			return nil, fmt.Errorf("%w: features of %d windows: %w", inference.ErrOutOfMemory, n, err)
+		}
+		o.data, o.free = append(o.data, data), append(o.free, free)
 	}
-	for i, shape := range m.seen {
-		o.data[i] = sized(o.data[i], int64(n)*elements(shape)) // empty where the size is not known
-	}
-	return o
+	return o, nil
 }
 
 // Features runs the backbone over one window.
@@ -178,34 +190,40 @@ func (m *model) look(ctx context.Context, patches [][]float32) ([]*features, err
 	if err := add(&in, image, n, m.channels, h, w, d); err != nil {
 		return nil, err
 	}
-	o := m.newOutputs(len(patches))
+	o, err := m.newOutputs(len(patches))
+	if err != nil {
+		return nil, err
+	}
+	fail := func(err error) ([]*features, error) {
+		out.free()
+		o.open = 1
+		o.close()
+		return nil, err
+	}
 	for i, shape := range m.seen {
-		if len(o.data[i]) == 0 { // not known before: the bindings copy it
+		if len(o.data[i]) == 0 { // the bindings copy it
 			out = append(out, nil)
 		} else if err := add(&out, o.data[i], append([]int64{n}, shape[1:]...)...); err != nil {
-			out.free()
-			return nil, err
+			return fail(err)
 		}
 	}
 	if err := run(ctx, m.backbone, in, out); err != nil {
-		out.free()
-		m.spare = append(m.spare, o.data)
-		return nil, fmt.Errorf("%s: %w", BackboneFile, err)
+		return fail(fmt.Errorf("%s: %w", BackboneFile, err))
 	}
 	if n == 1 {
-		return []*features{{m, out, o}}, nil
+		return []*features{{out, o}}, nil
 	}
-	defer out.free()
 	seen := make([]*features, n)
 	for k := range seen {
-		seen[k] = &features{of: m, from: o}
+		seen[k] = &features{from: o}
 		for i, shape := range m.seen {
 			size := len(o.data[i]) / len(patches)
 			if err := add(&seen[k].values, o.data[i][k*size:(k+1)*size], shape...); err != nil {
-				return nil, err
+				return fail(err)
 			}
 		}
 	}
+	out.free()
 	return seen, nil
 }
 

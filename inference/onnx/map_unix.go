@@ -5,6 +5,7 @@ package onnx
 import (
 	"os"
 	"syscall"
+	"unsafe"
 )
 
 // mapFile maps a regular file of 1 to limit bytes to memory; nil where it
@@ -24,4 +25,18 @@ func mapFile(path string, limit int64) ([]byte, func() error) {
 		return nil, nil
 	}
 	return data, func() error { return syscall.Munmap(data) }
+}
+
+// newFloats makes room for n numbers that free gives back to the system at once,
+// which Go's collector does at its leisure.
+func newFloats(n int64) (data []float32, free func(), err error) {
+	if n == 0 {
+		return nil, func() {}, nil
+	}
+	memory, err := syscall.Mmap(-1, 0, int(4*n), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		return nil, nil, err
+	}
+	//nolint:gosec // pages are aligned, and the slice ends with them
+	return unsafe.Slice((*float32)(unsafe.Pointer(&memory[0])), n), func() { _ = syscall.Munmap(memory) }, nil
 }

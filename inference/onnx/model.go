@@ -44,10 +44,9 @@ type model struct {
 	backbone *ort.DynamicAdvancedSession
 	decoder  *ort.DynamicAdvancedSession
 	text     *ort.DynamicAdvancedSession
-	seen     [][]int64     // shapes of outputs
-	spare    [][][]float32 // memory for outputs
-	logits   [2][]float32  // of the last two calls of Decode
-	image    []float32     // scratch
+	seen     [][]int64    // shapes of outputs
+	logits   [2][]float32 // of the last two calls of Decode
+	image    []float32    // scratch
 
 	batches bool // the backbone takes any number of windows
 
@@ -79,7 +78,8 @@ func Open(dir string, o Options) (inference.Model, error) {
 }
 
 // OpenFS opens a bundle: its manifest is read, every file checked against its
-// sum, and the parts checked to belong together, before anything is run.
+// sum, and the parts checked to belong together, before anything is run. The
+// text encoder is loaded when a prompt is first encoded, not here.
 //
 // Errors: inference.ErrBadManifest, inference.ErrBundleFile (naming the file),
 // ErrNoLibrary, ErrLibraryTooOld, ErrDevice, text.ErrVocabulary.
@@ -298,7 +298,8 @@ func (m *model) withText(do func() error) error {
 }
 
 // togetherCUDA is how many windows suit a GPU, which a small one may leave idle;
-// it was measured on none. A processor is busy with one.
+// it was measured on none. A processor is busy with one: windows in one call
+// take as much time each, and as much memory.
 const togetherCUDA = 4
 
 func (o Options) together(open bool) int {
