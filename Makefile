@@ -44,6 +44,7 @@ bench: build ## measure the figures of bench/
 	bench/nifti-read/run.sh -n 7
 	$(GO) run ./bench/tree
 	bench/metrics/run.sh -n 3
+	bench/labels/run.sh
 
 training-test: ## run the tests of training/ (PyTorch)
 	@scripts/training-tests.sh

@@ -12,7 +12,11 @@ func TestLabelsRanker(t *testing.T) {
 	if err := os.WriteFile(file, []byte("liver\nseptum of something\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errOut := satgraph(t, "labels", "suggest", file, "--ranker", filepath.Join("..", "..", "models", "demo"), "--json")
+	bundle := filepath.Join(t.TempDir(), "demo") // a copy, since embeddings are kept beside a model
+	if err := os.CopyFS(bundle, os.DirFS(filepath.Join("..", "..", "models", "demo"))); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := satgraph(t, "labels", "suggest", file, "--ranker", bundle, "--json")
 	if code != 0 || !strings.Contains(out, "in meaning") {
 		t.Errorf("exit %d: %s", code, errOut)
 	}
