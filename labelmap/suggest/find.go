@@ -50,7 +50,10 @@ const hitsAsked = 8
 func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	a := answer{found: map[string]*candidate{}}
 	e.coded(&a, l)
-	if a.none = pointless(l.Name); a.none != "" {
+	if a.none = pointless(l.Name); a.none == "" && isDigits(e.words.remarksOff(unwrap(split(l.Name)))) {
+		a.none = "a number names no structure"
+	}
+	if a.none != "" {
 		return a
 	}
 	e.before(&a, l)
@@ -113,6 +116,9 @@ func (e *Engine) before(a *answer, l *labelmap.RawLabel) {
 		a.add(c)
 	}
 }
+
+// isDigits says whether nothing but digits is left of a name.
+func isDigits(text string) bool { return strings.Trim(text, "0123456789 ") == "" }
 
 // sideCodes say a side in SNOMED CT.
 var sideCodes = map[string]graph.Laterality{"SCTID:7771000": graph.Left, "SCTID:24028007": graph.Right}

@@ -44,7 +44,7 @@ var (
 	reCapsFirst = regexp.MustCompile(`^([A-Z]{2,4})([a-z]{3,})$`)
 	reRange     = regexp.MustCompile(`(?i)^(.*?)\b([ctl]?)(\d{1,2})\s*(?:-|–|to|bis|a)\s*([ctl]?)(\d{1,2})\b(.*)$`)
 	reLetter    = regexp.MustCompile(`^([LRlr])([A-Za-z][a-z]{3,})$`)
-	reMidSide   = regexp.MustCompile(`^(.*\pL{3,})[ _\-.]+(L|R|Lt|Rt|LT|RT|li|re)[ _\-.]+(\pL{3,}.*)$`)
+	reMidSide   = regexp.MustCompile(`^(.*\pL{3,})[ _\-.]+(L|R|l|r|Lt|Rt|LT|RT|lt|rt|li|re)[ _\-.]+(\pL{3,}.*)$`)
 	reGlued     = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{4,})$`)
 	reCounted   = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|[ctls])s?[_\- ]*\d{1,2}$`)
 	reAside     = regexp.MustCompile(`\s*\([^()]*\)\s*`)
