@@ -352,6 +352,7 @@ func TestStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Problems = []string{"a value that no label has"}
 	heart := ball(g, g.Affine.Apply([3]float64{15, 12, 6}), 6)
 	dir := t.TempDir()
 	fill := func(add func(string, *volume.Bits) error) error {
@@ -365,7 +366,7 @@ func TestStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(back.Record, *rec) || back.Digest() != rec.Digest() {
+	if !reflect.DeepEqual(back.Problems, s.Problems) || !reflect.DeepEqual(back.Record, *rec) || back.Digest() != rec.Digest() {
 		t.Errorf("read %+v, wrote %+v", back.Record, *rec)
 	}
 	if err := back.Verify(); err != nil {

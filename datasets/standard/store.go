@@ -74,7 +74,8 @@ func (r *Record) Digest() string {
 // Record says what the scan is, without masks.
 func (s *Scan) Record(from Origin) *Record {
 	return &Record{
-		Version: recordVersion, Origin: from, Settings: s.Settings, Transform: s.Transform, Warnings: s.Warnings, Image: imageDigest(s.Image),
+		Version: recordVersion, Origin: from, Settings: s.Settings, Transform: s.Transform,
+		Warnings: s.Warnings, Problems: s.Problems, Image: imageDigest(s.Image),
 	}
 }
 

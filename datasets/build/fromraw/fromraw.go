@@ -4,6 +4,7 @@
 package fromraw
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -160,7 +161,8 @@ func (s *scan) Read(ctx context.Context) (*build.Voxels, error) {
 		return nil, err
 	}
 	var faults []error
-	out := &build.Voxels{Image: read.Voxels, Orientation: read.Orient}
+	// Without an orientation the scan keeps its own axes.
+	out := &build.Voxels{Image: read.Voxels, Orientation: cmp.Or(read.Orient, read.Grid.Orientation())}
 	for _, p := range read.Problems {
 		out.Problems = append(out.Problems, p.Error())
 		if p.Fatal {

@@ -1,6 +1,7 @@
 package fromraw_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -76,6 +77,38 @@ func TestAllDatasets(t *testing.T) {
 	}
 	if again := run(t, source, dir, fine); again.Unchanged != r.Built || again.Version.Hash != r.Version.Hash {
 		t.Errorf("again: %d of %d unchanged", again.Unchanged, r.Built)
+	}
+}
+
+// As published, in the orientations of the published loader.
+func TestAsPublished(t *testing.T) {
+	root, sets, _ := generate(t)
+	set := standard.SAT()
+	set.AsPublished = true
+	o := rawdata.Options{AsPublished: true}
+	o.Rectify = true
+	dir := t.TempDir()
+	r := run(t, &fromraw.Source{Root: root, Datasets: sets, Options: o}, dir, set)
+	// The generated images of KiPA22, 1024 subtracted as its record says, have no
+	// voxel above 0.
+	if len(r.Failures) != 1 || !strings.HasPrefix(r.Failures[0].Scan, "KiPA22/") || !strings.Contains(r.Failures[0].Reason, standard.ErrNothing.Error()) {
+		t.Errorf("%+v", r.Failures)
+	}
+	c, err := build.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// MyoPS2020 is not turned at all.
+	want := map[string]string{"BTCV_Cervix": "LPS", "VerSe": "ASR", "MRSpineSeg": "ASR", "ToothFairy": "IPL", "MyoPS2020": "LAS"}
+	for _, e := range c.Scans {
+		s, err := c.Scan(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := s.Transform.Grid()
+		if want := cmp.Or(want[e.Dataset], "RAS"); g.Orientation() != want || s.Settings.Orientation != want {
+			t.Errorf("%s: orientation %s, want %s", e.Name(), g.Orientation(), want)
+		}
 	}
 }
 
