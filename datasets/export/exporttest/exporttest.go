@@ -195,9 +195,12 @@ func DICOM(t testing.TB, args ...string) string {
 }
 
 // Torch runs a program with PyTorch, MONAI and nnU-Net (scripts/torch-tools.sh);
-// with SATGRAPH_TEST_TRAINING=1 they must be there.
+// with SATGRAPH_TEST_TRAINING=1 they must be there, with 0 they are not looked for.
 func Torch(t testing.TB, args ...string) string {
 	t.Helper()
+	if os.Getenv("SATGRAPH_TEST_TRAINING") == "0" {
+		t.Skip("PyTorch is not to be used here (SATGRAPH_TEST_TRAINING=0)")
+	}
 	return tool(t, []string{"torch-tools.sh"}, os.Getenv("SATGRAPH_TEST_TRAINING") == "1", args)
 }
 
