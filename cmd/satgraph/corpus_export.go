@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -124,7 +125,8 @@ func (a *app) corpusExportCommand() *cobra.Command {
 	cmd.Long = `Write a corpus in the form that a trainer already reads.
 
 FOLDER holds a corpus (satgraph corpus build) or phantoms (satgraph phantom).
-Formats:
+Of a corpus, sat gets intensities as they are standardised, every other format
+those of the scans' own units, clipped as the corpus clips them. Formats:
 
 ` + strings.Join(lines, "\n") + `
 
@@ -197,29 +199,50 @@ func (f *exportFlags) settings(cmd corpusFormat) map[string]string {
 	return out
 }
 
-// exportSource opens a built corpus, or a folder of phantoms.
-func exportSource(folder string) (export.Source, error) {
+// exportSource opens a built corpus, or a folder of phantoms, and says what is to
+// be warned of. units asks for intensities in the scans' own units.
+func exportSource(folder string, units bool) (src export.Source, warnings []string, err error) {
 	if !build.Is(folder) {
-		return phantoms.Open(folder)
+		src, err = phantoms.Open(folder)
+		return src, nil, err
 	}
-	c, err := catalog.Builtin()
+	records, err := catalog.Builtin()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return view.Open(folder, c)
+	c, err := view.Open(folder, records)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.Units = units
+	return c, c.Unbuilt(), nil
+}
+
+// exportProgress prints how far an export is, and about how long the rest takes.
+func exportProgress(p *progress) func(export.Progress) {
+	started, first := time.Now(), -1
+	return func(at export.Progress) {
+		if first < 0 {
+			first = at.Done // what an earlier run had written
+		}
+		what := at.Sample
+		if n := at.Done - first; n > 0 {
+			left := time.Since(started) / time.Duration(n) * time.Duration(at.Total-at.Done)
+			what += fmt.Sprintf(", %v left", left.Round(time.Second))
+		}
+		p.update(inference.Progress{Phase: "export", Done: at.Done, Total: at.Total, What: what})
+	}
 }
 
 func (a *app) exportCorpus(ctx context.Context, folder string, format corpusFormat, f *exportFlags) error {
-	src, err := exportSource(folder)
+	src, warnings, err := exportSource(folder, f.format != "sat")
 	if err != nil {
 		return err
 	}
 	p := newProgress(a.err)
 	report, err := export.Run(ctx, format.make(f), src, export.Options{
-		Dir: f.out, Format: f.format, Settings: f.settings(format), Select: f.sel, StrictLicence: f.strict, Program: "satgraph " + version,
-		Progress: func(at export.Progress) {
-			p.update(inference.Progress{Phase: "export", Done: at.Done, Total: at.Total, What: at.Sample})
-		},
+		Dir: f.out, Format: f.format, Settings: f.settings(format), Select: f.sel, StrictLicence: f.strict, Program: "satgraph " + version, Warnings: warnings,
+		Progress: exportProgress(p),
 	})
 	p.done()
 	if incomplete, ok := errors.AsType[*export.IncompleteError](err); ok && f.asJSON {

@@ -12,6 +12,7 @@ import (
 	"satgraph/datasets/build"
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/export"
+	"satgraph/datasets/gates"
 	"satgraph/datasets/standard"
 	"satgraph/volume"
 )
@@ -20,7 +21,10 @@ import (
 type Corpus struct {
 	*build.Corpus
 	catalog *catalog.Catalog
-	byName  map[string]*build.Entry
+	// Units gives exports intensities in the scans' own units (HU for CT), clipped
+	// as the corpus clips them, instead of normalised.
+	Units  bool
+	byName map[string]*build.Entry
 }
 
 // Open opens a corpus, whose datasets' records are in c. Errors are those of
@@ -66,7 +70,7 @@ func (c *Corpus) sample(e *build.Entry) (*export.Sample, error) {
 	o := &s.Origin
 	out := &export.Sample{
 		ID: o.ID, Dataset: o.Dataset, Patient: o.Patient, Split: splitOf(o), Modality: o.Modality, Sequence: o.Sequence,
-		Permission: export.Unknown, Normalised: true, Digest: e.Digest,
+		Permission: export.Unknown, Normalised: !c.Units, Digest: e.Digest,
 		Provenance: map[string]string{
 			"image": o.Image, "masks": strings.Join(o.Masks, ", "), "input": o.Input, "recipe": o.Recipe,
 			"spacing": fmt.Sprint(s.Settings.Spacing), "orientation": s.Settings.Orientation, "labels": string(s.Settings.Labels),
@@ -75,9 +79,7 @@ func (c *Corpus) sample(e *build.Entry) (*export.Sample, error) {
 	d, known := c.catalog.Dataset(o.Dataset)
 	if known {
 		out.Homepage = d.Homepage
-		if d.Licence.Known() {
-			out.Licence = d.Licence.ID
-		}
+		out.Licence, out.Permission = licence(d)
 	}
 	for _, class := range f.Classes() {
 		x := export.Class{Name: class.Name}
@@ -89,6 +91,29 @@ func (c *Corpus) sample(e *build.Entry) (*export.Sample, error) {
 		out.Classes = append(out.Classes, x)
 	}
 	return out, nil
+}
+
+// licence is what a record says of passing its scans on.
+func licence(d *catalog.Dataset) (string, export.Permission) {
+	if !d.Licence.Known() {
+		return "", export.Unknown
+	}
+	switch allowed, known := gates.Allows(d.Licence, gates.Share); {
+	case allowed:
+		return d.Licence.ID, export.Allowed
+	case known:
+		return d.Licence.ID, export.Forbidden
+	}
+	return d.Licence.ID, export.Unknown
+}
+
+// Unbuilt names the scans that the build failed on, with the reason, which
+// exports lack.
+func (c *Corpus) Unbuilt() (out []string) {
+	for _, e := range c.Failed {
+		out = append(out, fmt.Sprintf("%s is not in the corpus: %s", e.Name(), e.Reason))
+	}
+	return out
 }
 
 // splitOf is the side of SAT's lists where there is one, else the owner's split.
@@ -114,15 +139,25 @@ func (c *Corpus) Open(_ context.Context, sample *export.Sample) (export.Scan, er
 	if err != nil {
 		return nil, err
 	}
-	return &scan{s, sample}, nil
+	return &scan{s, sample, c.Units}, nil
 }
 
 type scan struct {
 	*standard.Stored
 	sample *export.Sample
+	units  bool
 }
 
-func (s *scan) Image(context.Context) (*volume.Image, error) { return s.ReadImage() }
+func (s *scan) Image(context.Context) (*volume.Image, error) {
+	im, err := s.ReadImage()
+	if err != nil || !s.units {
+		return im, err
+	}
+	for i, v := range im.Data {
+		im.Data[i] = float32(float64(v)*s.Transform.SD + s.Transform.Mean)
+	}
+	return im, nil
+}
 
 func (s *scan) Mask(_ context.Context, class int) (*volume.Bits, error) {
 	f, err := s.OpenMasks()
