@@ -72,8 +72,8 @@ type Sample struct {
 	Permission Permission `json:"permission"`
 	// Homepage is where the dataset comes from.
 	Homepage string `json:"homepage,omitempty"`
-	// Provenance says what the scan was made from and how: names of files, hashes,
-	// recipes, settings.
+	// Provenance says what the scan was made from and how: "image" and "masks" name
+	// the files, other keys hashes, recipes, settings.
 	Provenance map[string]string `json:"provenance,omitempty"`
 	// Normalised says that intensities are standardised for SAT already.
 	Normalised bool `json:"normalised,omitempty"`

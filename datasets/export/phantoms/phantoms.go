@@ -114,7 +114,7 @@ func (s *Source) Samples(context.Context) iter.Seq2[*export.Sample, error] {
 				ID: name, Dataset: "phantoms", Patient: name, Modality: "ct",
 				Licence: "Apache-2.0", Permission: export.Allowed, Digest: export.Hash(string(b)),
 				Provenance: map[string]string{
-					"image": name + "/" + phantom.ImageFile, "mask": name + "/" + phantom.TissuesFile,
+					"image": name + "/" + phantom.ImageFile, "masks": name + "/" + phantom.TissuesFile,
 					"seed": strconv.FormatUint(in.Seed, 10), "generator": strconv.Itoa(in.Version),
 				},
 			}

@@ -156,7 +156,7 @@ func (f *Format) Add(ctx context.Context, to *export.Folder, s *export.Sample, s
 		return nil, err
 	}
 	r := &row{
-		Dataset: s.Dataset, SampleID: at.id, Image: s.Provenance["image"], Mask: s.Provenance["mask"],
+		Dataset: s.Dataset, SampleID: at.id, Image: s.Provenance["image"], Mask: s.Provenance["masks"],
 		Label: []string{}, Modality: modality(s), Split: s.Split, Patient: s.Patient,
 		Array: f.o.Prefix + at.image, Masks: f.o.Prefix + at.masks, Boxes: []box{},
 		Shape: [4]int{1, turned.Shape[0], turned.Shape[1], turned.Shape[2]},
