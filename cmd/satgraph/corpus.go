@@ -13,7 +13,7 @@ import (
 
 func (a *app) corpusCommand() *cobra.Command {
 	return group("corpus", "Look at the training corpus",
-		a.corpusClassesCommand(), a.corpusBuildCommand(), a.corpusStatsCommand(), a.corpusDiffCommand(), a.corpusGatesCommand(),
+		a.corpusClassesCommand(), a.corpusBuildCommand(), a.corpusStatsCommand(), a.corpusDiffCommand(), a.corpusCardCommand(), a.corpusGatesCommand(),
 		a.corpusExportCommand(),
 	)
 }

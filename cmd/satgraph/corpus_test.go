@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,5 +116,31 @@ func TestDatasets(t *testing.T) {
 	}
 	if code, _, errs := satgraph(t, "datasets", "list", "--catalog", dir); code != exitUsage || !strings.Contains(errs, "x.yaml, line 2") {
 		t.Errorf("a bad record: exit code %d, %s", code, errs)
+	}
+}
+
+func TestCorpusCard(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "card")
+	if code, _, errs := satgraph(t, "corpus", "card", "--title", "SAT-DS", "-o", dir); code != exitDone {
+		t.Fatalf("exit code %d, %s", code, errs)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "card.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# SAT-DS", "| classes (pairs of modality and name) | 498 |", "| annotations | 385930 | 302033 |", "| CC-BY-SA-4.0 | 10 |", "![images by modality](modalities.svg)", "| VerSe | ct | whole body | 96 |"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the card lacks %q", want)
+		}
+	}
+	for _, name := range []string{"modalities.svg", "regions.svg", "datasets.svg", "classes.svg"} {
+		plot, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var root struct{ XMLName xml.Name }
+		if err := xml.Unmarshal(plot, &root); err != nil || root.XMLName.Local != "svg" {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
