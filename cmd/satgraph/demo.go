@@ -61,7 +61,7 @@ func (a *app) demo(ctx context.Context, image, query string, seed uint64, o segm
 	if report == nil {
 		return err
 	}
-	if err := errors.Join(a.printReport(report, o), err); err != nil {
+	if err := errors.Join(a.printReport(report, o, err), err); err != nil {
 		return err
 	}
 	if o.asJSON {

@@ -134,6 +134,7 @@ var hints = []struct {
 	hint string
 }{
 	{inference.ErrBadQuery, "ask as in 'heart', 'children of heart' or 'both kidneys without the cysts'"},
+	{inference.ErrUnknownModality, "say it with --modality ct, mri or pet"},
 	{inference.ErrPrompt, "'satgraph model info' lists a model's prompts"},
 	{inference.ErrNothingSegmentable, "'satgraph resolve' says what can be, 'satgraph model info' what a model knows"},
 	{inference.ErrUnknownTerm, "'satgraph tree search' looks further"},

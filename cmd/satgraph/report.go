@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -81,8 +82,9 @@ func note(s inference.StructureResult) string {
 	}
 }
 
-// printReport prints what the user came for.
-func (a *app) printReport(r *inference.Report, o segmentOptions) error {
+// printReport prints what the user came for, or how far a run came that ended
+// with an error.
+func (a *app) printReport(r *inference.Report, o segmentOptions, ended error) error {
 	if o.asJSON {
 		return a.printJSON(r)
 	}
@@ -91,6 +93,9 @@ func (a *app) printReport(r *inference.Report, o segmentOptions) error {
 	}
 	for _, w := range r.Warnings {
 		a.printf("warning: %s\n", w)
+	}
+	if _, broke := errors.AsType[unfinished](ended); broke {
+		return nil
 	}
 	a.printf("%d of %d structures segmented by model %q in %.1f s; masks, table, report and picture in %s\n",
 		r.Count(inference.Segmented), len(r.Structures), r.Model, r.Seconds, o.out)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -114,7 +115,7 @@ segmented are listed with the reason.`,
 			if report == nil {
 				return err
 			}
-			if err := errors.Join(err, a.printReport(report, o)); err != nil {
+			if err := errors.Join(err, a.printReport(report, o, err)); err != nil {
 				return err
 			}
 			return completeness(report)
@@ -149,6 +150,12 @@ func (a *app) plan(ctx context.Context, ask asked, m inference.Modality) (*infer
 	}
 	return resolver.Resolve(ask.query, m)
 }
+
+// unfinished is the error of a run that broke off: there is no more than the
+// masks that were written by then.
+type unfinished struct{ error }
+
+func (e unfinished) Unwrap() error { return e.error }
 
 // segment is the main job: it resolves what was asked, runs the model on the
 // scan, and writes masks, table, report and picture into the output folder. A
@@ -185,6 +192,10 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 	out, err := newMasks(o.layout, o.out, scan)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(o.out); errors.Is(err, fs.ErrNotExist) {
+		// A run that writes nothing leaves no folder either.
+		defer func() { _ = os.Remove(o.out) }() // only removes an empty one
 	}
 	if err := probeFolder(o.out); err != nil {
 		return nil, err
@@ -224,7 +235,7 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 				break
 			}
 		}
-		return report, err
+		return report, unfinished{err}
 	}
 	err = out.finish(report)
 	return report, errors.Join(describeRun(report, canvas, o.out), err)
