@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -366,6 +367,14 @@ func (p *parser) borrow(pieces []piece) {
 	run := make([]bool, len(pieces)) // it goes on with the numbers before it
 	for k := 1; k < len(pieces); k++ {
 		a, b := &pieces[k-1], &pieces[k]
+		// tumors of the liver and kidney
+		if m := reLocated.FindStringSubmatch(a.text); m != nil && b.sep == "and" && !a.quoted && !b.quoted && !b.except && p.known(b.text) {
+			bare := reArticle.ReplaceAllString(b.text, "")
+			if text := bare + " " + m[1]; p.known(text) && p.names.drawn(text) {
+				b.note = fmt.Sprintf("%q is read as %q, as what stands before it", b.text, text)
+				b.text = text
+			}
+		}
 		if b.quoted || b.sep == ";" || p.known(b.text) && p.names.drawn(b.text) && !numberOnly(b.text) {
 			continue
 		}

@@ -440,6 +440,9 @@ func (p *parser) readKind(text string, _ []word, depth int) ([]item, bool) {
 	if m := reOrgans.FindStringSubmatch(text); m != nil && m[2] != "" {
 		head := strings.ToLower(strings.TrimPrefix(strings.ToLower(m[1]), "all "))
 		if kind, ok := kindWords[head]; ok {
+			if name := reArticle.ReplaceAllString(m[2], "") + " " + head; p.known(name) && p.names.drawn(name) { // vessels in the liver
+				return []item{{text: name}}, true
+			}
 			if items, ok := p.inside(kind, m[2], depth); ok {
 				return items, true
 			}

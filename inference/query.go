@@ -141,16 +141,17 @@ func abridgeText(text string, most int) string {
 const scanWords = `scans?|images?|volumes?|stud(?:y|ies)|series|exams?|examinations?|pictures?|dataset|patient|acquisition`
 
 var (
-	rePolite = regexp.MustCompile(`(?i)^(?:please|(?:where|how (?:big|large|long|thick)) (?:is|are)|what (?:is|are) the (?:size|volume|extent|location|position|length|mask|outline) of|(?:is|are) there(?: any| an?)?|(?:can|do) you (?:see|find)(?: any| an?)?|kindly|can you|could you|would you|will you|i (?:want|need|would like|'d like)(?: you)?(?: to)?|i'd like(?: you)?(?: to)?|let's|we (?:want|need)(?: to)?|help me(?: to)?|now|just|only|hi|hello|hey)[\s,]+`)
+	rePolite = regexp.MustCompile(`(?i)^(?:please|(?:where|how (?:big|large|long|thick)) (?:is|are)|what (?:is|are) the (?:size|volume|extent|location|position|length|mask|outline) of|(?:is|are)(?: there(?: any| an?)?)?|(?:can|do) you (?:see|find)(?: any| an?)?|kindly|can you|could you|would you|will you|i (?:want|need|would like|'d like)(?: you)?(?: to)?|i'd like(?: you)?(?: to)?|let's|we (?:want|need)(?: to)?|help me(?: to)?|now|just|only|hi|hello|hey)[\s,]+`)
 	reVerb   = regexp.MustCompile(`(?i)^(?:auto-?)?(?:segment|show|find|outline|delineate|contour|mask|extract|get|give|draw|label|annotate|mark|highlight|locate|identify|isolate|select|measure|display|return|list|produce|create|make|generate|compute)(?:\s+(?:out|up))?(?:\s+(?:me|us))?[\s:]+`)
 	// A segment of the liver or lung is none of these.
 	reSegmentNo = regexp.MustCompile(`(?i)^segments?\s+(?:\d|[ivx]+\b)`)
 	reObject    = regexp.MustCompile(`(?i)^(?:the|a|an|all)?\s*(?:binary\s+)?(?:masks?|segmentations?|contours?|outlines?|labels?|volumes?)\s+(?:of|for)\s+`)
 	reLead      = regexp.MustCompile(`(?i)^(?:in|on|from|for)\s+(?:this|the|that|my|these|a|an)?\s*(?:[a-z-]+\s+){0,2}?(ct|cta|cbct|mri?|mra|pet|pet/ct|t1w?|t2w?|flair)?\s*(?:` + scanWords + `)?\s*[,:]\s*`)
 	reTail      = regexp.MustCompile(`(?i)[\s,]+(?:(?:seen|visible|shown|present)\s+)?(?:in|on|from|for)\s+(?:(?:this|the|that|my|these|a|an)\s+)?(?:(?:[a-z]+\s+)?(ct|cta|cbct|mri?|mra|pet|pet/ct|t1w?|t2w?|flair)(?:\s+(?:` + scanWords + `))?|(?:` + scanWords + `))$`)
-	reThanks    = regexp.MustCompile(`(?i)[\s,]+(?:please|for me|thanks|thank you|thx|now|if possible|(?:that |which )?you (?:can|know|have|see)(?: of)?)$`)
+	reThanks    = regexp.MustCompile(`(?i)[\s,]+(?:please|there|for me|thanks|thank you|thx|now|if possible|(?:that |which )?you (?:can|know|have|see)(?: of)?)$`)
 	reWhich     = regexp.MustCompile(`(?i)^(?:which|what)\s+([a-z ]+?)\s+(?:(?:is|are|lies|lie)(?:\s+(?:there|seen|visible|shown|found))?|(?:can|do)\s+you\s+(?:see|find)|can\s+be\s+(?:seen|found))\s+(in(?:side)?\s)`)
 	reBefore    = regexp.MustCompile(`(?i)^(ct|cta|cbct|mri?|mra|pet|pet/ct)(?:\s+(?:` + scanWords + `))?\s*[:,;-]?\s+(.+)$`)
+	reHeading   = regexp.MustCompile(`(?i)^(?:[a-z-]+\s+){0,3}?(ct|cta|cbct|mri?|mra|pet|pet/ct)(?:[ -][a-z -]{0,40})?:\s*(.+)$`)
 	reBare      = regexp.MustCompile(`(?i)^(.+)\s+\(?(ct|mri|pet)\)?$`)
 )
 
@@ -194,9 +195,11 @@ func (p *parser) trim(text string) (string, Modality) {
 			break
 		}
 	}
-	if m := reBefore.FindStringSubmatch(text); m != nil && modality == "" && !p.known(text) {
-		text = m[2]
-		take(m[1])
+	for _, re := range []*regexp.Regexp{reHeading, reBefore} {
+		if m := re.FindStringSubmatch(text); m != nil && modality == "" && !p.known(text) {
+			text = m[2]
+			take(m[1])
+		}
 	}
 	if m := reBare.FindStringSubmatch(text); m != nil && modality == "" && !p.known(text) {
 		text = m[1]

@@ -144,9 +144,15 @@ func (c *cover) target(it item, m Modality) []target {
 		return r.onSide(target{id: id, class: found.class, note: found.note}, it.side)
 	}
 	var ids []string
+	both := "" // said of findings that have no side
 	switch it.sel {
 	case within:
 		ids = c.inside(id, it.kind, m)
+		if base, ok := r.tree.Base(id); ok && len(ids) == 0 && isFindingKind(it.kind) {
+			if ids = c.inside(base, it.kind, m); len(ids) > 0 {
+				both = "it is known of both sides together only: take what lies in the " + r.name(id)
+			}
+		}
 	case members:
 		ids = r.members(id, m)
 		if len(ids) == 0 {
@@ -172,7 +178,7 @@ func (c *cover) target(it item, m Modality) []target {
 	}
 	out := make([]target, len(ids))
 	for i, x := range ids {
-		out[i] = target{id: x}
+		out[i] = target{id: x, note: both}
 	}
 	return out
 }
