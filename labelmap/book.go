@@ -83,7 +83,14 @@ func (b *Book) Write(ctx context.Context, actor string, entries ...Entry) ([]Eve
 	batch := rand.Text()
 	now := b.now()
 	events := make([]Event, len(entries))
+	undone, err := b.undone(ctx, entries)
+	if err != nil {
+		return nil, err
+	}
 	for i, e := range entries {
+		if e.Action == ActUndo && undone[e.Ref] != e.Subject {
+			return nil, fmt.Errorf("%w: %s has no event %s to undo", ErrUnknownSubject, e.Subject, e.Ref)
+		}
 		events[i] = Event{
 			ID: rand.Text(), Batch: batch, Time: now, Actor: actor, Tool: b.tool,
 			Subject: e.Subject, Version: e.Version, Action: e.Action, Verdict: e.Verdict,
@@ -100,31 +107,44 @@ func (b *Book) Write(ctx context.Context, actor string, entries ...Entry) ([]Eve
 // is the ledger's to notice, by the version.
 func (b *Book) allow(ctx context.Context, e *Event) error {
 	refuse := func(why string) error { return fmt.Errorf("%w: %s of %s: %s", ErrNotAllowed, e.Action, e.Subject, why) }
-	switch e.Action {
-	case ActAdjudicate:
-		if IsPolicy(e.Actor) {
-			return refuse("only a person settles a dispute")
-		}
-		st, err := b.State(ctx, e.Subject)
-		if err != nil {
-			return err
-		}
-		if len(st.Votes) == 0 {
-			return fmt.Errorf("%w: %s", ErrUnknownSubject, e.Subject)
-		}
-		if slices.ContainsFunc(st.Votes, func(v Vote) bool { return v.Actor == e.Actor }) {
-			return refuse(e.Actor + " has voted on it; a third person must settle it")
-		}
-	case ActUndo:
-		events, err := b.ledger.Subject(ctx, e.Subject)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(events, func(x Event) bool { return x.ID == e.Ref }) {
-			return fmt.Errorf("%w: %s has no event %s to undo", ErrUnknownSubject, e.Subject, e.Ref)
-		}
+	if e.Action != ActAdjudicate {
+		return nil
+	}
+	if IsPolicy(e.Actor) {
+		return refuse("only a person settles a dispute")
+	}
+	st, err := b.State(ctx, e.Subject)
+	if err != nil {
+		return err
+	}
+	if len(st.Votes) == 0 {
+		return fmt.Errorf("%w: %s", ErrUnknownSubject, e.Subject)
+	}
+	if slices.ContainsFunc(st.Votes, func(v Vote) bool { return v.Actor == e.Actor }) {
+		return refuse(e.Actor + " has voted on it; a third person must settle it")
 	}
 	return nil
+}
+
+// undone finds the subjects of the events that entries take back.
+func (b *Book) undone(ctx context.Context, entries []Entry) (map[string]Subject, error) {
+	var refs []string
+	for i := range entries {
+		if entries[i].Action == ActUndo {
+			refs = append(refs, entries[i].Ref)
+		}
+	}
+	out := make(map[string]Subject, len(refs))
+	for part := range slices.Chunk(refs, eventPage) {
+		events, err := b.ledger.Batch(ctx, part...)
+		if err != nil {
+			return nil, err
+		}
+		for i := range events {
+			out[events[i].ID] = events[i].Subject
+		}
+	}
+	return out, nil
 }
 
 // ErrUnknownBatch says that no event of the ledger belongs to the batch.
@@ -142,16 +162,20 @@ func (b *Book) Undoing(ctx context.Context, ref, comment string) ([]Entry, error
 		return nil, fmt.Errorf("%w: %q", ErrUnknownBatch, ref)
 	}
 	var entries []Entry
+	subjects := make([]Subject, len(events))
+	for i := range events {
+		subjects[i] = events[i].Subject
+	}
+	histories, err := b.histories(ctx, subjects)
+	if err != nil {
+		return nil, err
+	}
 	versions := map[Subject]int64{}
+	for s, all := range histories {
+		versions[s] = int64(len(all))
+	}
 	for i := range events {
 		s := events[i].Subject
-		if _, ok := versions[s]; !ok {
-			all, err := b.ledger.Subject(ctx, s)
-			if err != nil {
-				return nil, err
-			}
-			versions[s] = int64(len(all))
-		}
 		entries = append(entries, Entry{Subject: s, Version: versions[s], Action: ActUndo, Ref: events[i].ID, Comment: comment})
 		versions[s]++
 	}
@@ -234,6 +258,54 @@ func (b *Book) Restore(ctx context.Context, events []Event) (written, known int,
 		_, err = b.ledger.Append(ctx, fresh)
 	}
 	return len(fresh), known, err
+}
+
+// fewSubjects is how many subjects of a dataset are asked for one by one; of more,
+// the dataset is read page by page.
+const fewSubjects = 50
+
+// histories returns the events of subjects.
+func (b *Book) histories(ctx context.Context, subjects []Subject) (map[Subject][]Event, error) {
+	out := make(map[Subject][]Event, len(subjects))
+	wanted := map[Subject]int{} // of each dataset and kind
+	for _, s := range subjects {
+		if _, ok := out[s]; !ok {
+			out[s] = nil
+			wanted[Subject{Dataset: s.Dataset, Kind: s.Kind}]++
+		}
+	}
+	for place, n := range wanted {
+		if n <= fewSubjects {
+			continue
+		}
+		q := SubjectQuery{Dataset: place.Dataset, Kind: place.Kind, Limit: subjectPage}
+		for {
+			page, err := b.ledger.Subjects(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			for _, events := range page {
+				if _, ok := out[events[0].Subject]; ok {
+					out[events[0].Subject] = events
+				}
+			}
+			if len(page) < subjectPage {
+				break
+			}
+			q.After = page[len(page)-1][0].Subject
+		}
+	}
+	for s := range out {
+		if wanted[Subject{Dataset: s.Dataset, Kind: s.Kind}] > fewSubjects {
+			continue
+		}
+		events, err := b.ledger.Subject(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		out[s] = events
+	}
+	return out, nil
 }
 
 // Events returns at most limit events after a place in the ledger, in order.
@@ -362,25 +434,22 @@ func (b *Book) Batch(ctx context.Context, refs ...string) ([]Event, error) {
 // those of Write.
 func (b *Book) Preview(ctx context.Context, actor string, entries ...Entry) ([]Change, error) {
 	trial := NewMemory()
-	var subjects []Subject
-	read, changed := map[Subject]bool{}, map[Subject]bool{}
+	var subjects, read []Subject
+	seen := map[Subject]bool{}
 	for _, e := range entries {
-		if !changed[e.Subject] {
-			changed[e.Subject] = true
+		if !seen[e.Subject] {
+			seen[e.Subject] = true
 			subjects = append(subjects, e.Subject)
 		}
-		for _, s := range []Subject{e.Subject, {Kind: SubjectDataset, Dataset: e.Subject.Dataset}} {
-			if read[s] {
-				continue
-			}
-			read[s] = true
-			events, err := b.ledger.Subject(ctx, s)
-			if err != nil {
-				return nil, err
-			}
-			for _, known := range events {
-				trial.add(known)
-			}
+		read = append(read, e.Subject, Subject{Kind: SubjectDataset, Dataset: e.Subject.Dataset})
+	}
+	histories, err := b.histories(ctx, read)
+	if err != nil {
+		return nil, err
+	}
+	for _, events := range histories {
+		for _, known := range events {
+			trial.add(known)
 		}
 	}
 	book := &Book{ledger: trial, tool: b.tool, now: b.now}

@@ -3,6 +3,7 @@ package labelmap
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -338,5 +339,42 @@ func TestRecipes(t *testing.T) {
 		if err := r.Validate(); !errors.Is(err, ErrRecipe) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Many subjects are read page by page, few one by one; both come to the same.
+func TestManySubjectsAtOnce(t *testing.T) {
+	ctx := t.Context()
+	book := NewBook(NewMemory(), "satgraph test")
+	var imports, decisions []Entry
+	for i := range 2*subjectPage + 7 {
+		l := &RawLabel{Dataset: "Set", Name: fmt.Sprintf("label %05d", i)}
+		s := Subject{Kind: SubjectLabel, Dataset: "Set", Key: l.Key()}
+		imports = append(imports, Entry{Subject: s, Action: ActImport, Label: l})
+		decisions = append(decisions, Entry{Subject: s, Version: 1, Action: ActDecide, Verdict: &Verdict{Outcome: NoTerm}})
+	}
+	if _, err := book.Write(ctx, "ann", imports...); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{3, fewSubjects, fewSubjects + 1, len(decisions)} {
+		changes, err := book.Preview(ctx, "ann", decisions[len(decisions)-n:]...)
+		if err != nil || len(changes) != n || changes[0].Before.Status != Open || changes[n-1].After.Status != Settled {
+			t.Fatalf("%d subjects: %d changes, %v", n, len(changes), err)
+		}
+	}
+	written, err := book.Write(ctx, "ann", decisions...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	undo, err := book.Undoing(ctx, written[0].Batch, "")
+	if err != nil || len(undo) != len(decisions) || undo[len(undo)-1].Version != 2 {
+		t.Fatalf("%d entries undo %d, %v", len(undo), len(decisions), err)
+	}
+	if _, err := book.Write(ctx, "ann", undo...); err != nil {
+		t.Fatal(err)
+	}
+	counts, err := book.Counts(ctx, "Set")
+	if err != nil || len(counts) != 1 || counts[0].Status != Open {
+		t.Errorf("after the undo: %+v, %v", counts, err)
 	}
 }

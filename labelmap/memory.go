@@ -172,9 +172,13 @@ func (m *Memory) Last(ctx context.Context) (int64, error) {
 func (m *Memory) Batch(ctx context.Context, refs ...string) ([]Event, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
+	wanted := make(map[string]bool, len(refs))
+	for _, ref := range refs {
+		wanted[ref] = true
+	}
 	var out []Event
 	for i := range m.events {
-		if slices.Contains(refs, m.events[i].Batch) || slices.Contains(refs, m.events[i].ID) {
+		if wanted[m.events[i].Batch] || wanted[m.events[i].ID] {
 			out = append(out, m.events[i])
 		}
 	}
