@@ -63,6 +63,7 @@ func (d *desk) impact(ctx context.Context, g *ground, dataset, actor string, ent
 	if err != nil {
 		return nil, err
 	}
+	counted(changes, entries)
 	labels, err := d.book.States(ctx, dataset, labelmap.SubjectLabel)
 	if err != nil {
 		return nil, err
@@ -91,6 +92,22 @@ func (d *desk) impact(ctx context.Context, g *ground, dataset, actor string, ent
 	return impact.Of(in), nil
 }
 
+// counted lets the verdicts of entries count, also where a second reviewer has to
+// agree first: asked is what the decision comes to once it stands.
+func counted(changes []labelmap.Change, entries []labelmap.Entry) {
+	for i := range entries {
+		e := &entries[i]
+		if e.Action != labelmap.ActDecide && e.Action != labelmap.ActAdjudicate {
+			continue
+		}
+		for k := range changes {
+			if st := &changes[k].After; st.Subject == e.Subject {
+				st.Status, st.Verdict = labelmap.Settled, e.Verdict
+			}
+		}
+	}
+}
+
 // replaced are states with those of a preview in their place.
 func replaced(states []labelmap.State, changes []labelmap.Change, kind labelmap.SubjectKind) []labelmap.State {
 	after := map[labelmap.Subject]*labelmap.State{}
@@ -115,12 +132,12 @@ func replaced(states []labelmap.State, changes []labelmap.Change, kind labelmap.
 }
 
 // effective are the recipes that the dataset has: settled ones, and for classes
-// that nobody has decided on what is proposed.
+// where none is settled what is proposed.
 func (k *kitchen) effective() []labelmap.Recipe {
 	out := k.standing()
 	for _, r := range k.proposals() {
 		st := k.states[r.Class]
-		if st == nil || st.Status == labelmap.Open && !isRejected(st, &r) {
+		if st == nil || st.Verdict == nil && !isRejected(st, &r) {
 			out = append(out, r)
 		}
 	}
@@ -144,7 +161,8 @@ that the tree proposes; the scans and annotations of it, in all and by split; th
 class in the whole corpus; and which exports are then out of date.
 
 Scans are counted in --scans, a scan list, else in what the catalog says was
-published of the dataset. Nothing is written.`,
+published of the dataset. Where two reviewers must agree, what is shown is what
+the decision comes to once they do. Nothing is written.`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if err := f.check(); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"satgraph/internal/plain"
 	"satgraph/labelmap"
 	"satgraph/labelmap/sssom"
 )
@@ -34,6 +35,7 @@ taken as they are.`,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.withDesk(cmd.Context(), func(d *desk) error {
 				var done, left int
+				var repeated []string
 				var err error
 				switch {
 				case decisions:
@@ -41,13 +43,16 @@ taken as they are.`,
 				case ledger:
 					done, left, err = d.importLedger(cmd.Context(), given[0])
 				default:
-					done, left, err = d.importLabels(cmd.Context(), given[0], &read, author(by))
+					done, left, repeated, err = d.importLabels(cmd.Context(), given[0], &read, author(by))
 				}
 				if err != nil {
 					return err
 				}
 				if asJSON {
-					return a.printJSON(map[string]int{"written": done, "unchanged": left})
+					return a.printJSON(map[string]any{"written": done, "unchanged": left, "repeated": append([]string{}, repeated...)})
+				}
+				for _, row := range repeated {
+					a.printf("left out  %s: the label was given before in the file, and the first row counts\n", plain.Text(row))
 				}
 				a.printf("%d written, %d there already\n", done, left)
 				return nil
@@ -62,19 +67,21 @@ taken as they are.`,
 	return cmd
 }
 
-func (d *desk) importLabels(ctx context.Context, path string, read *labelFlags, by string) (done, left int, err error) {
+// importLabels brings labels in. repeated names the rows whose label stands in an
+// earlier row of the file.
+func (d *desk) importLabels(ctx context.Context, path string, read *labelFlags, by string) (done, left int, repeated []string, err error) {
 	labels, err := read.read(ctx, path)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	known := map[labelmap.Subject]*labelmap.State{}
 	var entries []labelmap.Entry
-	taken := map[labelmap.Subject]int64{}
+	taken := map[labelmap.Subject]bool{}
 	loaded := map[string]bool{}
 	for i := range labels.Labels {
 		l := &labels.Labels[i]
 		if l.Dataset == "" {
-			return 0, 0, usageError{fmt.Errorf("%s does not name its dataset: give --dataset", path)}
+			return 0, 0, nil, usageError{fmt.Errorf("%s does not name its dataset: give --dataset", path)}
 		}
 		if l.Key() == "" {
 			l.Name = fmt.Sprintf("(no name, line %d)", l.Line)
@@ -83,7 +90,7 @@ func (d *desk) importLabels(ctx context.Context, path string, read *labelFlags, 
 			loaded[l.Dataset] = true
 			states, err := d.book.States(ctx, l.Dataset, labelmap.SubjectLabel)
 			if err != nil {
-				return 0, 0, err
+				return 0, 0, nil, err
 			}
 			for k := range states {
 				known[states[k].Subject] = &states[k]
@@ -91,7 +98,12 @@ func (d *desk) importLabels(ctx context.Context, path string, read *labelFlags, 
 		}
 		s := labelmap.Subject{Kind: labelmap.SubjectLabel, Dataset: l.Dataset, Key: l.Key()}
 		st := known[s]
-		if taken[s] > 0 || st != nil && reflect.DeepEqual(st.Label, l) {
+		if taken[s] {
+			repeated = append(repeated, fmt.Sprintf("%s, line %d", s.Key, l.Line))
+			continue
+		}
+		taken[s] = true
+		if st != nil && reflect.DeepEqual(st.Label, l) {
 			left++
 			continue
 		}
@@ -99,14 +111,13 @@ func (d *desk) importLabels(ctx context.Context, path string, read *labelFlags, 
 		if st != nil {
 			version = st.Version
 		}
-		taken[s]++
 		entries = append(entries, labelmap.Entry{Subject: s, Version: version, Action: labelmap.ActImport, Label: l})
 	}
 	if len(entries) == 0 {
-		return 0, left, nil
+		return 0, left, repeated, nil
 	}
 	_, err = d.book.Write(ctx, by, entries...)
-	return len(entries), left, err
+	return len(entries), left, repeated, err
 }
 
 func (d *desk) importDecisions(ctx context.Context, path, dataset, by string) (done, left int, err error) {
