@@ -37,6 +37,20 @@ func TestCorpusExport(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(out, "phantoms", "dataset.json")); err != nil {
 		t.Error(err)
 	}
+	// Every format, with what it needs to keep structures that overlap.
+	for format, flags := range map[string][]string{
+		"sat": {"--as-is"}, "nnunet": {"--overlap", "regions", "--merge", "all"}, "croissant": nil,
+		"bids": {"--overlap", "layers"}, "dicomseg": nil, "index": nil,
+	} {
+		to := filepath.Join(dir, format)
+		args := append([]string{in, "--format", format, "-o", to}, flags...)
+		if code, _, stderr := runExport(t, args...); code != exitDone {
+			t.Errorf("%s: %d: %s", format, code, stderr)
+		}
+		if _, err := os.Stat(filepath.Join(to, export.ManifestFile)); err != nil {
+			t.Error(err)
+		}
+	}
 	// A scan that can't be read leaves the export unfinished.
 	if err := os.WriteFile(filepath.Join(in, "phantom_2", "image.nii.gz"), []byte("no image"), 0o600); err != nil {
 		t.Fatal(err)
