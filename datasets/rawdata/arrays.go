@@ -138,11 +138,12 @@ func (s *Source) matlab(im *opened, name string, take put) error {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // opened for reading: nothing can be lost
-	a, err := readMAT(f, "Mask", s.maxArray())
+	shape := im.grid.Shape
+	// No more than the image's voxels at full width, and room for small arrays.
+	a, err := readMAT(f, "Mask", min(s.maxArray(), 8*int64(im.grid.Voxels())+1<<20))
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	shape := im.grid.Shape
 	if a.dims != [3]int{shape[1], shape[0], shape[2]} {
 		return fmt.Errorf("%w: %s is of %d rows, %d columns and %d slices, the image of %d, %d and %d", ErrGrid, name, a.dims[0], a.dims[1], a.dims[2], shape[1], shape[0], shape[2])
 	}
