@@ -25,7 +25,7 @@ const templateCount = 4
 
 // fullGrid is of the scan of the full size: two windows of SAT's patch at its
 // spacing, with accumulators of 30 classes that leave PyTorch room in 18 GB.
-var fullGrid = volume.Grid{Shape: [3]int{267, 240, 96}, Affine: volume.Affine{{-1.2, 0, 0, 160}, {0, -1.2, 0, 144}, {0, 0, 3, -144}, {0, 0, 0, 1}}}
+var fullGrid = volume.Grid{Shape: [3]int{266, 239, 96}, Affine: volume.Affine{{-1.2, 0, 0, 160}, {0, -1.2, 0, 144}, {0, 0, 3, -144}, {0, 0, 0, 1}}}
 
 func makeInputs(dir string) error {
 	for name, g := range map[string]volume.Grid{
