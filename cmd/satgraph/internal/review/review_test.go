@@ -370,7 +370,7 @@ func TestAdjudication(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	odd := []string{
 		"\x1b[2J\x1b[31mred\x1b]0;owned\a", "a\u009b31mb", "evil\u202egnp.exe", "כליה שמאל", "左肾脏 影像",
-		strings.Repeat("long ", 20_000), "tab\tand\nnewline", "bad\xff\xfebytes", "👨‍👩‍👧 e\u0301" + strings.Repeat("\u0301", 300), "<script>", "=1+1",
+		strings.Repeat("long ", 20_000), "tab\tand\nnewline", "👨‍👩‍👧 e\u0301" + strings.Repeat("\u0301", 300), "<script>", "=1+1",
 	}
 	s := sit(t, "ann", labels(t, odd...))
 	for _, size := range [][2]int{{80, 24}, {200, 50}, {40, 12}, {41, 13}, {10, 3}, {120, 30}, {1, 1}} {
