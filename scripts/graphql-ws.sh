@@ -1,8 +1,6 @@
 #!/usr/bin/env bash
 # Fetches the graphql-ws client of npm, with which the service's subscriptions
 # are tested, and prints the folder of its modules.
-#
-#   SATGRAPH_GRAPHQL_WS=$(scripts/graphql-ws.sh) go test ./api
 set -euo pipefail
 
 command -v node >/dev/null && command -v npm >/dev/null || {

@@ -42,6 +42,7 @@ func openTokens(t *testing.T, db Database) auth.Tokens {
 }
 
 func tokensComeBack(t *testing.T, db Database) {
+	t.Helper()
 	a, b := openTokens(t, db), openTokens(t, db)
 	var want []auth.Token
 	for i, c := range []struct {
@@ -73,6 +74,7 @@ func tokensComeBack(t *testing.T, db Database) {
 }
 
 func tokensEnd(t *testing.T, db Database) {
+	t.Helper()
 	a, b := openTokens(t, db), openTokens(t, db)
 	_, token, err := auth.Issue(t.Context(), a, "Ada", auth.Viewer, nil, 0, "admin")
 	if err != nil {
