@@ -3,10 +3,10 @@
 # are tested, and prints the folder of its modules.
 set -euo pipefail
 
-command -v node >/dev/null && command -v npm >/dev/null || {
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
   echo "graphql-ws.sh: node and npm are missing" >&2
   exit 1
-}
+fi
 dir=${XDG_CACHE_HOME:-$HOME/.cache}/satgraph/graphql-ws
 want="graphql-ws@6.4.2 graphql@16.15.0 ws@8.23.0"
 if [ "$(cat "$dir/installed" 2>/dev/null)" != "$want" ]; then
