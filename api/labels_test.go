@@ -236,3 +236,32 @@ type lost struct{ labelmap.Ledger }
 func (lost) Counts(context.Context, string) ([]labelmap.Count, error) {
 	return nil, fmt.Errorf("%w: %w", graph.ErrUnavailable, errors.New("secret"))
 }
+
+func TestLabelsAreImportedOverGraphQL(t *testing.T) {
+	s, book := curated(t)
+	if r := s.decide(`importLabels(dataset: "New", text: "value,name\n1,left atrium\n2,RA\n", file: "labels.csv", modality: MRI, by: "ann", preview: true)`); r["preview"] != true {
+		t.Errorf("a preview: %v", text(r))
+	}
+	if states, err := book.States(t.Context(), "New", labelmap.SubjectLabel); err != nil || len(states) != 0 {
+		t.Errorf("a preview wrote %d labels, %v", len(states), err)
+	}
+	r := s.decide(`importLabels(dataset: "New", text: "value,name\n1,left atrium\n2,RA\n", file: "labels.csv", modality: MRI, by: "ann")`)
+	if r["__typename"] != "Decision" {
+		t.Fatalf("imported: %v", text(r))
+	}
+	states, err := book.States(t.Context(), "New", labelmap.SubjectLabel)
+	if err != nil || len(states) != 2 || states[0].Label.Modality != "mri" || states[1].Label.Name != "RA" || states[1].Label.Values[0] != 2 {
+		t.Errorf("in the ledger: %+v, %v", states, err)
+	}
+	for _, c := range []struct{ arguments, says string }{
+		{`dataset: "New", text: "value,name\n1,left atrium\n2,RA\n", file: "labels.csv", modality: MRI, by: "ann"`, "in already"},
+		{`dataset: "New", text: "", by: "ann"`, "the file is empty"},
+		{`dataset: "New", text: "{\"labels\": [", by: "ann"`, "labels.txt"},
+		{`dataset: "New", text: "dataset,name\nOther,liver\n", by: "ann"`, "another dataset"},
+		{`dataset: "New", text: "liver"`, "nobody is named"},
+	} {
+		if r := s.decide("importLabels(" + c.arguments + ")"); r["__typename"] != "DecisionMistake" || !strings.Contains(text(r["message"]), c.says) {
+			t.Errorf("%s: %v", c.arguments, text(r))
+		}
+	}
+}

@@ -47,7 +47,7 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 		Mutation: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Mutation",
 			Description: "Requests that start or stop work, and decisions on labels and recipes.",
-			Fields:      merge(s.jobMutations(t), s.labelMutations(l), s.recipeMutations(l)),
+			Fields:      merge(s.jobMutations(t), s.labelMutations(t, l), s.recipeMutations(l)),
 		}),
 		Subscription: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Subscription",

@@ -4,10 +4,13 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/graphql-go/graphql"
 
 	"satgraph/api/auth"
+	"satgraph/inference"
+	"satgraph/ingest"
 	"satgraph/labelmap"
 	"satgraph/labelmap/suggest"
 )
@@ -157,7 +160,7 @@ func seen(a args, now int64) int64 {
 	return now
 }
 
-func (s *Service) labelMutations(l *labelTypes) graphql.Fields {
+func (s *Service) labelMutations(t *types, l *labelTypes) graphql.Fields {
 	verdictArguments := graphql.FieldConfigArgument{
 		"terms":     {Type: graphql.NewList(graphql.NewNonNull(graphql.String)), Description: "The terms that the label stands for, by id or name."},
 		"predicate": {Type: l.predicate, DefaultValue: labelmap.Exact, Description: "How the label relates to them."},
@@ -179,6 +182,13 @@ func (s *Service) labelMutations(l *labelTypes) graphql.Fields {
 		})
 	}
 	return graphql.Fields{
+		"importLabels": s.mutation(l, auth.Curate, "Brings a dataset's raw labels in. Labels that are in already are left alone; one of which the text says something new gets that as a further event.", deciding(graphql.FieldConfigArgument{
+			"dataset":  {Type: graphql.NewNonNull(graphql.String), Description: "The dataset's name."},
+			"text":     {Type: graphql.NewNonNull(graphql.String), Description: "The content of a label file: one label a line, a table, nnU-Net's dataset.json, or another form that `satgraph labels import` reads."},
+			"file":     {Type: graphql.String, DefaultValue: "labels.txt", Description: "The file's name, which helps to tell its form."},
+			"modality": {Type: t.modality, Description: "The kind of scan, where the text does not say."},
+			"region":   {Type: graphql.String, Description: `What the scans show, where the text does not say, such as "abdomen".`},
+		}), importEntries),
 		"acceptLabel": s.mutation(l, auth.Curate, "Accepts a suggestion for a label.", onLabel(graphql.FieldConfigArgument{
 			"rank": {Type: graphql.Int, DefaultValue: 1, Description: "Which suggestion, 1 being the first. Only the first of a label without answer needs to be asked for by changeLabel."},
 		}), oneLabel(s.acceptEntry)),
@@ -217,6 +227,30 @@ func (s *Service) labelMutations(l *labelTypes) graphql.Fields {
 			return d.book.Undoing(ctx, a.text("ref"), a.text("comment"))
 		}),
 	}
+}
+
+// importEntries brings in the labels of a text.
+func importEntries(ctx context.Context, d *desk, _ string, a args) ([]labelmap.Entry, error) {
+	modality, _ := a["modality"].(inference.Modality)
+	read, err := ingest.ParseLabels(strings.NewReader(a.text("text")), a.text("file"), ingest.LabelOptions{
+		Dataset: a.text("dataset"), Modality: string(modality), Region: a.text("region"),
+	})
+	if err != nil {
+		return nil, &mistaken{Code: CodeBadInput, Message: err.Error(), Argument: "text", err: err}
+	}
+	for i := range read.Labels {
+		if read.Labels[i].Dataset != a.text("dataset") {
+			return nil, &mistaken{Code: CodeBadInput, Message: "line " + number(read.Labels[i].Line) + " is of another dataset, " + quote(read.Labels[i].Dataset), Argument: "text"}
+		}
+	}
+	in, err := d.book.Importing(ctx, read.Labels)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Entries) == 0 {
+		return nil, &mistaken{Code: CodeBadInput, Message: "all " + number(in.Unchanged) + " labels are in already as they are given", Argument: "text"}
+	}
+	return in.Entries, nil
 }
 
 // maxTargets is how many terms one verdict of a request names.

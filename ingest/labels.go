@@ -90,9 +90,15 @@ func ReadLabels(path string, o LabelOptions) (*Labels, error) {
 		return nil, fileError(path, 0, err)
 	}
 	defer f.Close() //nolint:errcheck // read only
-	c := &collector{labels: &Labels{Encoding: "UTF-8"}, o: o, file: filepath.Base(path)}
-	if line, err := c.read(f); err != nil {
-		return nil, fileError(path, line, err)
+	return ParseLabels(f, path, o)
+}
+
+// ParseLabels is ReadLabels of a file's content; name is the file's.
+func ParseLabels(r io.Reader, name string, o LabelOptions) (*Labels, error) {
+	o.Limits = o.withDefaults()
+	c := &collector{labels: &Labels{Encoding: "UTF-8"}, o: o, file: filepath.Base(name)}
+	if line, err := c.read(r); err != nil {
+		return nil, fileError(name, line, err)
 	}
 	c.finish()
 	return c.labels, nil

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"reflect"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -74,50 +74,17 @@ func (d *desk) importLabels(ctx context.Context, path string, read *labelFlags, 
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	known := map[labelmap.Subject]*labelmap.State{}
-	var entries []labelmap.Entry
-	taken := map[labelmap.Subject]bool{}
-	loaded := map[string]bool{}
-	for i := range labels.Labels {
-		l := &labels.Labels[i]
-		if l.Dataset == "" {
-			return 0, 0, nil, usageError{fmt.Errorf("%s does not name its dataset: give --dataset", path)}
-		}
-		if l.Key() == "" {
-			l.Name = fmt.Sprintf("(no name, line %d)", l.Line)
-		}
-		if !loaded[l.Dataset] {
-			loaded[l.Dataset] = true
-			states, err := d.book.States(ctx, l.Dataset, labelmap.SubjectLabel)
-			if err != nil {
-				return 0, 0, nil, err
-			}
-			for k := range states {
-				known[states[k].Subject] = &states[k]
-			}
-		}
-		s := labelmap.Subject{Kind: labelmap.SubjectLabel, Dataset: l.Dataset, Key: l.Key()}
-		st := known[s]
-		if taken[s] {
-			repeated = append(repeated, fmt.Sprintf("%s, line %d", s.Key, l.Line))
-			continue
-		}
-		taken[s] = true
-		if st != nil && reflect.DeepEqual(st.Label, l) {
-			left++
-			continue
-		}
-		version := int64(0)
-		if st != nil {
-			version = st.Version
-		}
-		entries = append(entries, labelmap.Entry{Subject: s, Version: version, Action: labelmap.ActImport, Label: l})
+	in, err := d.book.Importing(ctx, labels.Labels)
+	if errors.Is(err, labelmap.ErrNoDataset) {
+		return 0, 0, nil, usageError{fmt.Errorf("%s does not name its dataset: give --dataset", path)}
 	}
-	if len(entries) == 0 {
-		return 0, left, repeated, nil
+	if err != nil {
+		return 0, 0, nil, err
 	}
-	_, err = d.book.Write(ctx, by, entries...)
-	return len(entries), left, repeated, err
+	if len(in.Entries) > 0 {
+		_, err = d.book.Write(ctx, by, in.Entries...)
+	}
+	return len(in.Entries), in.Unchanged, in.Repeated, err
 }
 
 func (d *desk) importDecisions(ctx context.Context, path, dataset, by string) (done, left int, err error) {

@@ -19,7 +19,7 @@ type terminal struct {
 	cmd    *exec.Cmd
 	file   *os.File
 	screen *vt.SafeEmulator
-	mu     sync.Mutex
+	mu     sync.Mutex      // of raw, and of the screen's cells: SafeEmulator's String takes no lock
 	raw    strings.Builder // all that the program wrote
 	done   chan struct{}
 }
@@ -43,8 +43,8 @@ func startTerminal(t *testing.T, width, height int, env []string, args ...string
 			n, err := s.file.Read(buf)
 			s.mu.Lock()
 			s.raw.Write(buf[:n])
-			s.mu.Unlock()
 			_, _ = s.screen.Write(buf[:n])
+			s.mu.Unlock()
 			if err != nil { // the program has ended
 				return
 			}
@@ -53,21 +53,31 @@ func startTerminal(t *testing.T, width, height int, env []string, args ...string
 	t.Cleanup(func() {
 		_ = s.cmd.Process.Kill() // for tests that fail half-way
 		_ = s.file.Close()
-		_ = s.screen.Close()
+		// Close of the emulator races with its Read; the end of the pipe ends both.
+		if pipe, ok := s.screen.InputPipe().(io.Closer); ok {
+			_ = pipe.Close()
+		}
 	})
 	return s
+}
+
+// shown is the text on the screen.
+func (s *terminal) shown() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.screen.String()
 }
 
 // sees waits until the screen shows a text.
 func (s *terminal) sees(text string) {
 	s.t.Helper()
 	for range 300 {
-		if strings.Contains(s.screen.String(), text) {
+		if strings.Contains(s.shown(), text) {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	s.t.Fatalf("the screen never shows %q:\n%s", text, s.screen.String())
+	s.t.Fatalf("the screen never shows %q:\n%s", text, s.shown())
 }
 
 // keys types, one key after the other.
@@ -82,7 +92,9 @@ func (s *terminal) keys(keys ...string) {
 
 func (s *terminal) resize(width, height int) {
 	s.t.Helper()
+	s.mu.Lock()
 	s.screen.Resize(width, height)
+	s.mu.Unlock()
 	if err := pty.Setsize(s.file, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)}); err != nil {
 		s.t.Fatal(err)
 	}
@@ -94,7 +106,7 @@ func (s *terminal) ends() (code int, written string) {
 	select {
 	case <-s.done:
 	case <-time.After(time.Minute):
-		s.t.Fatalf("the program does not end:\n%s", s.screen.String())
+		s.t.Fatalf("the program does not end:\n%s", s.shown())
 	}
 	_ = s.cmd.Wait() // its code says it
 	s.mu.Lock()
