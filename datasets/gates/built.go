@@ -52,6 +52,34 @@ type Measurements interface {
 	Failed() []FailedScan
 }
 
+// measuredOnce keeps what was measured, so that the gates after the first read
+// no scan again: some 100 bytes a mask.
+type measuredOnce struct {
+	Measurements
+	scans []*Measured
+	whole bool // scans are all there are
+}
+
+func (o *measuredOnce) Each(ctx context.Context, f func(*Measured) error) error {
+	if !o.whole {
+		o.scans = nil
+		err := o.Measurements.Each(ctx, func(m *Measured) error {
+			o.scans = append(o.scans, m)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		o.whole = true
+	}
+	for _, m := range o.scans {
+		if err := f(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // FailedScan is a scan that is not in the corpus.
 type FailedScan struct{ Dataset, Scan, Reason string }
 

@@ -161,6 +161,9 @@ func Run(ctx context.Context, in Input, names ...string) (*Report, error) {
 	if in.Use == "" {
 		in.Use = Research
 	}
+	if in.Built != nil {
+		in.Built = &measuredOnce{Measurements: in.Built}
+	}
 	gates, err := choose(names)
 	if err != nil {
 		return nil, err

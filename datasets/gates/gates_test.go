@@ -313,6 +313,25 @@ func TestGatesOfABuiltCorpus(t *testing.T) {
 	}
 }
 
+// counted counts how often its scans were measured.
+type counted struct {
+	built
+	n int
+}
+
+func (c *counted) Each(ctx context.Context, f func(*gates.Measured) error) error {
+	c.n++
+	return c.built.Each(ctx, f)
+}
+
+func TestABuiltCorpusIsMeasuredOnceForAllGates(t *testing.T) {
+	c := &counted{built: built{goodScan("1"), goodScan("2")}}
+	run(t, gates.Input{Built: c})
+	if c.n != 1 {
+		t.Errorf("measured %d times", c.n)
+	}
+}
+
 func TestAnnotationsThatJumpBetweenVersions(t *testing.T) {
 	now := released(t)
 	var scans []corpus.Scan
