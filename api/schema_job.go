@@ -8,6 +8,7 @@ import (
 
 	"github.com/graphql-go/graphql"
 
+	"satgraph/api/auth"
 	"satgraph/inference"
 	"satgraph/jobs"
 )
@@ -350,6 +351,6 @@ func (s *Service) submit(ctx context.Context, a args, plan *inference.Plan, err 
 		return nil, err
 	}
 	return pointer(s.jobs.Submit(ctx, jobs.Request{
-		ImageID: a.text("image"), ImagePath: path, Model: model.Name, Plan: plan,
+		Owner: auth.Of(ctx).Subject, ImageID: a.text("image"), ImagePath: path, Model: model.Name, Plan: plan,
 	}))
 }

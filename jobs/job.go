@@ -36,6 +36,9 @@ const Pending = "pending"
 
 // Request is what a job is asked to do.
 type Request struct {
+	// Owner is the subject of who asked, as the service knows them; empty where
+	// nobody was asked who they are. The runner keeps it and decides nothing by it.
+	Owner string `json:"owner,omitempty"`
 	// ImageID names the scan to the one who asked; ImagePath is the file.
 	ImageID   string `json:"imageId"`
 	ImagePath string `json:"imagePath"`
