@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"satgraph/api/auth"
+	"satgraph/cmd/satgraph/internal/config"
 	"satgraph/datasets/build"
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/corpus"
@@ -74,7 +75,7 @@ var badInput = []error{
 	build.ErrManifest, catalog.ErrRecord, corpus.ErrList, corpus.ErrListTruncated, corpus.ErrListTooLarge, corpus.ErrMissingKey,
 	corpus.ErrUnknownDataset, corpus.ErrUnknownClass, corpus.ErrBadValue, rawdata.ErrLayout, rawdata.ErrRecipe, rawdata.ErrUnclear,
 	export.ErrOption, export.ErrSamples, export.ErrEmpty, export.ErrExists, phantoms.ErrNone,
-	graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
+	config.ErrConfig, graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
 }
 
 // exitCode is the one table from errors to exit codes.

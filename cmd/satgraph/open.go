@@ -17,11 +17,11 @@ import (
 	"satgraph/store/sqlite"
 )
 
-// dataDir is where the program keeps what it needs between runs:
-// $SATGRAPH_HOME, else satgraph in the user's data folder.
-func dataDir() (string, error) {
-	if dir := os.Getenv("SATGRAPH_HOME"); dir != "" {
-		return filepath.Abs(dir)
+// dataDir is where the program keeps what it needs between runs: the setting
+// home, else satgraph in the user's data folder.
+func (a *app) dataDir() (string, error) {
+	if a.home != "" {
+		return filepath.Abs(a.home)
 	}
 	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
 		return filepath.Join(dir, "satgraph"), nil
@@ -60,7 +60,7 @@ func (a *app) namedStore(ctx context.Context) (treeStore, error) {
 	scheme, path, _ := strings.Cut(a.store, ":")
 	switch {
 	case a.store == "":
-		dir, err := dataDir()
+		dir, err := a.dataDir()
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +68,9 @@ func (a *app) namedStore(ctx context.Context) (treeStore, error) {
 	case scheme == "sqlite" && path != "":
 		return sqlite.Open(ctx, path, sqlite.Options{Seed: builtin.Snapshot})
 	case strings.HasPrefix(scheme, "neo4j"), strings.HasPrefix(scheme, "bolt"):
-		return neo4j.Open(ctx, a.store, neo4j.Options{Seed: builtin.Snapshot, Classes: graphClasses})
+		return neo4j.Open(ctx, a.store, neo4j.Options{
+			Seed: builtin.Snapshot, Classes: graphClasses, Username: a.neo4j.username, Password: a.neo4j.password,
+		})
 	default: // which is not repeated whole: a URI may hold a password
 		return nil, usageError{fmt.Errorf("--store %.20q…: want sqlite:PATH or neo4j://HOST[:PORT][/DATABASE]", scheme)}
 	}

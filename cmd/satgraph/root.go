@@ -8,6 +8,8 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+
+	"satgraph/cmd/satgraph/internal/config"
 )
 
 const version = "0.1.0"
@@ -18,7 +20,11 @@ type app struct {
 	out, err io.Writer
 	log      *slog.Logger
 	store    string
+	settings string // the file of settings
+	home     string // folder of what is kept, where one is set
+	neo4j    struct{ username, password string }
 	verbose  bool
+	global   config.Table // settings of every command
 }
 
 // run parses args, runs the command they name and returns the exit code.
@@ -35,9 +41,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func (a *app) rootCommand() *cobra.Command {
+	a.global = a.globalSettings()
 	root := group("satgraph", "Anatomy tree, and text-prompted segmentation of radiology scans",
 		a.demoCommand(),
 		a.serveCommand(),
+		a.configCommand(),
 		a.tokenCommand(),
 		a.resolveCommand(),
 		a.segmentCommand(),
@@ -53,18 +61,24 @@ func (a *app) rootCommand() *cobra.Command {
 	root.Version = version
 	root.SilenceUsage = true
 	root.SilenceErrors = true
-	root.PersistentPreRun = func(*cobra.Command, []string) {
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		level := slog.LevelWarn
 		if a.verbose {
 			level = slog.LevelDebug
 		}
 		a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+		if cmd.Annotations[ownSettings] != "" {
+			return nil // it has settings of its own, and reads all together
+		}
+		_, err := a.configure(nil)
+		return err
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.PersistentFlags().StringVar(&a.store, "store", "", "anatomy store: sqlite:PATH, or neo4j://HOST[:PORT][/DATABASE] with NEO4J_USERNAME and NEO4J_PASSWORD (default: a file in the user's data folder)")
+	a.global.AddFlags(root.PersistentFlags())
+	root.PersistentFlags().StringVar(&a.settings, "config", "", "file of settings (default: $"+configEnv+")")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to stderr")
 	return root
 }

@@ -29,42 +29,50 @@ const defaultAddr = "127.0.0.1:8642"
 // pollInterval is how soon another process's change of the tree is seen.
 const pollInterval = time.Second
 
+// serveOptions are the settings of the service, as its table in settings.go
+// describes them.
+type serveOptions struct {
+	addr        string
+	allowRemote bool
+	data        string
+	model       string
+	servers     []string
+	run         inference.Options
+	logs        logOptions
+}
+
 func (a *app) serveCommand() *cobra.Command {
-	var addr, model, data string
-	var remote bool
-	var servers []string
-	var run inference.Options
+	var o serveOptions
+	table := a.serveSettings(&o)
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer the same questions over GraphQL",
 		Long: `Answer the same questions over GraphQL, and segment scans that are sent to it.
 
 A job that waited or ran when the service ended, however it ended, goes on at the
-next start from its last saved state.`,
-		Args: args(cobra.NoArgs),
+next start from its last saved state. Every setting can also come from a file
+(--config) or the environment: see 'satgraph config'.`,
+		Args:        args(cobra.NoArgs),
+		Annotations: map[string]string{ownSettings: "yes"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if run.SaveEvery <= 0 || run.Threads < 0 {
-				return usageError{errors.New("--save-every and --threads must not be negative, nor --save-every 0")}
+			if _, err := a.configure(table); err != nil {
+				return err
 			}
-			return a.serve(cmd.Context(), addr, model, servers, data, run, remote)
+			a.log = o.logs.logger(a.err, a.verbose)
+			return a.serve(cmd.Context(), &o)
 		},
 	}
-	cmd.Flags().StringVar(&addr, "addr", defaultAddr, "address to listen on; port 0 takes a free one")
-	cmd.Flags().StringVar(&model, "model", "", "model bundle's folder (default: the built-in demo model)")
-	cmd.Flags().StringArrayVar(&servers, "remote", nil, remoteHelp)
-	cmd.Flags().StringVar(&data, "data", "", "folder for uploaded scans and results (default: in the user's data folder)")
-	cmd.Flags().IntVar(&run.Threads, "threads", 0, "threads a job may use (default: all)")
-	cmd.Flags().DurationVar(&run.SaveEvery, "save-every", 20*time.Second, "how often the state of a running job is saved")
-	cmd.Flags().BoolVar(&remote, "allow-remote", false, "listen on an address other machines reach; there is no authentication yet")
+	table.AddFlags(cmd.Flags())
 	return cmd
 }
 
 // gcPercent is by how much the heap may grow between collections, in percent.
 const gcPercent = 400
 
-func (a *app) serve(ctx context.Context, addr, modelDir string, servers []string, data string, run inference.Options, remote bool) (err error) {
+func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
+	data := o.data
 	if data == "" {
-		if data, err = dataDir(); err != nil {
+		if data, err = a.dataDir(); err != nil {
 			return err
 		}
 	}
@@ -97,7 +105,7 @@ func (a *app) serve(ctx context.Context, addr, modelDir string, servers []string
 		stop()
 		watching.Wait()
 	}()
-	model, err := newServedModel(modelDir, servers, run.Threads)
+	model, err := newServedModel(o.model, o.servers, o.run.Threads)
 	if err != nil {
 		return err
 	}
@@ -105,7 +113,7 @@ func (a *app) serve(ctx context.Context, addr, modelDir string, servers []string
 		Dir:      filepath.Join(data, "jobs"),
 		Models:   model,
 		Classify: api.Classify,
-		Run:      run,
+		Run:      o.run,
 		Log:      a.log,
 	})
 	if err != nil {
@@ -129,13 +137,13 @@ func (a *app) serve(ctx context.Context, addr, modelDir string, servers []string
 		Degraded:    tree.Degraded,
 		DataDir:     data,
 		Version:     version,
-		AllowRemote: remote,
+		AllowRemote: o.allowRemote,
 		Log:         a.log,
 	})
 	if err != nil {
 		return err
 	}
-	listener, err := service.Listen(ctx, addr)
+	listener, err := service.Listen(ctx, o.addr)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"satgraph/cmd/satgraph/internal/config"
+)
+
+// configEnv names the file of settings where --config does not.
+const configEnv = config.Prefix + "CONFIG"
+
+// ownSettings marks a command that reads the global settings with its own.
+const ownSettings = "settings"
+
+// globalSettings are those of every command.
+func (a *app) globalSettings() config.Table {
+	return config.Table{{Title: "Store", Settings: []*config.Setting{
+		config.New("store", &a.store, "", "anatomy store: sqlite:PATH, or neo4j://HOST[:PORT][/DATABASE] (default: a file in the user's data folder)"),
+		config.New("neo4j-username", &a.neo4j.username, "neo4j", "user of the Neo4j server").WithoutFlag().From("NEO4J_USERNAME"),
+		config.New("neo4j-password", &a.neo4j.password, "", "its password; none where the server asks for none").Secret().From("NEO4J_PASSWORD"),
+		config.New("home", &a.home, "", "folder of what the program keeps between runs (default: satgraph in the user's data folder)").WithoutFlag(),
+	}}}
+}
+
+// serveSettings are the other settings of the service.
+func (a *app) serveSettings(o *serveOptions) config.Table {
+	return config.Table{
+		{Title: "Service", Settings: []*config.Setting{
+			config.New("addr", &o.addr, defaultAddr, "address to listen on; port 0 takes a free one", checkAddress),
+			config.New("allow-remote", &o.allowRemote, false, "listen on an address other machines reach; there is no authentication yet"),
+			config.New("data", &o.data, "", "folder for uploaded scans and results (default: the home folder)"),
+		}},
+		{Title: "Models and jobs", Settings: []*config.Setting{
+			config.New("model", &o.model, "", "model bundle's folder (default: the built-in demo model)"),
+			config.New("remote", &o.servers, nil, remoteHelp),
+			config.New("threads", &o.run.Threads, 0, "threads a job may use; 0 for all", config.Min(0)),
+			config.New("save-every", &o.run.SaveEvery, 20*time.Second, "how often the state of a running job is saved", config.Min(time.Millisecond)),
+		}},
+		{Title: "Log", Settings: []*config.Setting{
+			config.New("log-level", &o.logs.level, "info", "least level that is logged: debug, info, warn or error; -v is debug", config.OneOf("debug", "info", "warn", "error")),
+			config.New("log-format", &o.logs.format, "text", "form of the log's lines: text or json", config.OneOf("text", "json")),
+		}},
+	}
+}
+
+// checkAddress wants HOST:PORT.
+func checkAddress(text string) error {
+	if _, _, err := net.SplitHostPort(text); err != nil {
+		return errors.New("it is no address; write it as HOST:PORT, as in 127.0.0.1:8642")
+	}
+	return nil
+}
+
+// logOptions say what is logged and how.
+type logOptions struct {
+	level, format string
+	now           slog.LevelVar // changed while the service runs
+}
+
+// logger makes the service's log.
+func (o *logOptions) logger(w io.Writer, verbose bool) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.level)); err != nil || verbose {
+		level = slog.LevelDebug
+	}
+	o.now.Set(level)
+	options := &slog.HandlerOptions{Level: &o.now}
+	if o.format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// configure reads the global settings and a command's own.
+func (a *app) configure(own config.Table) ([]config.Effective, error) {
+	input := config.Input{File: a.settings, Lookup: os.LookupEnv, Known: a.serveSettings(new(serveOptions)).Keys()}
+	if input.File == "" {
+		input.File = os.Getenv(configEnv)
+	}
+	return slices.Concat(a.global, own).Load(input)
+}
