@@ -103,3 +103,23 @@ func parentNames(tree *graph.Tree, id string) string {
 type Change struct {
 	Before, After State
 }
+
+// SettledRecipes are the recipes that count among states, by class.
+func SettledRecipes(states []State) []Recipe {
+	var out []Recipe
+	for i := range states {
+		if v := states[i].Verdict; v != nil && v.Outcome == Mapped && v.Recipe != nil {
+			out = append(out, *v.Recipe)
+		}
+	}
+	slices.SortFunc(out, func(a, b Recipe) int { return strings.Compare(a.Class, b.Class) })
+	return out
+}
+
+// Rejects says whether somebody has rejected the recipe. A nil state, of a class
+// that nobody has decided on, rejects none.
+func (st *State) Rejects(r *Recipe) bool {
+	return st != nil && slices.ContainsFunc(st.Rejected, func(v Vote) bool {
+		return v.Verdict.Recipe != nil && v.Verdict.Recipe.Class == r.Class && v.Verdict.Recipe.Expr.String() == r.Expr.String()
+	})
+}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,26 +19,19 @@ import (
 	"satgraph/labelmap"
 )
 
-// ground is what an impact is counted in.
-type ground struct {
-	catalog *catalog.Catalog
-	index   *corpus.Index
-	exports []impact.Manifest
-}
-
 // newGround reads a scan list and the manifests of finished exports; both may be
 // absent.
-func newGround(ctx context.Context, scans string, exports []string) (*ground, error) {
-	g := &ground{}
+func newGround(ctx context.Context, scans string, exports []string) (*impact.Ground, error) {
+	g := &impact.Ground{}
 	var err error
-	if g.catalog, err = catalog.Builtin(); err != nil {
+	if g.Catalog, err = catalog.Builtin(); err != nil {
 		return nil, err
 	}
 	if scans != "" {
 		if scans, err = corpus.ListIn(scans); err != nil {
 			return nil, err
 		}
-		if g.index, err = corpus.ReadList(ctx, scans, g.catalog); err != nil {
+		if g.Index, err = corpus.ReadList(ctx, scans, g.Catalog); err != nil {
 			return nil, err
 		}
 	}
@@ -52,96 +44,23 @@ func newGround(ctx context.Context, scans string, exports []string) (*ground, er
 		if err := json.Unmarshal(text, &m.Manifest); err != nil {
 			return nil, usageError{fmt.Errorf("%s: %w", filepath.Join(dir, export.ManifestFile), err)}
 		}
-		g.exports = append(g.exports, m)
+		g.Exports = append(g.Exports, m)
 	}
 	return g, nil
 }
 
 // impact says what entries on one dataset would change.
-func (d *desk) impact(ctx context.Context, g *ground, dataset, actor string, entries []labelmap.Entry) (*impact.Report, error) {
+func (d *desk) impact(ctx context.Context, g *impact.Ground, dataset, actor string, entries []labelmap.Entry) (*impact.Report, error) {
 	changes, err := d.book.Preview(ctx, actor, entries...)
 	if err != nil {
 		return nil, err
 	}
-	counted(changes, entries)
-	labels, err := d.book.States(ctx, dataset, labelmap.SubjectLabel)
+	classes, err := corpusClasses()
 	if err != nil {
 		return nil, err
 	}
-	recipes, err := d.book.States(ctx, dataset, labelmap.SubjectRecipe)
-	if err != nil {
-		return nil, err
-	}
-	before, err := d.kitchenOf(dataset, labels, recipes)
-	if err != nil {
-		return nil, err
-	}
-	after, err := d.kitchenOf(dataset, replaced(labels, changes, labelmap.SubjectLabel), replaced(recipes, changes, labelmap.SubjectRecipe))
-	if err != nil {
-		return nil, err
-	}
-	in := impact.Input{
-		Dataset: dataset, Before: before.effective(), After: after.effective(), Index: g.index, Catalog: g.catalog, Exports: g.exports,
-	}
-	for i := range labels {
-		if l := labels[i].Label; l != nil && l.Modality != "" {
-			in.Modality = catalog.Modality(l.Modality)
-			break
-		}
-	}
-	return impact.Of(in), nil
-}
-
-// counted lets the verdicts of entries count, also where a second reviewer has to
-// agree first: asked is what the decision comes to once it stands.
-func counted(changes []labelmap.Change, entries []labelmap.Entry) {
-	for i := range entries {
-		e := &entries[i]
-		if e.Action != labelmap.ActDecide && e.Action != labelmap.ActAdjudicate {
-			continue
-		}
-		for k := range changes {
-			if st := &changes[k].After; st.Subject == e.Subject {
-				st.Status, st.Verdict = labelmap.Settled, e.Verdict
-			}
-		}
-	}
-}
-
-// replaced are states with those of a preview in their place.
-func replaced(states []labelmap.State, changes []labelmap.Change, kind labelmap.SubjectKind) []labelmap.State {
-	after := map[labelmap.Subject]*labelmap.State{}
-	for i := range changes {
-		if s := changes[i].After.Subject; s.Kind == kind {
-			after[s] = &changes[i].After
-		}
-	}
-	out := slices.Clone(states)
-	for i := range out {
-		if st := after[out[i].Subject]; st != nil {
-			out[i] = *st
-			delete(after, out[i].Subject)
-		}
-	}
-	for i := range changes { // those that nobody had decided on yet
-		if st := after[changes[i].After.Subject]; st != nil {
-			out = append(out, *st)
-		}
-	}
-	return out
-}
-
-// effective are the recipes that the dataset has: settled ones, and for classes
-// where none is settled what is proposed.
-func (k *kitchen) effective() []labelmap.Recipe {
-	out := k.standing()
-	for _, r := range k.proposals() {
-		st := k.states[r.Class]
-		if st == nil || st.Verdict == nil && !isRejected(st, &r) {
-			out = append(out, r)
-		}
-	}
-	return out
+	impact.Counted(changes, entries)
+	return impact.OfChanges(ctx, impact.Desk{Book: d.book, Tree: d.tree, Classes: classes, Ground: g}, dataset, changes)
 }
 
 func (a *app) labelsImpactCommand() *cobra.Command {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -97,42 +95,9 @@ func (d *desk) importDecisions(ctx context.Context, path, dataset, by string) (d
 	if err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", path, err)
 	}
-	list, err := sssom.Decisions(set, dataset)
+	done, left, err = sssom.Adopt(ctx, d.book, set, dataset, by)
 	if err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", path, err)
 	}
-	if err := d.adoptPolicies(ctx, set, by); err != nil {
-		return 0, 0, err
-	}
-	return d.book.Adopt(ctx, list)
-}
-
-// adoptPolicies gives datasets that nobody has set a policy for the one that
-// their decisions were made under, so that they mean here what they meant there.
-func (d *desk) adoptPolicies(ctx context.Context, set *sssom.Set, by string) error {
-	reviewers := map[string]int{}
-	for i := range set.Mappings {
-		m := &set.Mappings[i]
-		if m.Dataset != "" {
-			reviewers[m.Dataset] = max(reviewers[m.Dataset], m.Reviewers)
-		}
-	}
-	var entries []labelmap.Entry
-	for _, dataset := range slices.Sorted(maps.Keys(reviewers)) {
-		s := labelmap.Subject{Kind: labelmap.SubjectDataset, Dataset: dataset}
-		st, err := d.book.State(ctx, s)
-		if err != nil {
-			return err
-		}
-		if n := reviewers[dataset]; n > 1 && n <= labelmap.MaxReviewers && st.Reviewers == 0 {
-			entries = append(entries, labelmap.Entry{
-				Subject: s, Version: st.Version, Action: labelmap.ActPolicy, Reviewers: n, Comment: "as the decisions that were brought in were made under",
-			})
-		}
-	}
-	if len(entries) == 0 {
-		return nil
-	}
-	_, err := d.book.Write(ctx, by, entries...)
-	return err
+	return done, left, nil
 }

@@ -46,16 +46,7 @@ func (d *desk) kitchen(ctx context.Context, dataset string, guesses bool) (*kitc
 	if err != nil {
 		return nil, err
 	}
-	k, err := d.kitchenOf(dataset, states, recipes)
-	if err == nil {
-		k.guesses = guesses
-	}
-	return k, err
-}
-
-// kitchenOf works on the states given.
-func (d *desk) kitchenOf(dataset string, states, recipes []labelmap.State) (*kitchen, error) {
-	k := &kitchen{desk: d, dataset: dataset, byKey: map[string]labelmap.Judged{}, states: map[string]*labelmap.State{}}
+	k := &kitchen{desk: d, dataset: dataset, byKey: map[string]labelmap.Judged{}, states: map[string]*labelmap.State{}, guesses: guesses}
 	k.labels, k.unusable = labelmap.JudgedOf(states)
 	for i := range k.labels {
 		k.byKey[k.labels[i].Label.Key()] = k.labels[i]
@@ -119,21 +110,11 @@ func (k *kitchen) check(r *labelmap.Recipe) []labelmap.Concern {
 
 // standing are the recipes that count.
 func (k *kitchen) standing() []labelmap.Recipe {
-	var out []labelmap.Recipe
+	var states []labelmap.State
 	for _, st := range k.states {
-		if v := st.Verdict; v != nil && v.Outcome == labelmap.Mapped && v.Recipe != nil {
-			out = append(out, *v.Recipe)
-		}
+		states = append(states, *st)
 	}
-	slices.SortFunc(out, func(a, b labelmap.Recipe) int { return strings.Compare(a.Class, b.Class) })
-	return out
-}
-
-// isRejected says whether somebody has rejected the recipe.
-func isRejected(st *labelmap.State, r *labelmap.Recipe) bool {
-	return st != nil && slices.ContainsFunc(st.Rejected, func(v labelmap.Vote) bool {
-		return v.Verdict.Recipe != nil && v.Verdict.Recipe.Class == r.Class && v.Verdict.Recipe.Expr.String() == r.Expr.String()
-	})
+	return labelmap.SettledRecipes(states)
 }
 
 // entry decides on a recipe, on the state that was read.
@@ -183,7 +164,7 @@ func (k *kitchen) row(r *labelmap.Recipe) recipeRow {
 		row.Status = st.Status
 		row.Same = st.Verdict != nil && st.Verdict.Recipe != nil && st.Verdict.Recipe.Expr.String() == row.Expr
 	}
-	row.Rejected = isRejected(k.states[r.Class], r)
+	row.Rejected = k.states[r.Class].Rejects(r)
 	row.Concerns = k.check(r)
 	return row
 }
@@ -475,7 +456,7 @@ func (k *kitchen) sure() ([]labelmap.Entry, error) {
 	list := k.proposals()
 	for i := range list {
 		r := &list[i]
-		if st := k.states[r.Class]; st != nil && (st.Status != labelmap.Open || isRejected(st, r)) || !r.Complete || len(k.check(r)) > 0 {
+		if st := k.states[r.Class]; st != nil && (st.Status != labelmap.Open || st.Rejects(r)) || !r.Complete || len(k.check(r)) > 0 {
 			continue
 		}
 		e, err := k.entry(labelmap.ActDecide, r, k.termOf(r.Class))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,48 +13,25 @@ import (
 	"satgraph/labelmap"
 )
 
-// proposal is a change set of the tree that waits to be applied, and the labels
-// that wait for it.
+// proposal is one of labelmap as a document.
 type proposal struct {
 	Set      graph.ChangeSet `json:"changeSet"`
 	Labels   []string        `json:"labels"`
 	WantedBy []string        `json:"wantedBy"`
 	Problem  string          `json:"problem,omitempty"` // why it cannot be applied as it is
-	states   []*labelmap.State
 }
 
-// proposals are made from the standing verdicts for new terms, sorted by id.
-func (d *desk) proposals(ctx context.Context) ([]proposal, error) {
+func (d *desk) proposals(ctx context.Context) ([]labelmap.TermProposal, error) {
 	states, err := d.book.States(ctx, "", labelmap.SubjectLabel)
-	if err != nil {
-		return nil, err
+	return labelmap.TermProposals(d.tree, states), err
+}
+
+func proposalDocument(p *labelmap.TermProposal) proposal {
+	out := proposal{Set: p.Set, WantedBy: p.WantedBy, Problem: p.Problem}
+	for i := range p.Labels {
+		out.Labels = append(out.Labels, p.Labels[i].Subject.Dataset+": "+p.Labels[i].Subject.Key)
 	}
-	out := []proposal{}
-	for id, waiting := range labelmap.Awaited(states) {
-		p := proposal{Set: graph.ChangeSet{ID: id}, states: waiting}
-		for _, st := range waiting {
-			p.Labels = append(p.Labels, st.Subject.Dataset+": "+st.Subject.Key)
-			votes := st.Votes
-			if st.Adjudication != nil {
-				votes = append(slices.Clone(votes), *st.Adjudication)
-			}
-			for _, v := range votes {
-				if v.Verdict.ChangeSet != id {
-					continue
-				}
-				if !slices.Contains(p.WantedBy, v.Actor) {
-					p.WantedBy = append(p.WantedBy, v.Actor)
-				}
-				set, err := labelmap.ProposedTerm(d.tree, &v.Verdict)
-				if p.Set = set; err != nil {
-					p.Problem = err.Error()
-				}
-			}
-		}
-		out = append(out, p)
-	}
-	slices.SortFunc(out, func(a, b proposal) int { return strings.Compare(a.Set.ID, b.Set.ID) })
-	return out, nil
+	return out
 }
 
 func (a *app) treeProposalsCommand() *cobra.Command {
@@ -70,11 +46,15 @@ func (a *app) treeProposalsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if asJSON {
-					return a.printJSON(map[string]any{"proposals": list})
-				}
+				docs := make([]proposal, len(list))
 				for i := range list {
-					a.printProposal(&list[i])
+					docs[i] = proposalDocument(&list[i])
+				}
+				if asJSON {
+					return a.printJSON(map[string]any{"proposals": docs})
+				}
+				for i := range docs {
+					a.printProposal(&docs[i])
 				}
 				a.printf("%d proposals\n", len(list))
 				return nil
@@ -141,40 +121,19 @@ func (d *desk) apply(ctx context.Context, id, by string) (*graph.Record, []label
 	if err != nil {
 		return nil, nil, err
 	}
-	at := slices.IndexFunc(list, func(p proposal) bool { return p.Set.ID == id })
-	if at < 0 {
-		return nil, nil, refusal{fmt.Errorf("no label waits for a change set %q; `satgraph tree proposals` lists those proposed", id)}
-	}
-	p := &list[at]
-	if p.Problem != "" {
-		return nil, nil, refusal{errors.New(p.Problem)}
-	}
-	p.Set.Author, p.Set.Tool, p.Set.Source = by, tool, fmt.Sprintf("%d labels, wanted by %s", len(p.Labels), strings.Join(p.WantedBy, ", "))
-	var record *graph.Record
-	switch applied, err := d.store.Apply(ctx, p.Set); {
-	case err == nil:
-		record = &applied
-	case !errors.Is(err, graph.ErrApplied):
-		return nil, nil, err
-	}
-	snapshot, err := d.store.Load(ctx)
+	p, err := labelmap.FindTermProposal(list, id)
 	if err != nil {
-		return record, nil, err
+		return nil, nil, refusal{fmt.Errorf("%w; `satgraph tree proposals` lists those proposed", err)}
 	}
-	if d.tree, err = snapshot.Tree(); err != nil {
-		return record, nil, err
+	record, events, err := d.book.Apply(ctx, p, by, d.store, func(ctx context.Context) (*graph.Tree, error) {
+		snapshot, err := d.store.Load(ctx)
+		if err == nil {
+			d.tree, err = snapshot.Tree()
+		}
+		return d.tree, err
+	})
+	if errors.Is(err, labelmap.ErrProposal) {
+		err = refusal{err}
 	}
-	states := make([]labelmap.State, len(p.states))
-	for i, st := range p.states {
-		states[i] = *st
-	}
-	entries, err := labelmap.Followers(d.tree, id, states)
-	if errors.Is(err, graph.ErrUnknownTerm) {
-		return record, nil, refusal{fmt.Errorf("the change set %s was applied and taken back; `satgraph tree history` names the undo, which can be undone", id)}
-	}
-	if err != nil || len(entries) == 0 {
-		return record, nil, err
-	}
-	events, err := d.book.Write(ctx, by, entries...)
 	return record, events, err
 }
