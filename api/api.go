@@ -13,6 +13,8 @@ import (
 	"github.com/graphql-go/graphql"
 
 	"satgraph/api/guard"
+	"satgraph/datasets/catalog"
+	"satgraph/datasets/impact"
 	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/jobs"
@@ -45,6 +47,13 @@ type Config struct {
 	Exemplars Exemplars
 	// Ledger keeps decisions on labels; nil where the service keeps none.
 	Ledger labelmap.Ledger
+	// Changes keeps the tree's change sets; nil where the tree is not changed here.
+	Changes graph.Changer
+	// Refresh makes Tree return what the store holds now; nil where it does anyway.
+	Refresh func(ctx context.Context) error
+	// Ground is what the impact of a decision is counted in; nil for what the
+	// built-in catalog says was published.
+	Ground *impact.Ground
 	// Classes are the classes of the corpus, for recipes.
 	Classes []labelmap.Class
 	// Suggester makes the engine that suggests terms of a tree for labels; nil for
@@ -177,6 +186,13 @@ func New(c Config) (*Service, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Ground == nil {
+		known, err := catalog.Builtin()
+		if err != nil {
+			return nil, err
+		}
+		c.Ground = &impact.Ground{Catalog: known}
 	}
 	s := &Service{config: c, limits: c.Limits.withDefaults(), log: c.Log, jobs: c.Jobs}
 	var err error

@@ -142,8 +142,14 @@ func (d *desk) suggestions(ctx context.Context, tree *graph.Tree, dataset string
 
 // states are those of all labels of a dataset.
 func (d *desk) states(ctx context.Context, dataset string) ([]labelmap.State, error) {
+	return d.statesOf(ctx, labelmap.SubjectQuery{Dataset: dataset, Kind: labelmap.SubjectLabel}, quote(dataset))
+}
+
+// statesOf are all that a query chooses, as far as a request may read; where says
+// what is too large otherwise.
+func (d *desk) statesOf(ctx context.Context, q labelmap.SubjectQuery, where string) ([]labelmap.State, error) {
 	var out []labelmap.State
-	q := labelmap.SubjectQuery{Dataset: dataset, Kind: labelmap.SubjectLabel, Limit: labelPage}
+	q.Limit = labelPage
 	for {
 		page, err := d.book.Find(ctx, q)
 		if err != nil {
@@ -151,7 +157,7 @@ func (d *desk) states(ctx context.Context, dataset string) ([]labelmap.State, er
 		}
 		if out = append(out, page...); len(out) > maxLabelsRead {
 			return nil, &Error{
-				Code: CodeLimit, Message: fmt.Sprintf("%s has more than %d labels", quote(dataset), maxLabelsRead),
+				Code: CodeLimit, Message: fmt.Sprintf("%s has more than %d labels", where, maxLabelsRead),
 				Hint: "`satgraph labels` works on datasets of any size",
 			}
 		}
@@ -257,6 +263,7 @@ type decided struct {
 	batch   string
 	events  []labelmap.Event
 	changes []labelmap.Change
+	entries []labelmap.Entry
 }
 
 // conflicted is a mutation that came second.
@@ -268,7 +275,7 @@ type conflicted struct {
 // decide writes entries, or says what they would change. User mistakes and
 // conflicts come as values.
 func (d *desk) decide(ctx context.Context, by string, preview bool, entries []labelmap.Entry) (any, error) {
-	out := &decided{preview: preview}
+	out := &decided{preview: preview, entries: entries}
 	changes, err := d.book.Preview(ctx, by, entries...)
 	if err == nil && !preview {
 		out.events, err = d.book.Write(ctx, by, entries...)

@@ -42,12 +42,12 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 		Query: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Query",
 			Description: "Questions. None of them changes anything.",
-			Fields:      merge(terms, s.planQueries(t), s.modelQueries(t), s.imageQueries(t), s.jobQueries(t), s.labelQueries(t, l)),
+			Fields:      merge(terms, s.planQueries(t), s.modelQueries(t), s.imageQueries(t), s.jobQueries(t), s.labelQueries(t, l), s.changeSetQueries(t, l)),
 		}),
 		Mutation: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Mutation",
 			Description: "Requests that start or stop work, and decisions on labels and recipes.",
-			Fields:      merge(s.jobMutations(t), s.labelMutations(t, l), s.recipeMutations(l)),
+			Fields:      merge(s.jobMutations(t), s.labelMutations(t, l), s.recipeMutations(l), s.changeSetMutations(l), s.importMutations(l)),
 		}),
 		Subscription: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Subscription",

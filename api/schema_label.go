@@ -18,7 +18,9 @@ type labelTypes struct {
 	verdict, vote, state, event, suggestion, suggested *graphql.Object
 	dataset, label, recipe, recipeCheck                *graphql.Object
 	change                                             *graphql.Object
-	result                                             *graphql.Union
+	result, setResult                                  *graphql.Union
+	mistake, conflict                                  *graphql.Object
+	treeChange, changeSet, proposal, impact            *graphql.Object
 }
 
 func (s *Service) newLabelTypes(t *types) *labelTypes {
@@ -28,7 +30,10 @@ func (s *Service) newLabelTypes(t *types) *labelTypes {
 	s.suggestionTypes(t, l)
 	s.datasetTypes(t, l)
 	s.recipeTypes(t, l)
+	s.impactType(l)
 	s.resultTypes(l)
+	s.changeSetTypes(t, l)
+	s.impactFields(l)
 	return l
 }
 

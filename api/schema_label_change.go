@@ -41,9 +41,12 @@ func (s *Service) resultTypes(l *labelTypes) {
 				}
 				return out, charge(ctx, len(out))
 			})},
+			"impact": {Type: listOf(l.impact), Description: "What it changes in the corpus, for each dataset that it is about, or with preview, what it would change.", Resolve: onDesk(s, func(ctx context.Context, desk *desk, d *decided, _ args) (any, error) {
+				return s.impactOf(ctx, desk, d)
+			})},
 		},
 	})
-	conflict := graphql.NewObject(graphql.ObjectConfig{
+	l.conflict = graphql.NewObject(graphql.ObjectConfig{
 		Name: "DecisionConflict", Description: "Somebody else was first. Nothing was written: look at both versions and decide anew.",
 		Fields: graphql.Fields{
 			"message": text(s, "What happened.", func(c *conflicted) string { return c.Error() }),
@@ -54,7 +57,7 @@ func (s *Service) resultTypes(l *labelTypes) {
 			"now": {Type: required(l.state), Description: "Where it stands now; its version is the one to give next.", Resolve: get(s, func(c *conflicted) any { return c.now })},
 		},
 	})
-	wrong := graphql.NewObject(graphql.ObjectConfig{
+	l.mistake = graphql.NewObject(graphql.ObjectConfig{
 		Name: "DecisionMistake", Description: "Something about the request that its sender can mend. Nothing was written.",
 		Fields: graphql.Fields{
 			"code":     text(s, "A stable code, of those in the errors' extensions.", func(m *mistaken) string { return string(m.Code) }),
@@ -63,6 +66,7 @@ func (s *Service) resultTypes(l *labelTypes) {
 			"argument": {Type: graphql.String, Description: "The argument that is at fault; null where none is.", Resolve: get(s, func(m *mistaken) any { return nilIfEmpty(m.Argument) })},
 		},
 	})
+	conflict, wrong := l.conflict, l.mistake
 	l.result = graphql.NewUnion(graphql.UnionConfig{
 		Name: "DecisionResult", Description: "What came of a decision: it was written, somebody was first, or something was wrong with it.",
 		Types: []*graphql.Object{done, conflict, wrong},
@@ -160,8 +164,9 @@ func seen(a args, now int64) int64 {
 	return now
 }
 
-func (s *Service) labelMutations(t *types, l *labelTypes) graphql.Fields {
-	verdictArguments := graphql.FieldConfigArgument{
+// verdictArguments describe what a label stands for.
+func verdictArguments(l *labelTypes) graphql.FieldConfigArgument {
+	return graphql.FieldConfigArgument{
 		"terms":     {Type: graphql.NewList(graphql.NewNonNull(graphql.String)), Description: "The terms that the label stands for, by id or name."},
 		"predicate": {Type: l.predicate, DefaultValue: labelmap.Exact, Description: "How the label relates to them."},
 		"oneOf":     {Type: graphql.Boolean, DefaultValue: false, Description: "Of several terms each labelled thing is one; else the label is all of them together."},
@@ -170,6 +175,9 @@ func (s *Service) labelMutations(t *types, l *labelTypes) graphql.Fields {
 		"under":     {Type: graphql.String, Description: "With newTerm: the term that the new one is a kind of, by id or name."},
 		"partOf":    {Type: graphql.String, Description: "With newTerm: the term that the new one is a part of or lies in, by id or name."},
 	}
+}
+
+func (s *Service) labelMutations(t *types, l *labelTypes) graphql.Fields {
 	note := func(action labelmap.Action) entriesOf {
 		return oneLabel(func(context.Context, *desk, *labelmap.State, args) (labelmap.Entry, error) {
 			return labelmap.Entry{Action: action}, nil
@@ -197,7 +205,7 @@ func (s *Service) labelMutations(t *types, l *labelTypes) graphql.Fields {
 			"labels":   {Type: graphql.NewList(graphql.NewNonNull(graphql.String)), Description: "Only these, by key."},
 			"minScore": {Type: graphql.Float, DefaultValue: suggest.Accept, Description: "The lowest score that is accepted."},
 		}), s.acceptEntries),
-		"changeLabel": s.mutation(l, auth.Curate, "Decides what a label stands for, whatever is suggested. A further verdict of the same person takes the place of the earlier.", onLabel(verdictArguments), verdict(labelmap.ActDecide)),
+		"changeLabel": s.mutation(l, auth.Curate, "Decides what a label stands for, whatever is suggested. A further verdict of the same person takes the place of the earlier.", onLabel(verdictArguments(l)), verdict(labelmap.ActDecide)),
 		"rejectLabel": s.mutation(l, auth.Curate, "Says that a label does not stand for a term; the label stays open.", onLabel(graphql.FieldConfigArgument{
 			"term": {Type: graphql.String, Description: "The term, by id or name; without it, the first suggestion."},
 		}), oneLabel(s.rejectEntry)),
@@ -207,7 +215,7 @@ func (s *Service) labelMutations(t *types, l *labelTypes) graphql.Fields {
 		"confirmLabel": s.mutation(l, auth.Review, "Keeps a decision although the tree has changed its terms.", onLabel(nil), oneLabel(func(ctx context.Context, _ *desk, st *labelmap.State, _ args) (labelmap.Entry, error) {
 			return s.confirmEntry(ctx, st)
 		})),
-		"adjudicateLabel": s.mutation(l, auth.Review, "Settles what reviewers disagree on, as somebody who has not voted on it.", onLabel(verdictArguments), verdict(labelmap.ActAdjudicate)),
+		"adjudicateLabel": s.mutation(l, auth.Review, "Settles what reviewers disagree on, as somebody who has not voted on it.", onLabel(verdictArguments(l)), verdict(labelmap.ActAdjudicate)),
 		"setReviewers": s.mutation(l, auth.Review, "Sets how many reviewers must agree on a dataset's labels and recipes.", deciding(graphql.FieldConfigArgument{
 			"dataset":   {Type: graphql.NewNonNull(graphql.String), Description: "The dataset's name."},
 			"reviewers": {Type: graphql.NewNonNull(graphql.Int), Description: "1, or 2 with a third to settle disputes."},

@@ -196,7 +196,7 @@ type Adopted struct {
 // batch, and leaves out those that the ledger has: the same author's, of the same
 // time and content. A verdict without author or time is refused. Errors: those
 // of Ledger.Append.
-func (b *Book) Adopt(ctx context.Context, list []Adopted) (written, known int, err error) {
+func (b *Book) Adopt(ctx context.Context, list []Adopted) (written []Event, known int, err error) {
 	batch := rand.Text()
 	subjects := map[Subject][]Event{}
 	var events []Event
@@ -205,7 +205,7 @@ func (b *Book) Adopt(ctx context.Context, list []Adopted) (written, known int, e
 		have, ok := subjects[a.Subject]
 		if !ok {
 			if have, err = b.ledger.Subject(ctx, a.Subject); err != nil {
-				return 0, 0, err
+				return nil, 0, err
 			}
 		}
 		e := Event{
@@ -214,7 +214,7 @@ func (b *Book) Adopt(ctx context.Context, list []Adopted) (written, known int, e
 		}
 		if slices.ContainsFunc(have, func(h Event) bool {
 			return h.Actor == e.Actor && h.Action == e.Action && h.Time.Equal(e.Time) && h.Verdict.Agrees(e.Verdict)
-		}) {
+		}) || stands(have, a) {
 			known++
 		} else {
 			events = append(events, e)
@@ -223,9 +223,22 @@ func (b *Book) Adopt(ctx context.Context, list []Adopted) (written, known int, e
 		subjects[a.Subject] = have
 	}
 	if len(events) > 0 {
-		_, err = b.ledger.Append(ctx, events)
+		written, err = b.ledger.Append(ctx, events)
 	}
-	return len(events), known, err
+	return written, known, err
+}
+
+// stands says whether a verdict given elsewhere is what its author's own has come
+// to here, as where a label has followed its new term.
+func stands(events []Event, a *Adopted) bool {
+	st := Fold(a.Subject, events, 1)
+	votes := st.Votes
+	if st.Adjudication != nil {
+		votes = append(slices.Clone(votes), *st.Adjudication)
+	}
+	return a.Action != ActReject && slices.ContainsFunc(votes, func(v Vote) bool {
+		return v.Actor == a.Actor && v.Time.Equal(a.Time) && v.Verdict.Agrees(&a.Verdict)
+	})
 }
 
 // Restore writes events as they are, such as those of another ledger, and
@@ -433,26 +446,18 @@ func (b *Book) Batch(ctx context.Context, refs ...string) ([]Event, error) {
 // Preview says what the entries would change, and writes nothing. Errors are
 // those of Write.
 func (b *Book) Preview(ctx context.Context, actor string, entries ...Entry) ([]Change, error) {
-	trial := NewMemory()
-	var subjects, read []Subject
+	var subjects []Subject
 	seen := map[Subject]bool{}
 	for _, e := range entries {
 		if !seen[e.Subject] {
 			seen[e.Subject] = true
 			subjects = append(subjects, e.Subject)
 		}
-		read = append(read, e.Subject, Subject{Kind: SubjectDataset, Dataset: e.Subject.Dataset})
 	}
-	histories, err := b.histories(ctx, read)
+	book, err := b.Trial(ctx, subjects)
 	if err != nil {
 		return nil, err
 	}
-	for _, events := range histories {
-		for _, known := range events {
-			trial.add(known)
-		}
-	}
-	book := &Book{ledger: trial, tool: b.tool, now: b.now}
 	changes := make([]Change, len(subjects))
 	for pass := range 2 {
 		for i, s := range subjects {
@@ -473,4 +478,24 @@ func (b *Book) Preview(ctx context.Context, actor string, entries ...Entry) ([]C
 		}
 	}
 	return changes, nil
+}
+
+// Trial is a book of its own that knows the history of some subjects and of their
+// datasets' policies: what is written in it is written nowhere else.
+func (b *Book) Trial(ctx context.Context, subjects []Subject) (*Book, error) {
+	read := make([]Subject, 0, 2*len(subjects))
+	for _, s := range subjects {
+		read = append(read, s, Subject{Kind: SubjectDataset, Dataset: s.Dataset})
+	}
+	histories, err := b.histories(ctx, read)
+	if err != nil {
+		return nil, err
+	}
+	trial := NewMemory()
+	for _, events := range histories {
+		for _, known := range events {
+			trial.add(known)
+		}
+	}
+	return &Book{ledger: trial, tool: b.tool, now: b.now}, nil
 }

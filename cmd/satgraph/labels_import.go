@@ -95,9 +95,9 @@ func (d *desk) importDecisions(ctx context.Context, path, dataset, by string) (d
 	if err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", path, err)
 	}
-	done, left, err = sssom.Adopt(ctx, d.book, set, dataset, by)
+	written, left, err := sssom.Adopt(ctx, d.book, set, dataset, by)
 	if err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", path, err)
 	}
-	return done, left, nil
+	return len(written), left, nil
 }

@@ -129,6 +129,8 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 		Tree:        tree.Tree,
 		Exemplars:   store,
 		Ledger:      ledger,
+		Changes:     store,
+		Refresh:     tree.Refresh,
 		Classes:     classes,
 		Suggester:   func(tree *graph.Tree) (*suggest.Engine, error) { return newSuggester(tree) },
 		Resolver:    resolver.Load,

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ type Tree struct {
 	log     *slog.Logger
 	now     atomic.Pointer[graph.Tree]
 	problem atomic.Pointer[problem]
+	loading sync.Mutex // so that an older revision never takes the place of a newer
 }
 
 type problem struct {
@@ -70,13 +72,16 @@ func (t *Tree) Run(ctx context.Context, interval time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			t.note(ctx, t.refresh(ctx))
+			t.note(ctx, t.Refresh(ctx))
 		}
 	}
 }
 
-// refresh loads the store's tree if it is another than the present one.
-func (t *Tree) refresh(ctx context.Context) error {
+// Refresh loads the store's tree now if it is another than the present one.
+// Errors: those of Open.
+func (t *Tree) Refresh(ctx context.Context) error {
+	t.loading.Lock()
+	defer t.loading.Unlock()
 	poll, cancel := context.WithTimeout(ctx, pollTime)
 	defer cancel()
 	revision, err := t.store.Revision(poll)

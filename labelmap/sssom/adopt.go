@@ -13,18 +13,18 @@ import (
 // policy for gets the one that its decisions were made under, by the one who
 // brings them in, so that they mean here what they meant there. Errors: those of
 // Decisions, found before anything is written, and of Book.Adopt.
-func Adopt(ctx context.Context, b *labelmap.Book, set *Set, dataset, by string) (written, known int, err error) {
+func Adopt(ctx context.Context, b *labelmap.Book, set *Set, dataset, by string) (written []labelmap.Event, known int, err error) {
 	list, err := Decisions(set, dataset)
 	if err != nil {
-		return 0, 0, err
+		return nil, 0, err
 	}
 	entries, err := policies(ctx, b, set)
 	if err != nil {
-		return 0, 0, err
+		return nil, 0, err
 	}
 	if len(entries) > 0 {
 		if _, err := b.Write(ctx, by, entries...); err != nil {
-			return 0, 0, err
+			return nil, 0, err
 		}
 	}
 	return b.Adopt(ctx, list)
