@@ -17,7 +17,7 @@ type types struct {
 	relation, kind, side, scope, modality *graphql.Enum
 	planStatus, foundStatus, jobStatus    *graphql.Enum
 
-	pageInfo, term, hit, step, plan, model, image, job *graphql.Object
+	pageInfo, term, hit, step, plan, model, image, job, candidate, planned *graphql.Object
 }
 
 // newSchema puts the schema together. What each part means is said in its
@@ -47,7 +47,7 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 		Mutation: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Mutation",
 			Description: "Requests that start or stop work, and decisions on labels and recipes.",
-			Fields:      merge(s.jobMutations(t), s.labelMutations(t, l), s.recipeMutations(l), s.changeSetMutations(l), s.importMutations(l)),
+			Fields:      merge(s.segmentMutations(t), s.jobMutations(t), s.labelMutations(t, l), s.recipeMutations(l), s.changeSetMutations(l), s.importMutations(l)),
 		}),
 		Subscription: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Subscription",

@@ -247,62 +247,7 @@ func (s *Service) jobMutations(t *types) graphql.Fields {
 			},
 		})
 	}
-	segmented := payload("SegmentPayload", "A segmentation that was asked for. Ask job(id:) again until its status is final.")
-	image := &graphql.ArgumentConfig{Type: graphql.NewNonNull(graphql.ID), Description: "The id of an uploaded scan (POST /images)."}
-	modality := &graphql.ArgumentConfig{Type: t.modality, Description: "The kind of scan; may be left out where the model takes only one."}
-	model := &graphql.ArgumentConfig{Type: graphql.ID, Description: "The name of a model; the default one if left out."}
 	return graphql.Fields{
-		"segment": {
-			Type:        segmented,
-			Description: "Segments structures in a scan: those that a query means, or those of class prompts given directly.",
-			Args: graphql.FieldConfigArgument{
-				"image": image,
-				"query": {
-					Type:        graphql.String,
-					Description: `What to segment: "heart", "children of heart", "left kidney, right kidney". Give this or prompts.`,
-				},
-				"prompts": {
-					Type:        graphql.NewList(graphql.NewNonNull(graphql.String)),
-					Description: "Class prompts of the model, taken as they are. Give these or query.",
-				},
-				"modality": modality,
-				"model":    model,
-			},
-			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {
-				query, prompts := a.text("query"), list[string](a, "prompts")
-				m, _ := a["modality"].(inference.Modality)
-				switch {
-				case (query == "") == (len(prompts) == 0):
-					return nil, &Error{Code: CodeBadInput, Message: "give either query or prompts"}
-				case len(prompts) > maxPrompts:
-					return nil, &Error{Code: CodeBadInput, Message: "more than " + number(maxPrompts) + " prompts"}
-				case query != "":
-					plan, err := s.plan(ctx, query, m)
-					return s.submit(ctx, a, plan, err)
-				}
-				for _, p := range prompts {
-					if len(p) > maxText {
-						return nil, errLongText
-					}
-				}
-				return s.submit(ctx, a, inference.Prompts(m, prompts...), nil)
-			}),
-		},
-		"segmentChildren": {
-			Type:        segmented,
-			Description: `Segments the children of a term in a scan: short for segment(query: "children of …").`,
-			Args: graphql.FieldConfigArgument{
-				"of":       {Type: graphql.NewNonNull(graphql.String), Description: `The term, by name, synonym or id, such as "heart".`},
-				"image":    image,
-				"modality": modality,
-				"model":    model,
-			},
-			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {
-				m, _ := a["modality"].(inference.Modality)
-				plan, err := s.planChildren(ctx, a.text("of"), m)
-				return s.submit(ctx, a, plan, err)
-			}),
-		},
 		"cancelJob": {
 			Type:        payload("CancelJobPayload", "A job that was told to stop."),
 			Description: "Stops a job. Structures that it has found already are kept.",
@@ -316,41 +261,27 @@ func (s *Service) jobMutations(t *types) graphql.Fields {
 	}
 }
 
-// planChildren plans the children of a term. The term is looked up first, so
-// that its name may hold a comma or an "and" without being read as several; the
-// resolver has the last word on texts that are no term's name.
-func (s *Service) planChildren(ctx context.Context, of string, m inference.Modality) (*inference.Plan, error) {
-	id, err := s.termOf(ctx, of)
-	if err != nil {
-		id = of
-	}
-	plan, err := s.plan(ctx, "children of "+id, m)
-	if plan != nil {
-		plan.Query = "children of " + of
-	}
-	return plan, err
-}
-
 // submit narrows a plan to the model that is asked for and queues it. A plan of
 // which nothing is left becomes a job that is refused, whose structures say
 // why.
-func (s *Service) submit(ctx context.Context, a args, plan *inference.Plan, err error) (any, error) {
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) submit(ctx context.Context, a args, plan *inference.Plan) (*inference.Plan, *jobs.Job, error) {
 	path, err := s.images.path(a.text("image"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	model, err := s.model(a.text("model"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	plan, err = plan.ForModel(model)
 	if err != nil && (plan == nil || !errors.Is(err, inference.ErrNothingSegmentable)) {
-		return nil, err
+		return nil, nil, err
 	}
-	return pointer(s.jobs.Submit(ctx, jobs.Request{
+	job, err := s.jobs.Submit(ctx, jobs.Request{
 		Owner: auth.Of(ctx).Subject, ImageID: a.text("image"), ImagePath: path, Model: model.Name, Plan: plan,
-	}))
+	})
+	if err != nil {
+		return plan, nil, err
+	}
+	return plan, &job, nil
 }

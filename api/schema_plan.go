@@ -10,7 +10,7 @@ import (
 )
 
 func (s *Service) planType(t *types) *graphql.Object {
-	candidate := graphql.NewObject(graphql.ObjectConfig{
+	t.candidate = graphql.NewObject(graphql.ObjectConfig{
 		Name:        "Candidate",
 		Description: "A term that a text may have meant.",
 		Fields: graphql.Fields{
@@ -18,7 +18,7 @@ func (s *Service) planType(t *types) *graphql.Object {
 			"name": {Type: required(graphql.String), Description: "The term's name.", Resolve: get(s, func(c inference.Candidate) any { return c.Name })},
 		},
 	})
-	planned := graphql.NewObject(graphql.ObjectConfig{
+	t.planned = graphql.NewObject(graphql.ObjectConfig{
 		Name:        "PlannedTerm",
 		Description: "What can be done for one asked structure.",
 		Fields: graphql.Fields{
@@ -51,7 +51,7 @@ func (s *Service) planType(t *types) *graphql.Object {
 				Resolve: get(s, func(p inference.TermPlan) any { return p.Reason }),
 			},
 			"candidates": {
-				Type: listOf(candidate), Description: "The terms that an ambiguous or unknown text may have meant.",
+				Type: listOf(t.candidate), Description: "The terms that an ambiguous or unknown text may have meant.",
 				Resolve: get(s, func(p inference.TermPlan) any { return p.Candidates }),
 			},
 		},
@@ -75,7 +75,7 @@ func (s *Service) planType(t *types) *graphql.Object {
 				Resolve: get(s, func(p *inference.Plan) any { return modalityOrNil(p.Modality) }),
 			},
 			"terms": {
-				Type: listOf(planned), Description: "Every asked structure, in anatomical order.",
+				Type: listOf(t.planned), Description: "Every asked structure, in anatomical order.",
 				Resolve: on(s, func(ctx context.Context, p *inference.Plan, _ args) (any, error) {
 					return p.Terms, charge(ctx, len(p.Terms))
 				}),
