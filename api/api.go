@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/graphql-go/graphql"
 
+	"satgraph/api/auth"
 	"satgraph/api/guard"
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/impact"
@@ -75,8 +77,19 @@ type Config struct {
 	Limits Limits
 	// Version of the program, for the page and the health checks.
 	Version string
-	// AllowRemote lets Serve listen on an address that other machines reach,
-	// and lets requests name any host. There is no authentication yet.
+	// Auth finds out who asks; nil takes everyone for who runs the service, so
+	// that only this machine may reach it.
+	Auth *auth.Authenticator
+	// Audit keeps what was changed and refused; nil keeps nothing.
+	Audit Auditor
+	// Rates bounds how often each caller may ask; nil does not.
+	Rates *auth.Rates
+	// Origins are the sites whose pages may use the service, such as
+	// "https://viewer.example.org"; no other site's may.
+	Origins []string
+	// AllowRemote lets Serve listen on an address that other machines reach, and
+	// lets requests name any host, although Auth is nil: for a service behind a
+	// proxy that authenticates.
 	AllowRemote bool
 	// Log takes what clients are not told; nil discards it.
 	Log *slog.Logger
@@ -101,6 +114,9 @@ type Limits struct {
 	VoxelBytes int64
 	// StoreBytes is the size of all uploaded files together: 64 GiB.
 	StoreBytes int64
+	// UserBytes is the size of one caller's scans together: 16 GiB.
+	// Administrators have the whole store.
+	UserBytes int64
 	// Uploads is the number of uploads at the same time: 4.
 	Uploads int
 	// UploadStall is how long an upload may send nothing: 30 s.
@@ -109,6 +125,10 @@ type Limits struct {
 	Requests int
 	// Sockets is the number of open WebSocket connections: 10,000.
 	Sockets int
+	// UserSockets and UserSubscriptions are the same for one caller, and what they
+	// have subscribed to: 100 and 1,000. Who runs the service alone has no limit of
+	// their own.
+	UserSockets, UserSubscriptions int
 	// Operations is the number of operations, subscriptions included, that one
 	// connection runs at the same time: 32.
 	Operations int
@@ -132,10 +152,13 @@ func (l Limits) withDefaults() Limits {
 	orElse(&l.UploadBytes, 2<<30)
 	orElse(&l.VoxelBytes, 4<<30)
 	orElse(&l.StoreBytes, 64<<30)
+	orElse(&l.UserBytes, 16<<30)
 	orElse(&l.Uploads, 4)
 	orElse(&l.UploadStall, 30*time.Second)
 	orElse(&l.Requests, 64)
 	orElse(&l.Sockets, 10_000)
+	orElse(&l.UserSockets, 100)
+	orElse(&l.UserSubscriptions, 1_000)
 	orElse(&l.Operations, 32)
 	orElse(&l.InitTime, 10*time.Second)
 	orElse(&l.PingInterval, 30*time.Second)
@@ -173,6 +196,11 @@ type Service struct {
 
 	socketSlots chan struct{}
 	sockets     sockets
+	perCaller   tally // of sockets and subscriptions
+
+	refusals    *auth.Rates // that are put down in the audit log one by one
+	unheard     atomic.Int64
+	auditBroken atomic.Bool
 }
 
 // New makes the service. The error names what is missing in the Config or what
@@ -196,7 +224,7 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{config: c, limits: c.Limits.withDefaults(), log: c.Log, jobs: c.Jobs}
 	var err error
-	s.images, err = openImages(filepath.Join(c.DataDir, "images"), s.limits.StoreBytes, s.limits.VoxelBytes)
+	s.images, err = openImages(filepath.Join(c.DataDir, "images"), s.limits.StoreBytes, s.limits.VoxelBytes, s.limits.UserBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -215,8 +243,9 @@ func New(c Config) (*Service, error) {
 	s.requests = make(chan struct{}, s.limits.Requests)
 	s.socketSlots = make(chan struct{}, s.limits.Sockets)
 	s.uploads = make(chan struct{}, s.limits.Uploads)
-	s.handler = s.protect(s.routes())
-	return s, nil
+	s.refusals = auth.NewRates(1, 20)
+	s.handler, err = s.protect(s.authenticate(s.routes()))
+	return s, err
 }
 
 // ServeHTTP answers one request.
@@ -229,14 +258,14 @@ func (s *Service) routes() http.Handler {
 		methods string // the first words of an Allow header
 		handle  http.HandlerFunc
 	}{
-		{"/{$}", "GET, HEAD", s.getPage},
-		{"/graphql", "GET, HEAD, POST", s.graphQL},
-		{"/labels", "GET, HEAD", s.getLabels},
-		{"/images", "POST", s.postImage},
-		{"/images/{id}", "GET, HEAD", s.getImage},
-		{"/jobs/{id}/masks/{file}", "GET, HEAD", s.getMask},
-		{"/healthz", "GET, HEAD", s.getHealth},
-		{"/readyz", "GET, HEAD", s.getReady},
+		{"/{$}", "GET, HEAD", s.admit(open, s.getPage)},
+		{"/graphql", "GET, HEAD, POST", s.known(s.graphQL)},
+		{"/labels", "GET, HEAD", s.admit(auth.Read, s.getLabels)},
+		{"/images", "POST", s.admit(auth.Segment, s.postImage)},
+		{"/images/{id}", "GET, HEAD, DELETE", s.admit(auth.Read, s.oneImage)},
+		{"/jobs/{id}/masks/{file}", "GET, HEAD", s.admit(auth.Read, s.getMask)},
+		{"/healthz", "GET, HEAD", s.admit(open, s.getHealth)},
+		{"/readyz", "GET, HEAD", s.admit(open, s.getReady)},
 	} {
 		mux.HandleFunc(route.path, func(w http.ResponseWriter, r *http.Request) {
 			if !allows(route.methods, r.Method) {

@@ -31,7 +31,9 @@ const (
 	CodeMethod             Code = "METHOD_NOT_ALLOWED"
 	CodeMediaType          Code = "UNSUPPORTED_MEDIA_TYPE"
 	CodeNotAcceptable      Code = "NOT_ACCEPTABLE"
-	CodeForbidden          Code = "FORBIDDEN" // for another host, or from another site's page
+	CodeForbidden          Code = "FORBIDDEN"       // not for this caller, for another host, or from another site's page
+	CodeUnauthenticated    Code = "UNAUTHENTICATED" // the caller has not said who they are, or not so that it counts
+	CodeRateLimited        Code = "RATE_LIMITED"
 	CodeNotFound           Code = "NOT_FOUND"
 	CodeUnknownTerm        Code = "UNKNOWN_TERM"
 	CodeAmbiguousTerm      Code = "AMBIGUOUS_TERM"
@@ -77,6 +79,9 @@ func (e *Error) Extensions() map[string]any {
 	return x
 }
 
+// signIn says how to say who one is.
+const signIn = "send the header Authorization: Bearer TOKEN; `satgraph token create` makes a token"
+
 // errorTable maps the errors of the packages below to codes. The first row that
 // matches (errors.Is) counts. A row with its own message hides the error's,
 // which may name files of this machine.
@@ -98,7 +103,13 @@ var errorTable = []struct {
 	{is: inference.ErrBundleFile, code: CodeBadModel, message: "the model's bundle cannot be used", hint: "ask the operator to run `satgraph model verify`"},
 	{is: inference.ErrModelOutput, code: CodeBadModel, message: "the model gave an answer that cannot be used", hint: "ask the operator to run `satgraph model verify`"},
 	{is: labelmap.ErrRecipe, code: CodeBadInput, hint: `write it as in "{1, 2} + {5}"`},
-	{is: auth.ErrForbidden, code: CodeForbidden},
+	{is: auth.ErrForbidden, code: CodeForbidden, hint: "ask an administrator for a role or token that may"},
+	{is: auth.ErrUnauthenticated, code: CodeUnauthenticated, hint: signIn},
+	{is: auth.ErrInvalid, code: CodeUnauthenticated, message: auth.ErrInvalid.Error(), hint: signIn},
+	{is: auth.ErrExpired, code: CodeUnauthenticated, message: auth.ErrExpired.Error(), hint: "get a new token"},
+	{is: auth.ErrRevoked, code: CodeUnauthenticated, message: auth.ErrRevoked.Error(), hint: "ask an administrator for another"},
+	{is: auth.ErrUnavailable, code: CodeServiceUnavailable, message: "credentials cannot be checked now", hint: "try again later"},
+	{is: errAudit, code: CodeServiceUnavailable, message: "nothing can be changed now: the audit log cannot be written", hint: "ask the operator"},
 	{is: ErrUnknownModel, code: CodeNotFound, hint: "models { name } lists the models"},
 	{is: errNoImage, code: CodeNotFound, message: "no image has this id", hint: "upload it with POST /images and use the id in the answer"},
 	{is: jobs.ErrNotFound, code: CodeNotFound, message: "there is no such job or mask", hint: "use the id that segment returned"},
@@ -119,6 +130,7 @@ var errorTable = []struct {
 	{is: volume.ErrUnsupported, code: CodeUnsupportedImage, message: "this kind of voxel is not supported", hint: "send integer or floating-point intensities"},
 	{is: volume.ErrBadHeader, code: CodeUnsupportedImage, message: "the header is malformed", hint: "write the file again with the tool that made it"},
 	{is: volume.ErrBadAffine, code: CodeUnsupportedImage, message: "the affine in the header is not usable", hint: "repair the sform or qform, for instance with nibabel"},
+	{is: errQuota, code: CodeStorageFull, message: "your scans take as much room as you may have", hint: "delete some with DELETE /images/ID, or ask the operator"},
 	{is: errStorageFull, code: CodeStorageFull, message: "the service has no room for more files", hint: "ask the operator"},
 	{is: syscall.ENOSPC, code: CodeStorageFull, message: "the service has no room for more files", hint: "ask the operator"},
 	{is: fs.ErrNotExist, code: CodeNotFound, message: "the file is not there", hint: "upload it again"},
@@ -133,6 +145,8 @@ var statuses = map[Code]int{
 	CodeMediaType:          http.StatusUnsupportedMediaType,
 	CodeNotAcceptable:      http.StatusNotAcceptable,
 	CodeForbidden:          http.StatusForbidden,
+	CodeUnauthenticated:    http.StatusUnauthorized,
+	CodeRateLimited:        http.StatusTooManyRequests,
 	CodeNotFound:           http.StatusNotFound,
 	CodeTooLarge:           http.StatusRequestEntityTooLarge,
 	CodeNotNIfTI:           http.StatusUnprocessableEntity,

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,8 +14,8 @@ import (
 // treeTag is the ETag of a request that asks the tree alone: it changes with the
 // tree's revision and the program's version. It is empty for other requests,
 // and for those that are refused.
-func (s *Service) treeTag(q *request, mediaType string) string {
-	p, refused := s.prepare(q)
+func (s *Service) treeTag(ctx context.Context, q *request, mediaType string) string {
+	p, refused := s.prepare(ctx, q)
 	tree := s.config.Tree()
 	if refused != nil || tree == nil || p.operation.Operation != ast.OperationTypeQuery || !s.readsTree(p) {
 		return ""

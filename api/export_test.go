@@ -1,5 +1,29 @@
 package api
 
+import (
+	"maps"
+	"slices"
+)
+
+// TopFields lists the fields at the top of each operation, and Permissions those
+// that the table of permissions has.
+func (s *Service) TopFields() map[string][]string {
+	return map[string][]string{
+		"query":        slices.Sorted(maps.Keys(s.schema.QueryType().Fields())),
+		"mutation":     slices.Sorted(maps.Keys(s.schema.MutationType().Fields())),
+		"subscription": slices.Sorted(maps.Keys(s.schema.SubscriptionType().Fields())),
+	}
+}
+
+// Permissions lists the fields that the table of permissions has.
+func Permissions() map[string][]string {
+	out := map[string][]string{}
+	for operation, fields := range permissions {
+		out[operation] = slices.Sorted(maps.Keys(fields))
+	}
+	return out
+}
+
 // StandardIntrospection is what clients send to learn the schema.
 const StandardIntrospection = standardIntrospection
 

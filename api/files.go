@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"satgraph/api/auth"
 )
 
 // scanTypes are the media types under which a scan may be sent. There is no
@@ -46,11 +48,16 @@ func (s *Service) postImage(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	if err := s.accountable(r.Context()); err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	im, fresh, err := s.images.add(r.Context(), &patientReader{from: body, control: http.NewResponseController(w), patience: s.limits.UploadStall})
 	if err != nil {
 		s.fail(w, r, s.uploadError(err))
 		return
 	}
+	s.audit(r.Context(), "image.upload", im.ID, auditOK)
 	w.Header().Set("Location", "/images/"+im.ID)
 	status := http.StatusOK
 	if fresh {
@@ -168,7 +175,7 @@ func (p *patientReader) Read(b []byte) (int, error) {
 }
 
 func (s *Service) getImage(w http.ResponseWriter, r *http.Request) {
-	im, err := s.images.get(r.PathValue("id"))
+	im, err := s.image(r.Context(), r.PathValue("id"))
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -176,10 +183,41 @@ func (s *Service) getImage(w http.ResponseWriter, r *http.Request) {
 	s.writeJSON(w, r, http.StatusOK, im)
 }
 
+// oneImage answers GET and DELETE /images/{id}.
+func (s *Service) oneImage(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodDelete {
+		s.admit(auth.Segment, s.deleteImage)(w, r)
+		return
+	}
+	s.getImage(w, r)
+}
+
+// deleteImage takes a scan from its owner; results of its jobs stay.
+func (s *Service) deleteImage(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	_, err := s.imagePath(r.Context(), id)
+	if err == nil {
+		err = s.accountable(r.Context())
+	}
+	if err == nil {
+		err = s.images.remove(r.Context(), id)
+		s.audit(r.Context(), "image.delete", id, outcomeOf(nil, err))
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
 // getMask sends a mask, in ranges if asked. The runner knows the names of a
 // job's masks; no other file can be named.
 func (s *Service) getMask(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
+	if _, err := s.job(r.Context(), r.PathValue("id")); err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	path, err := s.jobs.MaskPath(r.Context(), r.PathValue("id"), name)
 	if err != nil {
 		s.fail(w, r, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/graphql-go/graphql/language/source"
 	"github.com/graphql-go/graphql/language/visitor"
 
+	"satgraph/api/auth"
 	"satgraph/api/guard"
 )
 
@@ -117,11 +118,11 @@ func (s *Service) graphQL(w http.ResponseWriter, r *http.Request) {
 // answerGet answers a request that came by GET. What the tree alone tells has an
 // ETag, by which clients and caches ask whether it is still so.
 func (s *Service) answerGet(ctx context.Context, w http.ResponseWriter, r *http.Request, mediaType string, q *request) {
-	tag := s.treeTag(q, mediaType)
+	tag := s.treeTag(ctx, q, mediaType)
 	head := func() {
 		w.Header().Set("ETag", tag)
 		w.Header().Set("Cache-Control", "private, no-cache")
-		w.Header().Set("Vary", "Accept")
+		w.Header().Add("Vary", "Accept")
 	}
 	if tag != "" && unchanged(r, tag) {
 		head()
@@ -129,7 +130,7 @@ func (s *Service) answerGet(ctx context.Context, w http.ResponseWriter, r *http.
 		return
 	}
 	res := s.execute(ctx, q)
-	if tag != "" && len(res.errors) == 0 && s.treeTag(q, mediaType) == tag { // no new tree came in between
+	if tag != "" && len(res.errors) == 0 && s.treeTag(ctx, q, mediaType) == tag { // no new tree came in between
 		head()
 	}
 	s.answer(w, r, mediaType, res, false)
@@ -141,8 +142,11 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, mediaType strin
 	status := http.StatusOK
 	switch {
 	case res.executed:
-	case malformed || mediaType == typeResponse || res.status == http.StatusMethodNotAllowed:
+	case malformed || mediaType == typeResponse || res.status == http.StatusMethodNotAllowed || res.status == http.StatusUnauthorized:
 		status = res.status
+	}
+	if status == http.StatusUnauthorized {
+		auth.Challenge(w.Header(), auth.ErrUnauthenticated)
 	}
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
@@ -340,9 +344,9 @@ type prepared struct {
 	operation *ast.OperationDefinition
 }
 
-// prepare reads a request and checks its variables. A response says why it
-// cannot be executed.
-func (s *Service) prepare(q *request) (*prepared, *response) {
+// prepare reads a request, checks its variables and what its caller may do. A
+// response says why it cannot be executed.
+func (s *Service) prepare(ctx context.Context, q *request) (*prepared, *response) {
 	k, refused := s.read(q.Query)
 	if refused != nil {
 		return nil, refused
@@ -357,12 +361,16 @@ func (s *Service) prepare(q *request) (*prepared, *response) {
 	if err := checkVariables(&s.schema, operation, q.Variables); err != nil {
 		return nil, refuse(err)
 	}
-	return &prepared{k, q, operation}, nil
+	p := &prepared{k, q, operation}
+	if refused := s.permit(ctx, p); refused != nil {
+		return nil, refused
+	}
+	return p, nil
 }
 
 // execute runs one request that came over HTTP.
 func (s *Service) execute(ctx context.Context, q *request) *response {
-	p, refused := s.prepare(q)
+	p, refused := s.prepare(ctx, q)
 	if refused != nil {
 		return refused
 	}

@@ -16,11 +16,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 
+	"satgraph/api/auth"
 	"satgraph/volume"
 )
 
@@ -48,6 +50,9 @@ type imageStore struct {
 	capacity int64        // bytes of all files together
 	decoded  int64        // bytes of one file's voxels once decompressed
 	used     atomic.Int64 // bytes of all files together
+	owners   *owners
+
+	mu sync.Mutex // held while a file comes to its name or leaves it
 }
 
 var imageID = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -56,7 +61,7 @@ var imageID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 // more.
 const staleUpload = 24 * time.Hour
 
-func openImages(dir string, capacity, decoded int64) (*imageStore, error) {
+func openImages(dir string, capacity, decoded, quota int64) (*imageStore, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("the folder of images: %w", err)
 	}
@@ -65,6 +70,7 @@ func openImages(dir string, capacity, decoded int64) (*imageStore, error) {
 		return nil, fmt.Errorf("the folder of images: %w", err)
 	}
 	s := &imageStore{dir: dir, capacity: capacity, decoded: decoded}
+	sizes := map[string]int64{}
 	for _, e := range entries {
 		info, err := e.Info()
 		switch {
@@ -73,9 +79,13 @@ func openImages(dir string, capacity, decoded int64) (*imageStore, error) {
 			_ = os.Remove(filepath.Join(dir, e.Name()))
 		default:
 			s.used.Add(info.Size())
+			if id, _, _ := strings.Cut(e.Name(), "."); imageID.MatchString(id) {
+				sizes[id] = info.Size()
+			}
 		}
 	}
-	return s, nil
+	s.owners, err = openOwners(filepath.Join(filepath.Dir(dir), "owners"), quota, sizes)
+	return s, err
 }
 
 // path finds the file of an image; the error is errNoImage.
@@ -124,9 +134,11 @@ func (s *imageStore) describe(id, path string, info *volume.Info) (*Image, error
 }
 
 // add streams a scan to disk, checks it and keeps it under the hash of its
-// bytes. fresh is false where the same file was there already. Errors: those of
+// bytes, for the caller. fresh is false where the caller had it already; nobody
+// learns whether another has. Errors: those of
 // r and of volume.ReadInfo, volume.ErrTruncated, volume.ErrNotVolume,
-// volume.ErrUnsupported, volume.ErrTooLarge, errStorageFull, or the disk's.
+// volume.ErrUnsupported, volume.ErrTooLarge, errStorageFull, errQuota, or the
+// disk's.
 func (s *imageStore) add(ctx context.Context, r io.Reader) (im *Image, fresh bool, err error) {
 	in := bufio.NewReaderSize(r, 256<<10)
 	suffix := ".nii"
@@ -138,17 +150,21 @@ func (s *imageStore) add(ctx context.Context, r io.Reader) (im *Image, fresh boo
 		return nil, false, err
 	}
 	var size int64
+	caller, kept := auth.Of(ctx), false
 	defer func() {
 		_ = tmp.Close()
-		if !fresh {
+		if !kept {
 			_ = os.Remove(tmp.Name())
 			s.used.Add(-size)
+		}
+		if !fresh {
+			_ = s.owners.reserve(caller, -size) // never refused
 		}
 	}()
 	sum := sha256.New()
 	// A Writer that counts against the capacity while it writes, so that many
 	// uploads at once cannot fill the disk.
-	err = s.copy(tmp, sum, in, &size)
+	err = s.copy(caller, tmp, sum, in, &size)
 	if err != nil {
 		return nil, false, err
 	}
@@ -163,21 +179,55 @@ func (s *imageStore) add(ctx context.Context, r io.Reader) (im *Image, fresh boo
 		return nil, false, err
 	}
 	id := hex.EncodeToString(sum.Sum(nil))
-	if im, err := s.get(id); err == nil {
-		return im, false, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	path, err := s.path(id)
+	if errors.Is(err, errNoImage) {
+		path = filepath.Join(s.dir, id+suffix)
+		if err = os.Rename(tmp.Name(), path); err == nil {
+			kept = true
+		}
 	}
-	path := filepath.Join(s.dir, id+suffix)
-	if err := os.Rename(tmp.Name(), path); err != nil {
+	if err != nil {
+		return nil, false, err
+	}
+	if fresh, err = s.owners.claim(id, caller.Subject); err != nil {
 		return nil, false, err
 	}
 	im, err = s.describe(id, path, info)
-	return im, true, err
+	return im, fresh, err
 }
 
-func (s *imageStore) copy(dst io.Writer, sum hash.Hash, src io.Reader, size *int64) error {
+// remove takes an image from the caller, and the file away once nobody has it.
+func (s *imageStore) remove(ctx context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	path, err := s.path(id)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	last, err := s.owners.disclaim(id, auth.Of(ctx).Subject, info.Size())
+	if err != nil || !last {
+		return err
+	}
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	s.used.Add(-info.Size())
+	return nil
+}
+
+func (s *imageStore) copy(caller auth.Identity, dst io.Writer, sum hash.Hash, src io.Reader, size *int64) error {
 	buffer := make([]byte, 256<<10)
 	for {
 		n, readErr := src.Read(buffer)
+		if err := s.owners.reserve(caller, int64(n)); err != nil {
+			return err
+		}
 		*size += int64(n)
 		if s.used.Add(int64(n)) > s.capacity {
 			return errStorageFull

@@ -277,6 +277,9 @@ type conflicted struct {
 func (d *desk) decide(ctx context.Context, by string, preview bool, entries []labelmap.Entry) (any, error) {
 	out := &decided{preview: preview, entries: entries}
 	changes, err := d.book.Preview(ctx, by, entries...)
+	if err == nil {
+		err = maySettle(ctx, changes)
+	}
 	if err == nil && !preview {
 		out.events, err = d.book.Write(ctx, by, entries...)
 	}

@@ -2,20 +2,32 @@ package api
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
+
+	"satgraph/api/auth"
 )
 
 // protect is what stands before every handler: secure headers, no requests for
 // another host or from another site's page, and no panic that ends more than
 // its own request.
-func (s *Service) protect(next http.Handler) http.Handler {
+//
+// The error is one of Config.Origins that is no origin.
+func (s *Service) protect(next http.Handler) (http.Handler, error) {
 	var crossOrigin http.CrossOriginProtection
+	for _, origin := range s.config.Origins {
+		if err := crossOrigin.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("the origin %s: give it as in https://viewer.example.org: %w", quote(origin), err)
+		}
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -24,6 +36,8 @@ func (s *Service) protect(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		h.Set("Cache-Control", "no-store")
+		r = withAsker(r, requestID(r))
+		h.Set("X-Request-Id", askerOf(r.Context()).request)
 		defer func() {
 			p := recover()
 			if p == nil {
@@ -37,8 +51,11 @@ func (s *Service) protect(next http.Handler) http.Handler {
 		}()
 		// Without a name that only this machine uses, a page elsewhere could
 		// point its own name at this address and read the answers.
-		if !s.config.AllowRemote && !isLoopbackName(r.Host) {
+		if !s.remote() && !isLoopbackName(r.Host) {
 			s.fail(w, r, &Error{Code: CodeForbidden, Message: "this service answers for this machine only", Hint: "use http://127.0.0.1 or http://localhost"})
+			return
+		}
+		if s.shareWith(w, r) {
 			return
 		}
 		if err := crossOrigin.Check(r); err != nil {
@@ -46,7 +63,44 @@ func (s *Service) protect(next http.Handler) http.Handler {
 			return
 		}
 		next.ServeHTTP(w, r)
-	})
+	}), nil
+}
+
+// requestID is the id under which a request stands in logs: that of a proxy
+// before the service, or a new one.
+func requestID(r *http.Request) string {
+	const longest = 64
+	id := r.Header.Get("X-Request-Id")
+	plain := func(c rune) bool {
+		return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_' || c == '.'
+	}
+	if id == "" || len(id) > longest || auth.Redact(id) != id || strings.ContainsFunc(id, func(c rune) bool { return !plain(c) }) {
+		return rand.Text()
+	}
+	return id
+}
+
+// shareWith lets pages of the allowed origins read answers (CORS). It answers
+// their preflight requests itself, which carry no credentials.
+func (s *Service) shareWith(w http.ResponseWriter, r *http.Request) (answered bool) {
+	if len(s.config.Origins) == 0 {
+		return false
+	}
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	if origin := r.Header.Get("Origin"); slices.Contains(s.config.Origins, origin) {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Expose-Headers", "ETag, Location, Retry-After, X-Request-Id, Tus-Resumable, Upload-Offset, Upload-Length, Upload-Expires")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, Range, "+actorHeader+", Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum")
+			h.Set("Access-Control-Max-Age", "600")
+			w.WriteHeader(http.StatusNoContent)
+			return true
+		}
+	}
+	return false
 }
 
 // isLoopbackName says whether a Host header or a listening address names this

@@ -47,7 +47,7 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 		Mutation: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Mutation",
 			Description: "Requests that start or stop work, and decisions on labels and recipes.",
-			Fields:      merge(s.segmentMutations(t), s.jobMutations(t), s.labelMutations(t, l), s.recipeMutations(l), s.changeSetMutations(l), s.importMutations(l)),
+			Fields:      s.audited(merge(s.segmentMutations(t), s.jobMutations(t), s.labelMutations(t, l), s.recipeMutations(l), s.changeSetMutations(l), s.importMutations(l))),
 		}),
 		Subscription: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Subscription",

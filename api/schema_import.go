@@ -150,6 +150,13 @@ func (s *Service) importTable(ctx context.Context, d *desk, a args) (*adopted, e
 		out.written = len(entries)
 		return out, err
 	}
+	changes, err := d.book.Preview(ctx, by, entries...)
+	if err == nil {
+		err = maySettle(ctx, changes)
+	}
+	if err != nil {
+		return nil, err
+	}
 	events, err := d.book.Write(ctx, by, entries...)
 	if err != nil {
 		return nil, err

@@ -49,8 +49,8 @@ func (s *Service) imageQueries(t *types) graphql.Fields {
 		"image": {
 			Type: t.image, Description: "An uploaded scan. Scans are uploaded with POST /images.",
 			Args: graphql.FieldConfigArgument{"id": {Type: graphql.NewNonNull(graphql.ID), Description: "The id that the upload answered."}},
-			Resolve: on(s, func(_ context.Context, _ any, a args) (any, error) {
-				return s.images.get(a.text("id"))
+			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {
+				return s.image(ctx, a.text("id"))
 			}),
 		},
 	}
@@ -224,7 +224,7 @@ func (s *Service) jobQueries(t *types) graphql.Fields {
 			Type: t.job, Description: "A job as it stands now.",
 			Args: graphql.FieldConfigArgument{"id": {Type: graphql.NewNonNull(graphql.ID), Description: "The job's id."}},
 			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {
-				return pointer(s.jobs.Get(ctx, a.text("id")))
+				return pointer(s.job(ctx, a.text("id")))
 			}),
 		},
 	}
@@ -255,6 +255,9 @@ func (s *Service) jobMutations(t *types) graphql.Fields {
 				"id": {Type: graphql.NewNonNull(graphql.ID), Description: "The job's id."},
 			},
 			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {
+				if _, err := s.job(ctx, a.text("id")); err != nil {
+					return nil, err
+				}
 				return pointer(s.jobs.Cancel(ctx, a.text("id")))
 			}),
 		},
@@ -265,7 +268,7 @@ func (s *Service) jobMutations(t *types) graphql.Fields {
 // which nothing is left becomes a job that is refused, whose structures say
 // why.
 func (s *Service) submit(ctx context.Context, a args, plan *inference.Plan) (*inference.Plan, *jobs.Job, error) {
-	path, err := s.images.path(a.text("image"))
+	path, err := s.imagePath(ctx, a.text("image"))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ErrNotLoopback means that an address can be reached from other machines, which the
-// service refuses while it has no authentication.
+// ErrNotLoopback means that an address can be reached from other machines, which a
+// service that asks nobody who they are refuses.
 var ErrNotLoopback = errors.New("not a loopback address")
 
 // drainTime is how long requests may go on once the service is told to stop.
@@ -25,9 +25,10 @@ func (s *Service) Listen(ctx context.Context, address string) (net.Listener, err
 	if err != nil {
 		return nil, fmt.Errorf("address %s: %w", quote(address), err)
 	}
-	if !s.config.AllowRemote && !isLoopbackName(host) {
-		return nil, fmt.Errorf("%w: %s: the service has no authentication yet, so anyone who reaches it may use it; "+
-			"listen on 127.0.0.1 (and let others in through an SSH tunnel or an authenticating proxy), or allow it explicitly with --allow-remote",
+	if !s.remote() && !isLoopbackName(host) {
+		return nil, fmt.Errorf("%w: %s: the service asks nobody who they are, so anyone who reaches it may do everything; "+
+			"make a token ('satgraph token create NAME --role admin') and serve with --auth tokens, or with --auth oidc, "+
+			"or listen on 127.0.0.1; behind a proxy that authenticates, --allow-remote",
 			ErrNotLoopback, quote(address))
 	}
 	var config net.ListenConfig
@@ -37,6 +38,9 @@ func (s *Service) Listen(ctx context.Context, address string) (net.Listener, err
 	}
 	return l, nil
 }
+
+// remote says whether other machines may reach the service.
+func (s *Service) remote() bool { return s.config.AllowRemote || s.config.Auth != nil }
 
 // Serve answers on the listener until ctx ends; then it takes no new requests,
 // lets the present ones finish for ten seconds, and returns nil. It closes the

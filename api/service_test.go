@@ -72,6 +72,15 @@ type service struct {
 	t   testing.TB
 	api *api.Service
 	dir string
+	// token is sent with every request, if it is set.
+	token string
+}
+
+// as is the service as the bearer of a token sees it.
+func (s *service) as(token string) *service {
+	other := *s
+	other.token = token
+	return &other
 }
 
 // start makes a service on the small tree with the test-only model.
@@ -106,7 +115,7 @@ func start(t testing.TB, model *jobtest.Model, change ...func(*api.Config)) *ser
 	}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	return &service{server, t, s, dir}
+	return &service{Server: server, t: t, api: s, dir: dir}
 }
 
 // An answer of GraphQL.
@@ -190,6 +199,9 @@ func (s *service) exchange(method, path string, body io.Reader, headers ...strin
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.URL+path, body)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if s.token != "" {
+		r.Header.Set("Authorization", "Bearer "+s.token)
 	}
 	for i := 0; i < len(headers); i += 2 {
 		if headers[i] == "Host" {

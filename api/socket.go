@@ -24,6 +24,7 @@ const socketProtocol = "graphql-transport-ws"
 const (
 	closeInvalid     websocket.StatusCode = 4400
 	closeUninvited   websocket.StatusCode = 4401
+	closeForbidden   websocket.StatusCode = 4403
 	closeProtocol    websocket.StatusCode = 4406
 	closeInitTimeout websocket.StatusCode = 4408
 	closeDuplicate   websocket.StatusCode = 4409
@@ -45,6 +46,9 @@ type frame struct {
 type socket struct {
 	s    *Service
 	conn *websocket.Conn
+
+	remember string // the Authorization that was given, to look again whether it still counts
+	entered  string // its place among its caller's connections
 
 	mu         sync.Mutex
 	ctx        context.Context //nolint:containedctx // lives as long as the connection; the client's name is added to it
@@ -68,7 +72,7 @@ func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &Error{Code: CodeServiceUnavailable, Message: "too many connections at once", Hint: "try again later"})
 		return
 	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{socketProtocol}, CompressionMode: websocket.CompressionDisabled})
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{socketProtocol}, CompressionMode: websocket.CompressionDisabled, OriginPatterns: s.config.Origins})
 	if err != nil {
 		s.log.Debug("no WebSocket", "error", err) // the library has answered
 		return
@@ -81,7 +85,8 @@ func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 	conn.SetReadLimit(s.limits.BodyBytes)
 	ctx, cancel := context.WithCancel(withActor(r.Context(), r.Header))
 	defer cancel()
-	k := &socket{s: s, conn: conn, ctx: ctx, operations: map[string]context.CancelFunc{}}
+	k := &socket{s: s, conn: conn, ctx: ctx, remember: r.Header.Get("Authorization"), operations: map[string]context.CancelFunc{}}
+	defer k.leave()
 	if !s.sockets.add(k) {
 		_ = conn.Close(websocket.StatusGoingAway, "the service is stopping")
 		return
@@ -95,6 +100,10 @@ func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 		defer done()
 		if conn.Ping(ping) != nil {
 			_ = conn.CloseNow()
+			return
+		}
+		if !k.stillKnown(ctx) {
+			_ = conn.Close(closeUninvited, "The credentials no longer count")
 			return
 		}
 		alive.Reset(s.limits.PingInterval)
@@ -153,14 +162,19 @@ func (k *socket) init(ctx context.Context, f *frame, invite *time.Timer) (websoc
 	}
 	k.mu.Lock()
 	again := k.invited
+	k.mu.Unlock()
+	if again {
+		return closeInitAgain, "Too many initialisation requests"
+	}
+	if code, why := k.enter(ctx, payload); code != 0 {
+		return code, why
+	}
+	k.mu.Lock()
 	k.invited = true
 	if name, ok := payload[actorHeader].(string); ok {
 		k.ctx = withActorName(k.ctx, name)
 	}
 	k.mu.Unlock()
-	if again {
-		return closeInitAgain, "Too many initialisation requests"
-	}
 	invite.Stop()
 	_ = k.send(ctx, frame{Type: "connection_ack"})
 	return 0, ""
@@ -179,6 +193,9 @@ func (k *socket) subscribe(f *frame) (websocket.StatusCode, string) {
 		return closeDuplicate, "Subscriber for " + f.ID[:min(len(f.ID), 80)] + " already exists"
 	}
 	q, err := k.s.decodeRequest(f.Payload)
+	if _, ok := k.s.mayAsk(k.ctx); err == nil && !ok {
+		err = errTooOften()
+	}
 	if err == nil && len(k.operations) >= k.s.limits.Operations {
 		err = &Error{Code: CodeLimit, Message: fmt.Sprintf("more than %d operations at once on this connection", k.s.limits.Operations), Hint: "complete some first"}
 	}
@@ -190,6 +207,10 @@ func (k *socket) subscribe(f *frame) (websocket.StatusCode, string) {
 	k.operations[f.ID] = cancel
 	go func() {
 		defer cancel()
+		if !k.stillKnown(ctx) {
+			_ = k.conn.Close(closeUninvited, "The credentials no longer count")
+			return
+		}
 		err := k.run(ctx, f.ID, q)
 		if !k.finish(ctx, f.ID) {
 			return // the client completed it
@@ -218,11 +239,16 @@ func (k *socket) finish(ctx context.Context, id string) bool {
 // run executes an operation and sends what it gives. A response is returned
 // where it is refused.
 func (k *socket) run(ctx context.Context, id string, q *request) *response {
-	p, refused := k.s.prepare(q)
+	p, refused := k.s.prepare(ctx, q)
 	if refused != nil {
 		return refused
 	}
 	if p.operation.Operation == ast.OperationTypeSubscription {
+		key := "subscriptions " + callerKey(ctx)
+		if !k.s.perCaller.enter(key, k.s.mostFor(k.s.limits.UserSubscriptions)) {
+			return refuse(&Error{Code: CodeLimit, Message: "you have as many subscriptions open as you may", Hint: "complete some first"})
+		}
+		defer k.s.perCaller.leave(key)
 		err := k.s.follow(ctx, p, func(r *response) error { return k.next(ctx, id, r) })
 		if err != nil && ctx.Err() == nil {
 			return refuse(err)

@@ -22,9 +22,13 @@ type Event struct {
 	Subject string    `json:"subject"`
 	Name    string    `json:"name,omitempty"`
 	Role    Role      `json:"role,omitempty"`
-	Action  string    `json:"action"`           // such as "token.create" or "image.read"
-	Object  string    `json:"object,omitempty"` // id of what it was done to
-	Outcome string    `json:"outcome"`          // "ok", or the code of the error
+	Action  string    `json:"action"`            // such as "token.create" or "image.read"
+	Object  string    `json:"object,omitempty"`  // id of what it was done to
+	Outcome string    `json:"outcome"`           // "ok", or the code of the error
+	Address string    `json:"address,omitempty"` // where the request came from
+	// More counts refusals before this one that came too fast to be put down one
+	// by one.
+	More int64 `json:"more,omitempty"`
 	// Before is the SHA-256, in hex, of the line before; empty in the first.
 	// A line that was changed or taken out breaks the chain there.
 	Before string `json:"before,omitempty"`

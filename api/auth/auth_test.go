@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -198,44 +196,6 @@ func TestIssueRefusesWhatMakesNoSense(t *testing.T) {
 func withOIDC(issuer, audience string) error {
 	_, err := auth.New(auth.Config{OIDC: &auth.OIDC{Issuer: issuer, Audience: audience}})
 	return err
-}
-
-func TestWrapAnswersForTheCaller(t *testing.T) {
-	tokens := &auth.Memory{}
-	text, _ := issue(t, tokens, auth.Viewer, nil, 0)
-	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprint(w, auth.Of(r.Context()).Name)
-	})
-	refuse := func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusUnauthorized) }
-	open := func(path string) bool { return path == "/healthz" }
-	closed := authenticator(t, auth.Config{Tokens: tokens}).Wrap(inner, open, refuse)
-	public := authenticator(t, auth.Config{Tokens: tokens, Unnamed: auth.Identity{Role: auth.Anonymous, Name: "anyone"}}).Wrap(inner, open, refuse)
-	for _, c := range []struct {
-		name      string
-		handler   http.Handler
-		path      string
-		header    string
-		status    int
-		body      string
-		challenge string
-	}{
-		{"closed, no credentials", closed, "/graphql", "", 401, "", `Bearer realm="satgraph"`},
-		{"closed, health", closed, "/healthz", "", 200, "", ""},
-		{"closed, a token", closed, "/graphql", "Bearer " + text, 200, "Ada", ""},
-		{"closed, health with a bad token", closed, "/healthz", "Bearer nonsense", 401, "", `Bearer realm="satgraph", error="invalid_token"`},
-		{"public, no credentials", public, "/graphql", "", 200, "anyone", ""},
-		{"public, a bad token is not anonymous", public, "/graphql", "Bearer nonsense", 401, "", `Bearer realm="satgraph", error="invalid_token"`},
-	} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, nil)
-		if c.header != "" {
-			r.Header.Set("Authorization", c.header)
-		}
-		w := httptest.NewRecorder()
-		c.handler.ServeHTTP(w, r)
-		if w.Code != c.status || w.Body.String() != c.body || w.Header().Get("WWW-Authenticate") != c.challenge {
-			t.Errorf("%s: %d %q %q", c.name, w.Code, w.Body, w.Header().Get("WWW-Authenticate"))
-		}
-	}
 }
 
 func TestOwnership(t *testing.T) {

@@ -134,26 +134,6 @@ func (a *Authenticator) lookUp(ctx context.Context, id string) (Token, error) {
 	return t, nil
 }
 
-// Wrap puts the caller of each request into its context for [Of] and
-// [Require]. A request whose credentials are not valid goes to refuse with the
-// error of [Authenticator.Identify], and no further; so does one without
-// credentials where Unnamed may do nothing, with ErrUnauthenticated, unless
-// its path is open.
-func (a *Authenticator) Wrap(next http.Handler, open func(path string) bool, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		caller, err := a.Identify(r.Context(), r.Header.Get("Authorization"))
-		if err == nil && caller.Role == Nobody && !open(r.URL.Path) {
-			err = ErrUnauthenticated
-		}
-		if err != nil {
-			Challenge(w.Header(), err)
-			refuse(w, r, err)
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(With(r.Context(), caller)))
-	})
-}
-
 // Challenge sets the WWW-Authenticate header that an answer of 401 must have
 // (RFC 6750, section 3), where err asks for one.
 func Challenge(h http.Header, err error) {

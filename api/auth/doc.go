@@ -5,5 +5,5 @@
 //
 // It knows nothing of GraphQL, of what is asked, or of who owns which scan; it
 // keeps no secret that it could show again, and logs none. Start from
-// [Authenticator.Wrap] and [Require].
+// [Authenticator.Identify] and [Require].
 package auth

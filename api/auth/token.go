@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -83,6 +84,12 @@ func Issue(ctx context.Context, tokens Tokens, name string, role Role, scopes []
 	}
 	return Prefix + t.ID + "_" + secret, t, nil
 }
+
+var anyToken = regexp.MustCompile(Prefix + `[0-9A-Za-z_]+`)
+
+// Redact takes what looks like a token out of a text: callers send them where
+// they do not belong.
+func Redact(text string) string { return anyToken.ReplaceAllString(text, Prefix+"…") }
 
 // parse splits a token's text.
 func parse(text string) (id, secret string, err error) {

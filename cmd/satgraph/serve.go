@@ -32,13 +32,13 @@ const pollInterval = time.Second
 // serveOptions are the settings of the service, as its table in settings.go
 // describes them.
 type serveOptions struct {
-	addr        string
-	allowRemote bool
-	data        string
-	model       string
-	servers     []string
-	run         inference.Options
-	logs        logOptions
+	addr    string
+	access  accessOptions
+	data    string
+	model   string
+	servers []string
+	run     inference.Options
+	logs    logOptions
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -125,23 +125,28 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 		return err
 	}
 	ledger, _ := store.(labelmap.Ledger)
-	service, err := api.New(api.Config{
-		Tree:        tree.Tree,
-		Exemplars:   store,
-		Ledger:      ledger,
-		Changes:     store,
-		Refresh:     tree.Refresh,
-		Classes:     classes,
-		Suggester:   func(tree *graph.Tree) (*suggest.Engine, error) { return newSuggester(tree) },
-		Resolver:    resolver.Load,
-		Models:      func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
-		Jobs:        runner,
-		Degraded:    tree.Degraded,
-		DataDir:     data,
-		Version:     version,
-		AllowRemote: o.allowRemote,
-		Log:         a.log,
-	})
+	config := api.Config{
+		Tree:      tree.Tree,
+		Exemplars: store,
+		Ledger:    ledger,
+		Changes:   store,
+		Refresh:   tree.Refresh,
+		Classes:   classes,
+		Suggester: func(tree *graph.Tree) (*suggest.Engine, error) { return newSuggester(tree) },
+		Resolver:  resolver.Load,
+		Models:    func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
+		Jobs:      runner,
+		Degraded:  tree.Degraded,
+		DataDir:   data,
+		Version:   version,
+		Log:       a.log,
+	}
+	audit, err := o.access.apply(&config, store, data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, audit.Close()) }()
+	service, err := api.New(config)
 	if err != nil {
 		return err
 	}

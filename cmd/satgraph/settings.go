@@ -33,9 +33,9 @@ func (a *app) serveSettings(o *serveOptions) config.Table {
 	return config.Table{
 		{Title: "Service", Settings: []*config.Setting{
 			config.New("addr", &o.addr, defaultAddr, "address to listen on; port 0 takes a free one", checkAddress),
-			config.New("allow-remote", &o.allowRemote, false, "listen on an address other machines reach; there is no authentication yet"),
 			config.New("data", &o.data, "", "folder for uploaded scans and results (default: the home folder)"),
 		}},
+		{Title: "Access", Settings: o.access.settings()},
 		{Title: "Models and jobs", Settings: []*config.Setting{
 			config.New("model", &o.model, "", "model bundle's folder (default: the built-in demo model)"),
 			config.New("remote", &o.servers, nil, remoteHelp),
