@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -103,17 +101,17 @@ type seriesData struct {
 // openSeries reads the headers of a series: of all files of a folder, or of one
 // file.
 func openSeries(path string, o ReadOptions) (*seriesData, error) {
-	fi, err := os.Stat(path)
+	fi, err := o.Place().Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	paths := []string{path}
 	if fi.IsDir() {
-		if paths, err = filesOf(path); err != nil {
+		if paths, err = filesOf(path, o.Place()); err != nil {
 			return nil, err
 		}
 	}
-	instances, others, err := readInstances(paths, o.maxBytes())
+	instances, others, err := readInstances(paths, o)
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +156,8 @@ func (s *seriesData) warn(format string, args ...any) {
 }
 
 // filesOf lists the files of a folder, without those of its subfolders.
-func filesOf(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+func filesOf(dir string, from Files) ([]string, error) {
+	entries, err := from.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -169,8 +167,8 @@ func filesOf(dir string) ([]string, error) {
 	var paths []string
 	folders := 0
 	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		switch fi, err := os.Stat(path); { // follows links
+		path := Join(dir, e.Name())
+		switch fi, err := from.Stat(path); { // follows links
 		case err != nil || strings.HasPrefix(e.Name(), ".") || strings.EqualFold(e.Name(), "DICOMDIR"):
 		case fi.IsDir():
 			folders++
@@ -186,11 +184,11 @@ func filesOf(dir string) ([]string, error) {
 
 // readInstances parses the headers of files on all cores. others counts the
 // files that are not DICOM. A damaged file is an error: it may be a slice.
-func readInstances(paths []string, maxBytes int64) (instances []*instance, others int, err error) {
+func readInstances(paths []string, o ReadOptions) (instances []*instance, others int, err error) {
 	results := make([]*instance, len(paths))
 	errs := make([]error, len(paths))
 	parallel(len(paths), func(n int) bool {
-		results[n], errs[n] = readInstance(paths[n], maxBytes)
+		results[n], errs[n] = readInstance(paths[n], o)
 		return errs[n] == nil || errors.Is(errs[n], dcm.ErrNotDICOM)
 	})
 	for n, err := range errs {

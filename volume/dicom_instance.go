@@ -3,7 +3,6 @@ package volume
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"satgraph/volume/internal/dcm"
@@ -50,8 +49,8 @@ type frame struct {
 
 // readInstance parses one file's header. The error wraps dcm.ErrNotDICOM where
 // the file is something else.
-func readInstance(path string, maxBytes int64) (*instance, error) {
-	f, err := os.Open(path)
+func readInstance(path string, o ReadOptions) (*instance, error) {
+	f, err := o.Place().Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +59,7 @@ func readInstance(path string, maxBytes int64) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := dcm.Parse(f, fi.Size(), maxBytes)
+	file, err := dcm.Parse(f, fi.Size(), o.maxBytes())
 	if err != nil {
 		return nil, dicomError(err)
 	}

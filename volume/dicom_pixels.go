@@ -9,7 +9,6 @@ import (
 	"image/jpeg"
 	"io"
 	"math"
-	"os"
 
 	"satgraph/volume/internal/dcm"
 	"satgraph/volume/internal/j2k"
@@ -101,7 +100,7 @@ func (f frame) decode(dst []float32, o ReadOptions) (err error) {
 		}
 	}()
 	in := f.in
-	file, err := os.Open(in.path)
+	file, err := o.Place().Open(in.path)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 	"strings"
 
 	"satgraph/volume/internal/dcm"
@@ -25,8 +24,8 @@ const (
 
 // sniff tells the format of a file or folder. What is none of the others is
 // left to the NIfTI reader, whose error says what it looks like.
-func sniff(path string) (Format, error) {
-	f, err := os.Open(path)
+func sniff(path string, o ReadOptions) (Format, error) {
+	f, err := o.Place().Open(path)
 	if err != nil {
 		return "", fileError("read", path, err)
 	}

@@ -21,8 +21,8 @@ var metaTypes = map[string]DType{
 
 var metaModalities = map[string]string{"MET_MOD_CT": "ct", "MET_MOD_MR": "mri"}
 
-func openMeta(path string) (*raster, error) {
-	b, err := textHeader(path)
+func openMeta(path string, o ReadOptions) (*raster, error) {
+	b, err := textHeader(path, o)
 	if err != nil {
 		return nil, err
 	}

@@ -36,8 +36,8 @@ var nrrdSpaces = map[string][3]float64{
 	"left-posterior-superior": {-1, -1, 1}, "lps": {-1, -1, 1},
 }
 
-func openNRRD(path string) (*raster, error) {
-	b, err := textHeader(path)
+func openNRRD(path string, o ReadOptions) (*raster, error) {
+	b, err := textHeader(path, o)
 	if err != nil {
 		return nil, err
 	}

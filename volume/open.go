@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -30,12 +29,12 @@ func open(path string, o ReadOptions) (*file, error) {
 	hdr, img := path, ""
 	if isImg(path) {
 		var err error
-		if hdr, err = otherHalf(path, ".hdr"); err != nil {
+		if hdr, err = otherHalf(path, ".hdr", o); err != nil {
 			return nil, err
 		}
 		img = path
 	}
-	s, err := openStream(hdr)
+	s, err := openStream(hdr, o)
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +57,11 @@ func open(path string, o ReadOptions) (*file, error) {
 	if h.Pair {
 		s.close()
 		if img == "" {
-			if img, err = otherHalf(path, ".img"); err != nil {
+			if img, err = otherHalf(path, ".img", o); err != nil {
 				return nil, err
 			}
 		}
-		if f.image, err = openStream(img); err != nil {
+		if f.image, err = openStream(img, o); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +152,7 @@ func isImg(path string) bool {
 
 // otherHalf finds the file that belongs to one half of a pair: of the same
 // name, with the given extension, compressed or not, in either case.
-func otherHalf(path, ext string) (string, error) {
+func otherHalf(path, ext string, o ReadOptions) (string, error) {
 	base := path
 	gz := strings.HasSuffix(strings.ToLower(base), ".gz")
 	if gz {
@@ -168,7 +167,7 @@ func otherHalf(path, ext string) (string, error) {
 		names[0], names[1] = names[1], names[0]
 	}
 	for _, name := range names {
-		if _, err := os.Stat(name); err == nil {
+		if _, err := o.Place().Stat(name); err == nil {
 			return name, nil
 		}
 	}
@@ -182,7 +181,7 @@ func otherHalf(path, ext string) (string, error) {
 // which is told by its first bytes and not by its name.
 type stream struct {
 	path   string
-	f      *os.File
+	f      File
 	r      io.Reader
 	gz     bool
 	size   int64 // of the file on disk
@@ -208,8 +207,8 @@ func (s *stream) readAhead() {
 	}
 }
 
-func openStream(path string) (*stream, error) {
-	f, err := os.Open(path)
+func openStream(path string, o ReadOptions) (*stream, error) {
+	f, err := o.Place().Open(path)
 	if err != nil {
 		return nil, fileError("read", path, err)
 	}

@@ -49,7 +49,7 @@ func detached(header, name string) (string, error) {
 	if name == "" || name != filepath.Base(name) || name == ".." || name == "." || strings.ContainsAny(name, `/\`) {
 		return "", fmt.Errorf("%w: it keeps its voxels in %q, which is not a file of its own folder", ErrUnsupported, name)
 	}
-	return filepath.Join(filepath.Dir(header), name), nil
+	return beside(header, name), nil
 }
 
 // image reads the voxels.
@@ -59,9 +59,9 @@ func (r *raster) image(o ReadOptions) (*Image, error) {
 	if need := n * max(4, size); need > o.maxBytes() {
 		return nil, fmt.Errorf("%w: %d voxels take %d bytes, the limit is %d", ErrTooLarge, n, need, o.maxBytes())
 	}
-	open := os.Open
-	if r.detached { // inside the folder also where a link leads out of it
-		open = func(path string) (*os.File, error) { return os.OpenInRoot(filepath.Dir(path), filepath.Base(path)) }
+	open := o.Place().Open
+	if r.detached && o.Files == nil { // inside the folder also where a link leads out of it
+		open = func(path string) (File, error) { return os.OpenInRoot(filepath.Dir(path), filepath.Base(path)) }
 	}
 	f, err := open(r.path)
 	if err != nil {
@@ -98,7 +98,7 @@ func (r *raster) image(o ReadOptions) (*Image, error) {
 
 // voxels opens the stream of voxel bytes, and refuses a file that cannot hold
 // them.
-func (r *raster) voxels(f *os.File, bytes int64) (io.Reader, error) {
+func (r *raster) voxels(f File, bytes int64) (io.Reader, error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -137,8 +137,8 @@ func (r *raster) voxels(f *os.File, bytes int64) (io.Reader, error) {
 const maxTextHeader = 1 << 20
 
 // textHeader reads up to maxTextHeader bytes of a file.
-func textHeader(path string) ([]byte, error) {
-	f, err := os.Open(path)
+func textHeader(path string, o ReadOptions) ([]byte, error) {
+	f, err := o.Place().Open(path)
 	if err != nil {
 		return nil, err
 	}

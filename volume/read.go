@@ -25,6 +25,8 @@ type ReadOptions struct {
 	// Alone refuses files that keep their voxels in another file, as a service
 	// must whose folder holds files of several people.
 	Alone bool
+	// Files is where files are read from; nil means the local disk.
+	Files Files
 }
 
 func (o ReadOptions) maxBytes() int64 {
@@ -67,7 +69,7 @@ func ReadInfo(path string) (*Info, error) { return ReadInfoWith(path, ReadOption
 
 // ReadInfoWith is ReadInfo with options.
 func ReadInfoWith(path string, o ReadOptions) (*Info, error) {
-	format, err := sniff(path)
+	format, err := sniff(path, o)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +106,7 @@ func ReadInfoWith(path string, o ReadOptions) (*Info, error) {
 // volumes), ErrUnsupported (colour, complex, 128-bit or one-bit voxels),
 // ErrSyntax (DICOM compressed in a way that is not decoded) and ErrTooLarge.
 func ReadImage(path string, o ReadOptions) (*Image, error) {
-	format, err := sniff(path)
+	format, err := sniff(path, o)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +165,7 @@ func ReadAny(path string, o ReadOptions) (*Array, error) {
 //
 // Errors are those of ReadImage and ErrNotLabels.
 func ReadLabelMap(path string, o ReadOptions) (*LabelMap, error) {
-	format, err := sniff(path)
+	format, err := sniff(path, o)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +206,7 @@ func ReadLabelMap(path string, o ReadOptions) (*LabelMap, error) {
 // again. Of MaxBytes, the size in the file counts. Errors are those of
 // ReadLabelMap and of put.
 func ReadLabelRows(path string, o ReadOptions, put func(g Grid, labels []uint16) error) (Grid, error) {
-	format, err := sniff(path)
+	format, err := sniff(path, o)
 	if err != nil {
 		return Grid{}, err
 	}

@@ -18,9 +18,9 @@ type formatReader struct {
 	image func(path string, o ReadOptions) (*Image, error)
 }
 
-func rasterReader(read func(path string) (*raster, error)) formatReader {
+func rasterReader(read func(path string, o ReadOptions) (*raster, error)) formatReader {
 	open := func(path string, o ReadOptions) (*raster, error) {
-		r, err := read(path)
+		r, err := read(path, o)
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ import "fmt"
 // Errors are those of ReadImage, ErrNotVolume where there are more axes, and
 // those of put.
 func ReadVolumes(path string, o ReadOptions, put func(g Grid, volumes, n int, values []float32) error) (Grid, error) {
-	format, err := sniff(path)
+	format, err := sniff(path, o)
 	if err != nil {
 		return Grid{}, err
 	}

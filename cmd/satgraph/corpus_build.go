@@ -21,6 +21,7 @@ type buildFlags struct {
 	listFlags
 	source  fromraw.Source
 	options build.Options
+	cache   cacheFlags
 	spacing string
 	asJSON  bool
 }
@@ -42,9 +43,12 @@ into the scan.
 A build may be stopped at any time; the same command goes on. Scans whose files,
 recipe and settings have not changed are not built again. Scans that fail are
 listed with the reason, the rest goes on, and the exit code is 4. The version of
-a corpus is a hash of its content.`,
+a corpus is a hash of its content.
+
+--raw and --scans may name object stores. ` + urlHelp,
 		Example: `  satgraph corpus build --raw ~/data -o corpus
-  satgraph corpus build KiTS23 ACDC --raw ~/data -o corpus --workers 8`,
+  satgraph corpus build KiTS23 ACDC --raw ~/data -o corpus --workers 8
+  satgraph corpus build --raw s3://scans/raw -o corpus --cache /scratch --cache-size 50G`,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if err := f.read(cmd, given); err != nil {
 				return err
@@ -53,8 +57,9 @@ a corpus is a hash of its content.`,
 		},
 	}
 	f.add(cmd)
+	f.cache.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.source.Root, "raw", "", "folder that holds the datasets' folders")
+	flags.StringVar(&f.source.Root, "raw", "", "folder or URL that holds the datasets' folders")
 	flags.StringVarP(&f.options.Dir, "out", "o", "", "folder of the corpus")
 	flags.StringVar(&f.source.Options.Layout, "layout", "", "release or sat-ds (default: the first of the record that has scans)")
 	flags.BoolVar(&f.source.Options.AsPublished, "as-published", false, "as SAT's published code, with its anomalies")
@@ -139,8 +144,21 @@ func (a *app) buildCorpus(cmd *cobra.Command, f *buildFlags) error {
 	f.options.Progress = func(at build.Progress) {
 		p.build(at)
 	}
+	cache, err := f.cache.options()
+	if err != nil {
+		return err
+	}
+	root, store, end, err := openURL(cmd.Context(), f.source.Root, cache)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if f.source.Root = root; store != nil {
+		f.options.Files, f.source.Options.Files = store, store
+	}
 	report, err := build.Run(cmd.Context(), &f.source, f.options)
 	p.done()
+	a.sayUsage(store)
 	if err != nil {
 		if report.Built > 0 {
 			_, _ = fmt.Fprintf(a.err, "%d scans were built; the same command goes on\n", report.Built)

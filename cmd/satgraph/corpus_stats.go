@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/corpus"
+	"satgraph/volume"
+	"satgraph/volume/objects"
 )
 
 // statsDocument is what 'corpus stats --json' prints.
@@ -87,11 +90,29 @@ labels as often as they stand.`,
 }
 
 func readScans(cmd *cobra.Command, path string, c *catalog.Catalog) (*corpus.Index, error) {
+	if volume.IsURL(path) {
+		return readScansFrom(cmd.Context(), path, c)
+	}
 	list, err := corpus.ListIn(path)
 	if err != nil {
 		return nil, err
 	}
 	return corpus.ReadList(cmd.Context(), list, c)
+}
+
+// readScansFrom reads a list that lies in an object store.
+func readScansFrom(ctx context.Context, path string, c *catalog.Catalog) (*corpus.Index, error) {
+	name, store, end, err := openURL(ctx, path, objects.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	f, err := store.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // opened for reading: nothing can be lost
+	return corpus.ReadListFrom(ctx, name, f, c)
 }
 
 func anomalies(c *catalog.Catalog) []anomalyDocument {

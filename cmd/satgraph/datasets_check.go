@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"satgraph/datasets/rawdata"
 	"satgraph/graph"
 	"satgraph/labelmap"
+	"satgraph/volume"
 )
 
 // checkDocument is what 'datasets check --json' prints.
@@ -56,6 +56,7 @@ type fileProblem struct {
 
 func (a *app) datasetsCheckCommand() *cobra.Command {
 	var from listFlags
+	var cache cacheFlags
 	var asJSON bool
 	var o rawdata.Options
 	var raw string
@@ -70,7 +71,9 @@ have, recipes that anatomy would make otherwise, licences that nobody has looked
 up. --raw DIR names the folder that holds the datasets' folders: every scan that
 a record describes there is read, one at a time for each worker, and its recipes
 are carried out. What is wrong is listed by scan. With --scans the rows of a list
-are read instead of what lies in the folder.`,
+are read instead of what lies in the folder.
+
+--raw and --scans may name object stores. ` + urlHelp,
 		Example: `  satgraph datasets check KiTS23
   satgraph datasets check ACDC --raw ~/data --limit 10
   satgraph datasets check --catalog my-records MyDataset --raw ~/data`,
@@ -106,6 +109,19 @@ are read instead of what lies in the folder.`,
 			classes, err := catalog.Classes()
 			if err != nil {
 				return err
+			}
+			copies, err := cache.options()
+			if err != nil {
+				return err
+			}
+			raw, store, end, err := openURL(cmd.Context(), raw, copies)
+			if err != nil {
+				return err
+			}
+			defer end()
+			defer a.sayUsage(store)
+			if store != nil {
+				o.Files = store
 			}
 			doc := &checkDocument{Datasets: []*checkedDataset{}}
 			check := &fileCheck{root: raw, options: o, limit: limit, workers: workers, rows: rows, progress: newProgress(a.err)}
@@ -143,8 +159,9 @@ are read instead of what lies in the folder.`,
 		},
 	}
 	from.add(cmd)
+	cache.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.Flags().StringVar(&raw, "raw", "", "folder that holds the datasets' folders")
+	cmd.Flags().StringVar(&raw, "raw", "", "folder or URL that holds the datasets' folders")
 	cmd.Flags().StringVar(&o.Layout, "layout", "", "release or sat-ds (default: the first of the record that has scans)")
 	cmd.Flags().BoolVar(&o.AsPublished, "as-published", false, "carry recipes out as the published loader does")
 	cmd.Flags().IntVar(&limit, "limit", 0, "scans of each dataset, spread over all (default: all)")
@@ -261,7 +278,7 @@ func (f *fileCheck) run(ctx context.Context, d *catalog.Dataset, out *checkedDat
 func (f *fileCheck) cases(ctx context.Context, d *catalog.Dataset) (*rawdata.Source, []rawdata.Case, error) {
 	if f.rows == nil {
 		root := f.root
-		if rawdata.IsFolderOf(root, d) {
+		if !volume.IsURL(root) && rawdata.IsFolderOf(root, d) {
 			root = filepath.Dir(filepath.Clean(root))
 		}
 		s, err := rawdata.Open(ctx, root, d, f.options)
@@ -271,7 +288,7 @@ func (f *fileCheck) cases(ctx context.Context, d *catalog.Dataset) (*rawdata.Sou
 		cases, err := s.Cases(ctx)
 		return s, cases, err
 	}
-	if _, err := os.Stat(f.root); err != nil {
+	if _, err := f.options.Place().Stat(f.root); err != nil {
 		return nil, nil, err
 	}
 	s, err := rawdata.Prepare(f.root, d, f.options)

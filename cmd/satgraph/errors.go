@@ -31,6 +31,7 @@ import (
 	"satgraph/labelmap/sssom"
 	"satgraph/store/neo4j"
 	"satgraph/volume"
+	"satgraph/volume/objects"
 )
 
 // Exit codes, which scripts rely on.
@@ -61,7 +62,7 @@ var badInput = []error{
 	volume.ErrNotNIfTI, volume.ErrTruncated, volume.ErrCorrupt, volume.ErrTooLarge,
 	volume.ErrUnsupported, volume.ErrBadHeader, volume.ErrBadAffine, volume.ErrNotVolume,
 	volume.ErrNotLabels, volume.ErrFileName, volume.ErrNotImage, volume.ErrSeries, volume.ErrSyntax,
-	volume.ErrShape, volume.ErrEmptyMask, metrics.ErrGrid, fs.ErrNotExist,
+	volume.ErrShape, volume.ErrEmptyMask, objects.ErrURL, objects.ErrTooMany, metrics.ErrGrid, fs.ErrNotExist,
 	inference.ErrBadQuery, inference.ErrPrompt, inference.ErrUnknownModality, inference.ErrEmptyImage,
 	inference.ErrConstantImage, inference.ErrNotFinite, inference.ErrGridTooLarge,
 	standard.ErrOtherGrid, standard.ErrNothing, standard.ErrSettings, standard.ErrBadScan,
@@ -157,6 +158,10 @@ var hints = []struct {
 	{torchfile.ErrCorrupt, "download the checkpoint again"},
 	{build.ErrBusy, "wait for it, or choose another folder"},
 	{build.ErrManifest, "restore it from a copy, or build into another folder"},
+	{objects.ErrCredentials, "log in with the store's own tool, set its environment variables, or add '?anonymous=true' for public data"},
+	{objects.ErrChanged, "run it again once nobody writes to it"},
+	{objects.ErrCut, "run it again"},
+	{objects.ErrCache, "give another folder with --cache, or --cache-size 0"},
 	{syscall.ENOSPC, "free some space or choose another folder"},
 	{syscall.EDQUOT, "free some space or choose another folder"},
 	{syscall.EFBIG, "raise the limit on file sizes (ulimit -f) or choose another folder"},

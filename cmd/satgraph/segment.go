@@ -168,6 +168,11 @@ func (a *app) segment(ctx context.Context, image string, ask asked, o segmentOpt
 	// Nearly all memory of a run is in use to its end: there is little garbage to
 	// wait for, and half the memory to be had.
 	debug.SetGCPercent(segmentGCPercent)
+	image, end, err := locate(ctx, image, &o.choose)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	info, err := volume.ReadInfoWith(image, o.choose)
 	if err != nil {
 		return nil, err

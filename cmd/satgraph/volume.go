@@ -30,14 +30,21 @@ func (a *app) volumeInfoCommand() *cobra.Command {
 	var asJSON bool
 	var o volume.ReadOptions
 	cmd := &cobra.Command{
-		Use:   "info FILE|FOLDER",
+		Use:   "info FILE|FOLDER|URL",
 		Short: "Print a scan's shape, spacing, affine, orientation, data type and modality",
 		Long: `Print the shape, spacing, affine, orientation, data type and modality of a
 NIfTI, NRRD, MetaImage or DICOM file or a folder of DICOM slices. Of a DICOM
-segmentation or structure set, its structures with their codes are printed.`,
+segmentation or structure set, its structures with their codes are printed.
+
+` + urlHelp,
 		Args: args(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, given []string) error {
-			info, err := volume.ReadInfoWith(given[0], o)
+		RunE: func(cmd *cobra.Command, given []string) error {
+			name, end, err := locate(cmd.Context(), given[0], &o)
+			if err != nil {
+				return err
+			}
+			defer end()
+			info, err := volume.ReadInfoWith(name, o)
 			if errors.Is(err, volume.ErrNotImage) {
 				if segments, also := volume.ReadSegments(given[0]); also == nil {
 					return a.printSegments(segments, asJSON)

@@ -88,6 +88,8 @@ type Options struct {
 	Dir string
 	// Settings are those of every scan.
 	Settings standard.Settings
+	// Files is where input files lie; nil means the local disk.
+	Files volume.Files
 	// Workers is how many scans are at work at a time; 0 means one more than there
 	// are processors, so that they have work while one waits for the disk.
 	Workers int

@@ -33,6 +33,9 @@ func Run(ctx context.Context, from Source, o Options) (*Report, error) {
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
 	}
+	if o.Files == nil {
+		o.Files = volume.Disk{}
+	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0) + 1
 	}
@@ -135,7 +138,7 @@ func (b *builder) list(ctx context.Context, from Source) (jobs []*job, seen map[
 		}
 		seen[j.name()] = true
 		for _, f := range scan.Files() {
-			if fi, err := os.Stat(f.Path); err == nil {
+			if fi, err := b.Files.Stat(f.Path); err == nil {
 				j.size += fi.Size()
 			}
 		}
@@ -344,14 +347,14 @@ func (b *builder) inputs(ctx context.Context, files []File, old *Entry) ([]Input
 	out := make([]Input, 0, len(files))
 	for _, f := range files {
 		in := Input{Name: f.Name}
-		fi, err := os.Stat(f.Path)
+		fi, err := b.Files.Stat(f.Path)
 		if err != nil {
 			return nil, err
 		}
 		in.Size, in.ModTime = fi.Size(), fi.ModTime().UTC()
 		if was := known[f.Name]; was.Size == in.Size && was.ModTime.Equal(in.ModTime) {
 			in.SHA256 = was.SHA256
-		} else if in.SHA256, err = hashFile(ctx, f.Path); err != nil {
+		} else if in.SHA256, err = b.hashFile(ctx, f.Path); err != nil {
 			return nil, err
 		}
 		out = append(out, in)
@@ -359,8 +362,8 @@ func (b *builder) inputs(ctx context.Context, files []File, old *Entry) ([]Input
 	return out, nil
 }
 
-func hashFile(ctx context.Context, path string) (string, error) {
-	f, err := os.Open(path)
+func (b *builder) hashFile(ctx context.Context, path string) (string, error) {
+	f, err := b.Files.Open(path)
 	if err != nil {
 		return "", err
 	}

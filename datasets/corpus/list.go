@@ -93,7 +93,7 @@ func ReadList(ctx context.Context, path string, c *catalog.Catalog) (*Index, err
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // opened for reading: nothing can be lost
-	return readList(ctx, path, f, c)
+	return ReadListFrom(ctx, path, f, c)
 }
 
 // ListIn returns the path of the list that a path stands for: itself, or of a
@@ -111,7 +111,8 @@ func ListIn(path string) (string, error) {
 	return "", &ListError{Path: path, Problems: []Problem{{Err: fmt.Errorf("%w: the folder holds neither scans.jsonl nor scans.jsonl.gz", ErrList)}}}
 }
 
-func readList(ctx context.Context, path string, r io.Reader, c *catalog.Catalog) (*Index, error) {
+// ReadListFrom is ReadList of an opened list, which path names in errors.
+func ReadListFrom(ctx context.Context, path string, r io.Reader, c *catalog.Catalog) (*Index, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	plain := io.Reader(in)
 	if head, _ := in.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -57,7 +56,7 @@ func (s *Source) numpy(name string, take func(shape [3]int, values []float32) er
 	fail := func(why string) (volume.Grid, error) {
 		return volume.Grid{}, fmt.Errorf("%w: %s: %s", ErrFormat, name, why)
 	}
-	f, err := os.Open(s.path(name))
+	f, err := s.options.Place().Open(s.path(name))
 	if err != nil {
 		return volume.Grid{}, err
 	}
@@ -133,7 +132,7 @@ var matNumbers = map[uint32]string{1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 
 // matlab reads the array Mask of a MATLAB file of level 5: rows, columns and
 // slices, as they belong to the image's slices by the order of names.
 func (s *Source) matlab(im *opened, name string, take put) error {
-	f, err := os.Open(s.path(name))
+	f, err := s.options.Place().Open(s.path(name))
 	if err != nil {
 		return err
 	}

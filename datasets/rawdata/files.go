@@ -7,13 +7,15 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"io/fs"
-	"os"
+	"math"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"satgraph/datasets/catalog"
 	"satgraph/volume"
@@ -37,13 +39,13 @@ type opened struct {
 }
 
 // path of a file of the tree.
-func (s *Source) path(name string) string { return filepath.Join(s.root, filepath.FromSlash(name)) }
+func (s *Source) path(name string) string { return volume.Join(s.root, name) }
 
 // files are the paths that a recipe's file stands for in a case, in order of
 // their names; none where there is no such file.
 func (s *Source) files(c *Case, file string) ([]string, error) {
 	if file == "" {
-		if _, err := os.Stat(s.path(c.Mask)); err != nil {
+		if _, err := s.options.Place().Stat(s.path(c.Mask)); err != nil {
 			return nil, ignoreMissing(err)
 		}
 		return []string{c.Mask}, nil
@@ -63,14 +65,14 @@ func (s *Source) files(c *Case, file string) ([]string, error) {
 	for _, folder := range folders {
 		at := path.Join(folder, name)
 		if !strings.Contains(name, "*") {
-			if _, err := os.Stat(s.path(at)); err == nil {
+			if _, err := s.options.Place().Stat(s.path(at)); err == nil {
 				return []string{at}, nil
 			} else if err = ignoreMissing(err); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		entries, err := os.ReadDir(s.path(path.Dir(at)))
+		entries, err := s.options.Place().ReadDir(s.path(path.Dir(at)))
 		if err = ignoreMissing(err); err != nil {
 			return nil, err
 		}
@@ -88,8 +90,9 @@ func (s *Source) files(c *Case, file string) ([]string, error) {
 	return nil, nil
 }
 
+// ignoreMissing lets an error pass that says that there is no such file.
 func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
 	return err
@@ -180,22 +183,19 @@ func (s *Source) pngs(im *opened, names []string, take put) error {
 }
 
 func (s *Source) picture(name string, shape [3]int) ([]float32, error) {
-	f, err := os.Open(s.path(name))
+	f, err := s.options.Place().Open(s.path(name))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // opened for reading: nothing can be lost
-	size, err := png.DecodeConfig(f)
+	size, err := png.DecodeConfig(io.NewSectionReader(f, 0, math.MaxInt64))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrFormat, name, err)
 	}
 	if size.Width != shape[0] || size.Height != shape[1] {
 		return nil, fmt.Errorf("%w: %s is of %d x %d pixels, the image's slices of %d x %d", ErrGrid, name, size.Width, size.Height, shape[0], shape[1])
 	}
-	if _, err := f.Seek(0, 0); err != nil {
-		return nil, err
-	}
-	im, err := png.Decode(f)
+	im, err := png.Decode(io.NewSectionReader(f, 0, math.MaxInt64))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrFormat, name, err)
 	}
@@ -283,7 +283,7 @@ func (s *Source) Files(c *Case) ([]string, error) {
 // halves are the file of a name, with those that belong to it; the files of a
 // folder.
 func (s *Source) halves(name string) ([]string, error) {
-	info, err := os.Stat(s.path(name))
+	info, err := s.options.Place().Stat(s.path(name))
 	if err != nil {
 		return nil, ignoreMissing(err)
 	}
@@ -296,7 +296,7 @@ func (s *Source) halves(name string) ([]string, error) {
 	default:
 		return []string{name}, nil
 	}
-	entries, err := os.ReadDir(s.path(folder))
+	entries, err := s.options.Place().ReadDir(s.path(folder))
 	if err != nil {
 		return nil, err
 	}

@@ -3,14 +3,13 @@ package rawdata
 import (
 	"context"
 	"fmt"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/corpus"
+	"satgraph/volume"
 )
 
 // maxEntries bounds the files and folders that a search goes through.
@@ -77,7 +76,7 @@ func (s *Source) cases(ctx context.Context, limit int) ([]Case, error) {
 	masks := map[string]bool{}
 	for i := range s.layout.Scans {
 		scans := &s.layout.Scans[i]
-		f := &walk{ctx: ctx, root: s.root, pattern: scans.Image, limit: limit}
+		f := &walk{ctx: ctx, root: s.root, place: s.options.Place(), pattern: scans.Image, limit: limit}
 		if err := f.from(".", strings.Split(strings.TrimSuffix(scans.Image.String(), "/"), "/")); err != nil {
 			return nil, err
 		}
@@ -178,6 +177,7 @@ func (s *Source) CaseOf(row *corpus.Scan) (*Case, error) {
 type walk struct {
 	ctx     context.Context
 	root    string
+	place   volume.Files
 	pattern catalog.Pattern
 	limit   int
 	seen    int
@@ -198,11 +198,11 @@ func (w *walk) from(dir string, parts []string) error {
 	if err != nil {
 		return err
 	}
-	at := filepath.Join(w.root, filepath.FromSlash(dir))
-	if !isDir(at) {
-		return nil
+	at := volume.Join(w.root, dir)
+	if is, err := w.isDir(at); !is {
+		return err
 	}
-	entries, err := os.ReadDir(at)
+	entries, err := w.place.ReadDir(at)
 	if err != nil {
 		return err
 	}
@@ -222,10 +222,10 @@ func (w *walk) from(dir string, parts []string) error {
 
 // take goes on below a path, or takes it if the pattern ends there.
 func (w *walk) take(at string, rest []string) error {
-	full := filepath.Join(w.root, filepath.FromSlash(at))
+	full := volume.Join(w.root, at)
 	if len(rest) > 0 {
-		if !isDir(full) {
-			return nil
+		if is, err := w.isDir(full); !is {
+			return err
 		}
 		return w.from(at, rest)
 	}
@@ -236,13 +236,15 @@ func (w *walk) take(at string, rest []string) error {
 	if _, ok := w.pattern.Match(name); !ok {
 		return nil
 	}
-	if _, err := os.Stat(full); err == nil && isDir(full) == w.pattern.IsFolder() {
+	info, err := w.place.Stat(full)
+	if err == nil && info.IsDir() == w.pattern.IsFolder() {
 		w.found = append(w.found, at)
 	}
-	return nil
+	return ignoreMissing(err)
 }
 
-func isDir(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.IsDir()
+// isDir says whether a name is that of a folder; of what is not there, no.
+func (w *walk) isDir(name string) (bool, error) {
+	info, err := w.place.Stat(name)
+	return err == nil && info.IsDir(), ignoreMissing(err)
 }

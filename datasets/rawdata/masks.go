@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -190,7 +189,7 @@ func (s *Source) unknownFiles(scan *Scan) []string {
 		}
 	}
 	var out []string
-	entries, err := os.ReadDir(s.path(scan.Mask))
+	entries, err := s.options.Place().ReadDir(s.path(scan.Mask))
 	if err != nil {
 		return nil // what cannot be listed says nothing
 	}

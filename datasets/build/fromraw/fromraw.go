@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"path/filepath"
 
 	"satgraph/datasets/build"
 	"satgraph/datasets/catalog"
@@ -145,7 +144,7 @@ func (s *scan) Files() []build.File {
 	}
 	out := make([]build.File, len(names))
 	for i, name := range names {
-		out[i] = build.File{Name: name, Path: filepath.Join(s.root, filepath.FromSlash(name))}
+		out[i] = build.File{Name: name, Path: volume.Join(s.root, name)}
 	}
 	return out
 }
