@@ -25,9 +25,9 @@ var permissions = map[string]map[string]auth.Permission{
 		"term": auth.Read, "search": auth.Read, "path": auth.Read, "commonAncestors": auth.Read, "partsOf": auth.Read,
 		"resolve": auth.Read, "model": auth.Read, "models": auth.Read,
 		"datasets": auth.Read, "dataset": auth.Read, "rawLabel": auth.Read, "suggestLabels": auth.Read, "labelEvents": auth.Read,
-		"termProposals": auth.Read, "changeSet": auth.Read, "changeSets": auth.Read,
+		"corpus": auth.Read, "termProposals": auth.Read, "changeSet": auth.Read, "changeSets": auth.Read,
 		// Their owners alone are answered.
-		"image": auth.Read, "job": auth.Read,
+		"image": auth.Read, "job": auth.Read, "node": auth.Read, "nodes": auth.Read,
 	},
 	ast.OperationTypeMutation: {
 		"segment": auth.Segment, "segmentChildren": auth.Segment, "cancelJob": auth.Segment,

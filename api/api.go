@@ -15,8 +15,6 @@ import (
 
 	"satgraph/api/auth"
 	"satgraph/api/guard"
-	"satgraph/datasets/catalog"
-	"satgraph/datasets/impact"
 	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/jobs"
@@ -53,9 +51,8 @@ type Config struct {
 	Changes graph.Changer
 	// Refresh makes Tree return what the store holds now; nil where it does anyway.
 	Refresh func(ctx context.Context) error
-	// Ground is what the impact of a decision is counted in; nil for what the
-	// built-in catalog says was published.
-	Ground *impact.Ground
+	// Corpus is what the service knows of datasets.
+	Corpus Corpus
 	// Classes are the classes of the corpus, for recipes.
 	Classes []labelmap.Class
 	// Suggester makes the engine that suggests terms of a tree for labels; nil for
@@ -190,6 +187,7 @@ type Service struct {
 	documents  documents
 	treeFields map[string]bool // fields of Query that the tree alone answers
 
+	shelf    *shelf
 	desk     *desk // nil where there is no ledger
 	deskless *desk // suggests all the same
 	feed     *feed // of the ledger; nil where there is none
@@ -215,15 +213,11 @@ func New(c Config) (*Service, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.Ground == nil {
-		known, err := catalog.Builtin()
-		if err != nil {
-			return nil, err
-		}
-		c.Ground = &impact.Ground{Catalog: known}
-	}
 	s := &Service{config: c, limits: c.Limits.withDefaults(), log: c.Log, jobs: c.Jobs}
 	var err error
+	if s.shelf, err = newShelf(c.Corpus); err != nil {
+		return nil, err
+	}
 	s.images, err = openImages(filepath.Join(c.DataDir, "images"), s.limits.StoreBytes, s.limits.VoxelBytes, s.limits.UserBytes)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ type types struct {
 	relation, kind, side, scope, modality *graphql.Enum
 	planStatus, foundStatus, jobStatus    *graphql.Enum
 
+	node                                                                   *graphql.Interface
 	pageInfo, term, hit, step, plan, model, image, job, candidate, planned *graphql.Object
 }
 
@@ -24,15 +25,17 @@ type types struct {
 // description, which is also its documentation for clients.
 func (s *Service) newSchema() (graphql.Schema, error) {
 	t := newEnums()
+	t.node = s.nodeType()
 	t.pageInfo = s.pageInfoType()
 	t.term = s.termType(t)
 	t.hit = s.hitType(t)
 	t.step = s.stepType(t)
 	t.plan = s.planType(t)
 	t.model = s.modelType(t)
-	t.image = s.imageType()
+	t.image = s.imageType(t)
 	t.job = s.jobType(t)
 	l := s.newLabelTypes(t)
+	c := s.newCorpusTypes(t, l)
 	terms := s.termQueries(t)
 	s.treeFields = map[string]bool{}
 	for name := range terms {
@@ -42,7 +45,7 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 		Query: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Query",
 			Description: "Questions. None of them changes anything.",
-			Fields:      merge(terms, s.planQueries(t), s.modelQueries(t), s.imageQueries(t), s.jobQueries(t), s.labelQueries(t, l), s.changeSetQueries(t, l)),
+			Fields:      merge(terms, s.planQueries(t), s.modelQueries(t), s.imageQueries(t), s.jobQueries(t), s.labelQueries(t, l), s.changeSetQueries(t, l), s.corpusQueries(c), s.nodeQueries(t)),
 		}),
 		Mutation: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Mutation",

@@ -114,7 +114,7 @@ func (s *Service) impactOn(ctx context.Context, d *desk, dataset string, changes
 	if err := spend(ctx, planCost); err != nil {
 		return nil, err
 	}
-	return impact.OfChanges(ctx, impact.Desk{Book: d.book, Tree: s.tree(ctx), Classes: d.classes, Ground: s.config.Ground}, dataset, changes)
+	return impact.OfChanges(ctx, impact.Desk{Book: d.book, Tree: s.tree(ctx), Classes: d.classes, Ground: s.shelf.ground()}, dataset, changes)
 }
 
 // impactFields ask for the impact of a decision that nobody makes.

@@ -16,10 +16,11 @@ import (
 // maxPrompts is how many prompts one job takes.
 const maxPrompts = 500
 
-func (s *Service) imageType() *graphql.Object {
+func (s *Service) imageType(t *types) *graphql.Object {
 	return graphql.NewObject(graphql.ObjectConfig{
 		Name:        "Image",
 		Description: "An uploaded scan.",
+		Interfaces:  []*graphql.Interface{t.node},
 		Fields: graphql.Fields{
 			"id":     {Type: required(graphql.ID), Description: "The SHA-256 of the file, in hex.", Resolve: get(s, func(i *Image) any { return i.ID })},
 			"sha256": {Type: required(graphql.String), Description: "The SHA-256 of the file, in hex.", Resolve: get(s, func(i *Image) any { return i.SHA256 })},
@@ -137,6 +138,7 @@ func (s *Service) jobType(t *types) *graphql.Object {
 	return graphql.NewObject(graphql.ObjectConfig{
 		Name:        "Job",
 		Description: "A segmentation: queued, running or ended.",
+		Interfaces:  []*graphql.Interface{t.node},
 		Fields: graphql.Fields{
 			"id":     {Type: required(graphql.ID), Description: "Its id, for job(id:).", Resolve: get(s, func(j *jobs.Job) any { return j.ID })},
 			"status": {Type: required(t.jobStatus), Description: "Where it stands.", Resolve: get(s, func(j *jobs.Job) any { return j.State })},

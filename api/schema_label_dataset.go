@@ -163,8 +163,9 @@ func (s *Service) datasetTypes(t *types, l *labelTypes) {
 	})
 	l.dataset = graphql.NewObject(graphql.ObjectConfig{
 		Name: "Dataset", Description: "A dataset whose raw labels are in the ledger.",
+		Interfaces: []*graphql.Interface{t.node},
 		Fields: graphql.Fields{
-			"id":   {Type: required(graphql.ID), Description: "Its name.", Resolve: get(s, func(d *labelled) any { return d.name })},
+			"id":   nodeID(s, func(d *labelled) string { return kindDataset + d.name }),
 			"name": text(s, "Its name.", func(d *labelled) string { return d.name }),
 			"state": {
 				Type: required(l.state), Description: "Its review policy: how many reviewers must agree, and the version to give to setReviewers.",
@@ -198,7 +199,7 @@ func (s *Service) datasetTypes(t *types, l *labelTypes) {
 			},
 		},
 	})
-	s.labelType(l)
+	s.labelType(t, l)
 	connection := connectionOf(s, t, "RawLabel", "raw labels", l.label, func(st *labelmap.State) string { return subjectCursor(st.Subject) })
 	arguments := forwardArguments()
 	arguments["status"] = &graphql.ArgumentConfig{Type: graphql.NewList(graphql.NewNonNull(l.status)), Description: "Only labels with any of these statuses."}
@@ -321,7 +322,7 @@ func names(st *labelmap.State, term string) bool {
 	return st.Verdict != nil && in(st.Verdict) || slices.ContainsFunc(st.Votes, func(v labelmap.Vote) bool { return in(&v.Verdict) })
 }
 
-func (s *Service) labelType(l *labelTypes) {
+func (s *Service) labelType(t *types, l *labelTypes) {
 	geometry := graphql.NewObject(graphql.ObjectConfig{
 		Name: "LabelGeometry", Description: "What the voxels of a label show.",
 		Fields: graphql.Fields{
@@ -339,8 +340,9 @@ func (s *Service) labelType(l *labelTypes) {
 	}
 	l.label = graphql.NewObject(graphql.ObjectConfig{
 		Name: "RawLabel", Description: "One label of a dataset as its source gives it, and what it was decided to be.",
+		Interfaces: []*graphql.Interface{t.node},
 		Fields: graphql.Fields{
-			"id":          {Type: required(graphql.ID), Description: "Its id, of dataset and key.", Resolve: get(s, func(st *labelmap.State) any { return subjectCursor(st.Subject) })},
+			"id":          nodeID(s, func(st *labelmap.State) string { return kindLabel + subjectCursor(st.Subject) }),
 			"datasetName": text(s, "The name of its dataset.", func(st *labelmap.State) string { return st.Subject.Dataset }),
 			"key":         text(s, "What names it within its dataset: values and name.", func(st *labelmap.State) string { return st.Subject.Key }),
 			"name":        text(s, "Its name as written; may be odd or empty.", func(st *labelmap.State) string { return raw(st).Name }),

@@ -28,7 +28,9 @@ func (s *Service) modelType(t *types) *graphql.Object {
 	return graphql.NewObject(graphql.ObjectConfig{
 		Name:        "Model",
 		Description: "A segmentation model that jobs can run.",
+		Interfaces:  []*graphql.Interface{t.node},
 		Fields: graphql.Fields{
+			"id":      nodeID(s, func(m *inference.Manifest) string { return kindModel + m.Name }),
 			"name":    {Type: required(graphql.ID), Description: "Its name, by which segment takes it.", Resolve: get(s, func(m *inference.Manifest) any { return m.Name })},
 			"version": {Type: required(graphql.String), Description: "Its version.", Resolve: get(s, func(m *inference.Manifest) any { return m.Version })},
 			"demo": {

@@ -37,8 +37,9 @@ func (s *Service) recipeTypes(t *types, l *labelTypes) {
 	})
 	l.recipe = graphql.NewObject(graphql.ObjectConfig{
 		Name: "Recipe", Description: "How one corpus class is made in a dataset, and what was decided on it.",
+		Interfaces: []*graphql.Interface{t.node},
 		Fields: graphql.Fields{
-			"id":          {Type: required(graphql.ID), Description: "Its id, of dataset and class.", Resolve: get(s, func(st *labelmap.State) any { return subjectCursor(st.Subject) })},
+			"id":          nodeID(s, func(st *labelmap.State) string { return kindRecipe + subjectCursor(st.Subject) }),
 			"datasetName": text(s, "The name of its dataset.", func(st *labelmap.State) string { return st.Subject.Dataset }),
 			"class":       text(s, "The corpus class.", func(st *labelmap.State) string { return st.Subject.Key }),
 			"status":      {Type: required(l.status), Description: "Where it stands.", Resolve: get(s, func(st *labelmap.State) any { return st.Status })},

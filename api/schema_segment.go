@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -81,9 +82,7 @@ func (s *Service) segmentMutations(t *types) graphql.Fields {
 		"model":    {Type: graphql.ID, Description: "The name of a model; the default one if left out."},
 	}
 	field := func(description, names string, arguments graphql.FieldConfigArgument, plan func(ctx context.Context, a args) (*inference.Plan, error)) *graphql.Field {
-		for name, a := range shared {
-			arguments[name] = a
-		}
+		maps.Copy(arguments, shared)
 		return &graphql.Field{
 			Type: payload, Description: description, Args: arguments,
 			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {

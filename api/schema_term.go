@@ -33,6 +33,7 @@ func (s *Service) termType(t *types) *graphql.Object {
 	term := graphql.NewObject(graphql.ObjectConfig{
 		Name:        "Term",
 		Description: "One concept of the tree of human anatomy.",
+		Interfaces:  []*graphql.Interface{t.node},
 		Fields: graphql.Fields{
 			"id": {
 				Type: required(graphql.ID), Description: `The stable identifier, such as "UBERON:0000948".`,

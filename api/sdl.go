@@ -38,7 +38,14 @@ func (w *sdl) write(t graphql.Type) {
 	w.describe("", t.Description())
 	switch t := t.(type) {
 	case *graphql.Object:
-		w.line("type %s {", t.Name())
+		w.line("type %s%s {", t.Name(), implements(t.Interfaces()))
+		fields := t.Fields()
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			w.field(fields[name])
+		}
+		w.WriteString("}\n")
+	case *graphql.Interface:
+		w.line("interface %s {", t.Name())
 		fields := t.Fields()
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			w.field(fields[name])
@@ -94,6 +101,17 @@ func (w *sdl) describe(indent, description string) {
 		description += " "
 	}
 	w.line(`%s"""%s"""`, indent, description)
+}
+
+func implements(list []*graphql.Interface) string {
+	names := make([]string, len(list))
+	for i, one := range list {
+		names[i] = one.Name()
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " implements " + strings.Join(names, " & ")
 }
 
 func deprecated(reason string) string {

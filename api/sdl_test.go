@@ -38,6 +38,8 @@ func TestSchemaFile(t *testing.T) {
 			defined[d.Name.Value] = true
 		case *ast.EnumDefinition:
 			defined[d.Name.Value] = true
+		case *ast.InterfaceDefinition:
+			defined[d.Name.Value] = true
 		case *ast.UnionDefinition:
 			defined[d.Name.Value] = true
 		case *ast.ScalarDefinition:

@@ -35,7 +35,7 @@ func TestSegmentChildrenByRelationAndDepth(t *testing.T) {
 	} {
 		a := s.asks(`segmentChildren(image: $i, modality: CT, `+c.arguments+`)`, image)
 		got := s.structures(a)
-		for _, name := range strings.Split(c.want, ", ") {
+		for name := range strings.SplitSeq(c.want, ", ") {
 			if len(got) != strings.Count(c.want, ", ")+1 || !strings.Contains(strings.Join(got, ", "), name) {
 				t.Errorf("%s: got %v, want %s", c.arguments, got, c.want)
 				break

@@ -38,6 +38,7 @@ type serveOptions struct {
 	model   string
 	servers []string
 	run     inference.Options
+	corpus  corpusOptions
 	logs    logOptions
 }
 
@@ -124,6 +125,10 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	ofCorpus, err := o.corpus.read(ctx)
+	if err != nil {
+		return err
+	}
 	ledger, _ := store.(labelmap.Ledger)
 	config := api.Config{
 		Tree:      tree.Tree,
@@ -131,6 +136,7 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 		Ledger:    ledger,
 		Changes:   store,
 		Refresh:   tree.Refresh,
+		Corpus:    ofCorpus,
 		Classes:   classes,
 		Suggester: func(tree *graph.Tree) (*suggest.Engine, error) { return newSuggester(tree) },
 		Resolver:  resolver.Load,

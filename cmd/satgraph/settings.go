@@ -42,6 +42,7 @@ func (a *app) serveSettings(o *serveOptions) config.Table {
 			config.New("threads", &o.run.Threads, 0, "threads a job may use; 0 for all", config.Min(0)),
 			config.New("save-every", &o.run.SaveEvery, 20*time.Second, "how often the state of a running job is saved", config.Min(time.Millisecond)),
 		}},
+		{Title: "Corpus", Settings: o.corpus.settings()},
 		{Title: "Log", Settings: []*config.Setting{
 			config.New("log-level", &o.logs.level, "info", "least level that is logged: debug, info, warn or error; -v is debug", config.OneOf("debug", "info", "warn", "error")),
 			config.New("log-format", &o.logs.format, "text", "form of the log's lines: text or json", config.OneOf("text", "json")),
