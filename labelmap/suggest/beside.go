@@ -159,10 +159,37 @@ func (v *vocabulary) here(name string, s *surroundings) []placed {
 		rows = v.contexts[sorted(name)] // in whatever order
 	}
 	here := slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where == "" || !s.holds(c.where) })
+	if len(here) > 1 {
+		all := slices.Clone(here)
+		here = slices.DeleteFunc(here, func(c placed) bool {
+			return slices.ContainsFunc(all, func(nearer placed) bool { return nearer.where != c.where && v.mostlyIn(s.tree, nearer.where, c.where) })
+		})
+	}
 	if len(here) == 0 {
 		here = slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where != "" })
 	}
 	return here
+}
+
+// mostlyIn says whether most of what lies in one place, or is of one sort, lies
+// in another place: the prostate in the pelvis, tracts in the brain.
+func (v *vocabulary) mostlyIn(tree *graph.Tree, a, b string) bool {
+	if tree.IsDescendant(a, b) {
+		return true
+	}
+	if in, ok := v.places.Load([2]string{a, b}); ok {
+		return in.(bool)
+	}
+	parts := tree.Descendants(a)
+	n := 0
+	for _, p := range parts {
+		if tree.IsDescendant(p, b) {
+			n++
+		}
+	}
+	in := 2*n > len(parts)
+	v.places.Store([2]string{a, b}, in)
+	return in
 }
 
 // sorted puts the words of a key in order.

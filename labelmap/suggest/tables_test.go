@@ -32,6 +32,16 @@ func TestTablesNameTerms(t *testing.T) {
 			known("contexts", m)
 		}
 	}
+	for _, f := range rows("families", 4) {
+		for where := range strings.SplitSeq(f[0], "|") {
+			if where != "" {
+				known("families", where)
+			}
+		}
+		for m := range strings.SplitSeq(f[2], "|") {
+			known("families", m)
+		}
+	}
 	for _, f := range rows("parcels", 3) {
 		if hits := tree.Search("left "+f[1], 1); len(hits) == 0 || hits[0].Score < 0.5 {
 			t.Errorf("parcels: %q is not in the tree", f[1])

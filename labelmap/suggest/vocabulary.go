@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"satgraph/graph"
 )
@@ -37,6 +38,7 @@ type vocabulary struct {
 	remarks   map[string]bool   // words that say how or when a structure was drawn
 	divisions map[string]bool   // words for a part of a structure that has no name of its own
 	qualities map[string]bool   // words for how a finding looks
+	places    sync.Map          // of bool: what mostlyIn said of two terms
 }
 
 // loadVocabulary reads the embedded tables. They are part of the program, so a
@@ -65,13 +67,12 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		l.longest = max(l.longest, len(words))
 	}
 	for _, f := range rows("contexts", 4) {
-		id, ok := one(tree, f[0])
-		if ok || f[0] == "" {
-			k := key(f[1])
-			c := placed{id, meaning{f[2], f[3]}}
-			v.contexts[k] = append(v.contexts[k], c)
-			if s := sorted(k); s != k {
-				v.contexts[s] = append(v.contexts[s], c)
+		v.place(tree, f[0], f[1], meaning{f[2], f[3]})
+	}
+	for _, f := range rows("families", 4) {
+		for where := range strings.SplitSeq(f[0], "|") {
+			for label := range strings.SplitSeq(f[1], "|") {
+				v.place(tree, where, label, meaning{f[2], f[3]})
 			}
 		}
 	}
@@ -90,6 +91,23 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 	v.learn(tree)
 	slices.Sort(v.order)
 	return v
+}
+
+// place notes what a label means beside the structures of where, or anywhere.
+func (v *vocabulary) place(tree *graph.Tree, where, label string, m meaning) {
+	id, ok := one(tree, where)
+	if !ok && where != "" {
+		return
+	}
+	k := key(label)
+	c := placed{id, m}
+	if slices.Contains(v.contexts[k], c) {
+		return
+	}
+	v.contexts[k] = append(v.contexts[k], c)
+	if s := sorted(k); s != k {
+		v.contexts[s] = append(v.contexts[s], c)
+	}
 }
 
 // learn gathers the words that may be run together in a name.
