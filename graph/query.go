@@ -43,6 +43,11 @@ type reading struct {
 	means   string // what a phrase stands for, if it was the whole query
 }
 
+// letters says whether a reading has no word of more than a letter.
+func (r *reading) letters() bool {
+	return !slices.ContainsFunc(r.tokens, func(t token) bool { return len(t.word) > 1 && !stopWord(t.word) })
+}
+
 // readings returns the ways to understand a text, the literal one first.
 func (x *textIndex) readings(text string) []reading {
 	tokens, side, notes := sidesOf(tokenize(text))

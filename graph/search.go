@@ -124,6 +124,9 @@ const leastGuess = 0.5
 
 // read looks for the texts that answer every word of a reading.
 func (s *searcher) read(x *textIndex, r *reading, how effort) {
+	if r.letters() {
+		return // a lone letter names what Lookup finds, and is nothing beside other words
+	}
 	slots, notes, quality, ok := x.slots(r, how)
 	if !ok {
 		return
@@ -182,7 +185,7 @@ func (s *searcher) score(x *textIndex, m *matcher, r *reading, text int32, quali
 	p := x.texts[text]
 	term := &s.tree.terms[p.term]
 	fits := s.side(x, r, text, term)
-	if fits == no {
+	if fits == no || x.letter(text) {
 		return f, false
 	}
 	q, asked, ok := m.match(text)

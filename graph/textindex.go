@@ -195,6 +195,12 @@ func (x *textIndex) of(text int32) []int32 {
 	return x.words[x.wordStart[text]:x.wordStart[text+1]]
 }
 
+// letter says whether a text is one letter.
+func (x *textIndex) letter(text int32) bool {
+	words := x.of(text)
+	return len(words) == 1 && len(x.vocabulary[words[0]]) == 1
+}
+
 // with returns the texts that hold a word, ascending.
 func (x *textIndex) with(word int32) []int32 {
 	return x.textsOf[x.textStart[word]:x.textStart[word+1]]

@@ -125,10 +125,17 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 	}
 	texts = append(append(texts, a.read...), a.loose...)
 	for _, r := range texts {
+		if r.partial && a.best() >= doubt {
+			continue
+		}
 		if rows := e.words.here(key(r.text), s); len(rows) > 0 {
 			return rows, graph.Unsided, r.quality
 		}
-		side, rest := handed(unwrap(split(r.text)))
+		side, rest := handed(strings.ToLower(separated(r.text))) // "PrG_R"
+		if rows := e.words.here(key(strings.Join(rest, " ")), s); len(rows) > 0 {
+			return rows, side, r.quality
+		}
+		side, rest = handed(unwrap(split(r.text)))
 		if len(rest) > 1 && rest[0] == "m" {
 			rest = rest[1:] // musculus
 		}
@@ -136,7 +143,42 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 			return rows, side, r.quality
 		}
 	}
-	return nil, graph.Unsided, 0
+	rows, side = e.ownPlace(label)
+	return rows, side, ownPlaceQuality
+}
+
+// mostOwnPlace is how many words a label has at most that names its own place;
+// ownPlaceQuality how sure a meaning is that rests on it.
+const (
+	mostOwnPlace    = 4
+	ownPlaceQuality = 0.97
+)
+
+// ownPlace reads a label that names the place of its abbreviation itself:
+// "prostate PZ", "PZ of prostate".
+func (e *Engine) ownPlace(label string) ([]placed, graph.Laterality) {
+	side, words := handed(split(label))
+	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "of" })
+	if len(words) < 2 || len(words) > mostOwnPlace {
+		return nil, side
+	}
+	for n := 1; n < len(words); n++ {
+		for _, cut := range [][2][]string{{words[:n], words[n:]}, {words[n:], words[:n]}} {
+			rows := e.words.contexts[key(strings.Join(cut[1], " "))]
+			if len(rows) == 0 {
+				continue
+			}
+			place, ok := one(e.tree, strings.Join(cut[0], " "))
+			if !ok {
+				continue
+			}
+			rows = slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where == "" || c.where != place && !e.tree.IsDescendant(place, c.where) })
+			if len(rows) > 0 {
+				return rows[:1], side
+			}
+		}
+	}
+	return nil, side
 }
 
 // ofSide is the left or right counterpart of an unsided term.
@@ -162,7 +204,9 @@ func (v *vocabulary) here(name string, s *surroundings) []placed {
 	if len(here) > 1 {
 		all := slices.Clone(here)
 		here = slices.DeleteFunc(here, func(c placed) bool {
-			return slices.ContainsFunc(all, func(nearer placed) bool { return nearer.where != c.where && v.mostlyIn(s.tree, nearer.where, c.where) })
+			return slices.ContainsFunc(all, func(nearer placed) bool {
+				return v.mostlyIn(s.tree, nearer.where, c.where) && !v.mostlyIn(s.tree, c.where, nearer.where)
+			})
 		})
 	}
 	if len(here) == 0 {
@@ -180,10 +224,10 @@ func (v *vocabulary) mostlyIn(tree *graph.Tree, a, b string) bool {
 	if in, ok := v.places.Load([2]string{a, b}); ok {
 		return in.(bool)
 	}
-	parts := tree.Descendants(a)
+	parts, around := tree.Descendants(a), tree.Descendants(b)
 	n := 0
 	for _, p := range parts {
-		if tree.IsDescendant(p, b) {
+		if _, ok := slices.BinarySearch(around, p); ok { // sorted by id
 			n++
 		}
 	}

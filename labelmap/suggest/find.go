@@ -250,6 +250,10 @@ func (e *Engine) parts(a *answer, l *labelmap.RawLabel) string {
 		}
 		ids = append(ids, ranked[0].id)
 	}
+	if !slices.ContainsFunc(ids, func(id string) bool { return id != ids[0] }) {
+		a.add(candidate{id: ids[0], score: 0.78, predicate: labelmap.Exact, reasons: []string{"all that it names are one"}})
+		return ""
+	}
 	if best := a.ranked(); len(best) > 0 && best[0].score >= 0.8 && strings.Contains(name, ",") && slices.ContainsFunc(ids, func(id string) bool { return id != best[0].id && e.tree.IsDescendant(best[0].id, id) }) {
 		return "" // "inferior frontal gyrus, pars orbitalis" is a part of what it names first
 	}

@@ -2,6 +2,7 @@ package suggest
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -15,6 +16,7 @@ type reading struct {
 	quality float64 // how sure the reading is, up to 1
 	reason  string  // empty for the label as written
 	told    bool    // words that were left out say what a short name means
+	partial bool    // a word was left out that nothing explains
 }
 
 // leastNamed is how many letters must stay where initials are left out.
@@ -35,24 +37,28 @@ var (
 	reCavity    = regexp.MustCompile(`(?i)\b(blood )?(cavity|cav|pool|chamber)\b`)
 	reDisc      = regexp.MustCompile(`(?i)\b([ctl])(\d{1,2}) ?[/-] ?(\d{1,2})\b`)
 	reValue     = regexp.MustCompile(`(?i)^(?:label|lbl|roi|organ|class|segment|seg|structure|id)?[ _\-]*\d{1,5}[_\-:. ]+|^\s*[\[(]?\d{1,5}[\])]?\s*[:=.,_\- ][:=.,_\- ]*|\s*[\[(]\s*\d{1,5}\s*[\])]$`)
-	reCount     = regexp.MustCompile(`(?i)[_\- ]v?\d{1,2}$`)
+	reCount     = regexp.MustCompile(`(?i)(?:[_\- ]v?\d{1,2})+$`)
+	reCase      = regexp.MustCompile(`(?i)^(?:sub|subj|subject|case|pat|patient|pt|scan|study|exam|series|ses|img|image|vol)[ _\-]?\d+[ _\-]+`)
+	reMatter    = regexp.MustCompile(`(?i)[ _]+(gm|wm|gr[ae]y matter|white matter)$`)
+	reLevelWord = regexp.MustCompile(`(?i)\b([ctls])\d{1,2}(?:[ _/\-]?[ctls]?\d{1,2})?\b`)
 	reNumbered  = regexp.MustCompile(`^([\p{L}]{4,})\d{1,2}$`)
 	reJunk      = regexp.MustCompile(`(?i)^(?:z{2,}|x{2,}|y{2,}|[zx]_+|_+)[_\- ]*`)
 	reDate      = regexp.MustCompile(`[_\- ](?:19|20)\d{2}(?:[_\-]?\d{2}){0,2}$`)
-	reInitials  = regexp.MustCompile(`[_\- ][A-Z]{2}$`)
+	reInitials  = regexp.MustCompile(`[_\- ](?:[A-Z]{2}|[a-z]{2})$`)
 	reHandEnd   = regexp.MustCompile(`(?i)^(\p{L}{3,})[ _\-]?(\d{1,2})([lr])$`)
 	reCapsFirst = regexp.MustCompile(`^([A-Z]{2,4})([a-z]{3,})$`)
+	reNumber    = regexp.MustCompile(`(?i)^(?:\d+[ab]?|[ivx]+[ab]?)$`)
 	reRange     = regexp.MustCompile(`(?i)^(.*?)\b([ctl]?)(\d{1,2})\s*(?:-|–|to|bis|a)\s*([ctl]?)(\d{1,2})\b(.*)$`)
 	reLetter    = regexp.MustCompile(`^([LRlr])([A-Za-z][a-z]{3,})$`)
 	reMidSide   = regexp.MustCompile(`^(.*\pL{3,})[ _\-.]+(L|R|l|r|Lt|Rt|LT|RT|lt|rt|li|re)[ _\-.]+(\pL{3,}.*)$`)
 	reGlued     = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{4,})$`)
-	reCounted   = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|[ctls])s?[_\- ]*\d{1,2}$`)
+	reCounted   = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|\b[ctls])s?[_\- ]*\d{1,2}$`)
 	reAside     = regexp.MustCompile(`\s*\([^()]*\)\s*`)
 	reQualified = regexp.MustCompile(`(?i),? +(\w+) (division|part|portion|subdivision)$`)
 	reVessel    = regexp.MustCompile(`(?i)\b[avnm]\b`)
 	reRibSide   = regexp.MustCompile(`(?i)^(.*\b(?:ribs?|costa|rippe|costal cartilage))[ _\-.]?([LR])[ _\-.]?(\d{1,2})$`)
 	reLastDisc  = regexp.MustCompile(`(?i)\b(L[56])[ _/\-]*S(1?)\b`)
-	reLevelSeg  = regexp.MustCompile(`(?i)\bsegm?\b[. _\-]*(\d+[ab]?|[IVX]+[ab]?)\b`)
+	reLevelSeg  = regexp.MustCompile(`(?i)\bse?gm?[. _\-]*(\d+[ab]?|[IVX]+[ab]?)\b`)
 	reVertebral = regexp.MustCompile(`(?i)\b([CTLS]\d{1,2}) (?:vertebral body|body|vb|corpus)\b|\bvb ([CTLS]\d{1,2})\b`)
 )
 
@@ -83,6 +89,10 @@ func (v *vocabulary) readings(name string) []reading {
 	if apart != text {
 		add(apart, "", 0.995)
 	}
+	if t := reLevelSeg.ReplaceAllString(apart, "segment $1"); t != apart {
+		add(t, "seg for segment", 0.98)
+		apart = t
+	}
 	if bare := unwrap(apart); bare != apart {
 		add(bare, "without words that name no structure", 0.98)
 		apart = bare
@@ -100,9 +110,6 @@ func (v *vocabulary) readings(name string) []reading {
 	}
 	if m := reRibSide.FindStringSubmatch(text); m != nil {
 		add(m[2]+" "+split(m[1])+" "+m[3], "the letter before the number is the side", 0.98)
-	}
-	if t := reLevelSeg.ReplaceAllString(apart, "segment $1"); t != apart {
-		add(t, "seg for segment", 0.98)
 	}
 	if m := rePrefix.FindStringSubmatch(text); m != nil {
 		kind := map[string]string{"A": "artery", "V": "vein", "N": "nerve", "M": "muscle"}[m[1]]
@@ -166,6 +173,15 @@ func (v *vocabulary) loose(name string) []reading {
 	}
 	add(reValue.ReplaceAllString(text, ""), "without its value", 0.95)
 	add(reJunk.ReplaceAllString(text, ""), "without letters that sort it last", 0.95)
+	add(reCase.ReplaceAllString(text, ""), "without the case that it belongs to", 0.95)
+	v.matter(text, add)
+	v.level(text, add)
+	if head, tail, ok := strings.Cut(text, ","); ok && len(strings.Fields(tail)) > 1 {
+		if side := graph.SideOf(text); side != graph.SideOf(head) {
+			head += " " + string(side)
+		}
+		add(head, "without what follows the comma", 0.85)
+	}
 	if !reCounted.MatchString(text) {
 		add(reCount.ReplaceAllString(text, ""), "without its number", 0.93)
 	}
@@ -174,7 +190,7 @@ func (v *vocabulary) loose(name string) []reading {
 	}
 	add(reDate.ReplaceAllString(text, ""), "without its date", 0.93)
 	undated := reDate.ReplaceAllString(text, "")
-	if m := reInitials.FindString(undated); m != "" && !isSideWord(m[1:]) && len(undated)-len(m) > leastNamed {
+	if m := reInitials.FindString(undated); m != "" && !(isSideWord(m[1:]) || m[1:] == strings.ToLower(m[1:]) && v.means(m[1:])) && len(undated)-len(m) > leastNamed {
 		add(strings.TrimSuffix(undated, m), "without initials", 0.88)
 	}
 	if t := v.plainFinding(text); t != text {
@@ -199,10 +215,102 @@ func (v *vocabulary) loose(name string) []reading {
 		out = append(out, reading{text: m[1] + " " + m[2], quality: 0.92, reason: "run together"})
 	}
 	add(reAside.ReplaceAllString(text, " "), "without the remark", 0.9)
+	if t, reason := v.unknownOff(text); t != "" {
+		n := len(out)
+		add(t, reason, unexplained)
+		for i := n; i < len(out); i++ {
+			out[i].partial = true
+		}
+	}
 	if side, rest := handed(split(text)); side != graph.Unsided && diseased(text) {
 		out = append(out, reading{text: strings.Join(rest, " "), quality: 0.8, reason: "on whichever side"})
 	}
 	return out
+}
+
+// matter reads "insula left GM" as the structure, and "frontal lobe WM" as its
+// white matter or, less surely, the structure.
+func (v *vocabulary) matter(text string, add func(text, reason string, quality float64)) {
+	m := reMatter.FindStringSubmatch(text)
+	if m == nil {
+		return
+	}
+	bare := strings.TrimSpace(text[:len(text)-len(m[0])])
+	if strings.HasPrefix(strings.ToLower(m[1]), "w") {
+		add("white matter of "+split(bare), m[1]+" is white matter", 0.96)
+		add(bare, "its white matter", 0.74)
+		return
+	}
+	add(bare, "its gray matter", 0.93)
+}
+
+// leastUnknown is how many letters a word must have that is left out because
+// nothing knows it; capitals is how many letters an abbreviation has at most.
+const (
+	leastUnknown = 3
+	capitals     = 4
+)
+
+// unexplained is how sure a reading is that leaves out a word: enough to be
+// offered, where the rest is a name, and never to be accepted unseen.
+const unexplained = 0.66
+
+// unknownOff leaves out the one word that neither tree nor tables know, which
+// may say where in the structure, in which state, or whose it is. It is empty
+// where there is none, or several.
+func (v *vocabulary) unknownOff(text string) (rest, reason string) {
+	words := strings.Fields(split(text))
+	var unknown, short []int
+	for i, w := range words {
+		lower := strings.ToLower(w)
+		switch {
+		case v.foreign[lower], diseased(w):
+			return "", ""
+		case len(w) < leastUnknown || strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsLetter(r) || r > unicode.MaxLatin1 }), v.known[lower], v.means(w):
+		case len(w) <= capitals && w == strings.ToUpper(w):
+			short = append(short, i)
+		default:
+			unknown = append(unknown, i)
+		}
+	}
+	if len(unknown) == 0 {
+		unknown = short
+	}
+	if len(unknown) != 1 || len(words) < 2 {
+		return "", ""
+	}
+	at := unknown[0]
+	rest = strings.Join(slices.Concat(words[:at], words[at+1:]), " ")
+	_, bare := handed(rest)
+	if len(bare) == 1 && (len(bare[0]) < 2 || v.generic[bare[0]]) || strings.Trim(strings.Join(bare, ""), "0123456789") == "" {
+		return "", ""
+	}
+	return rest, "without " + strconv.Quote(words[at]) + ", which nothing explains"
+}
+
+// levelWords say a region of the spine.
+var levelWords = map[string]string{"c": "cervical", "t": "thoracic", "l": "lumbar", "s": "sacral"}
+
+// level reads what lies at a level of the spine, "facet L5S1", as one of its
+// region or of any.
+func (v *vocabulary) level(text string, add func(text, reason string, quality float64)) {
+	m := reLevelWord.FindStringSubmatch(text)
+	if m == nil {
+		return
+	}
+	bare := strings.TrimSpace(reLevelWord.ReplaceAllString(text, " "))
+	if _, rest := handed(split(bare)); len(strings.Join(rest, "")) <= leastNamed {
+		return
+	}
+	add(levelWords[strings.ToLower(m[1])]+" "+bare, "one of its region", 0.85)
+	add(bare, "at whichever level", 0.8)
+}
+
+// means says whether a word of two letters is more than somebody's initials.
+func (v *vocabulary) means(w string) bool {
+	lower := strings.ToLower(w)
+	_, short := v.shorts[lower]
+	return short || isSideWord(w) || v.contexts[lower] != nil || v.cortex[lower] != "" || v.remarks[lower]
 }
 
 // rangeOf reads a range of ribs or of vertebrae that are no neighbours ("ribs
@@ -263,7 +371,7 @@ func germanLevel(s string) string {
 func unwrap(text string) string {
 	for {
 		bare := strings.TrimSpace(reWrapper.ReplaceAllString(text, ""))
-		if bare == "" || bare == text {
+		if bare == "" || bare == text || reNumber.MatchString(bare) {
 			return text
 		}
 		text = bare

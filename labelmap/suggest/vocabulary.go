@@ -38,6 +38,8 @@ type vocabulary struct {
 	remarks   map[string]bool   // words that say how or when a structure was drawn
 	divisions map[string]bool   // words for a part of a structure that has no name of its own
 	qualities map[string]bool   // words for how a finding looks
+	generic   map[string]bool   // words for tissue of which there are many
+	foreign   map[string]bool   // words for what lies in or on a structure and is not it
 	places    sync.Map          // of bool: what mostlyIn said of two terms
 }
 
@@ -46,7 +48,7 @@ type vocabulary struct {
 func loadVocabulary(tree *graph.Tree) *vocabulary {
 	v := &vocabulary{
 		languages: map[string]*lexicon{}, contexts: map[string][]placed{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}, cortex: map[string]string{},
-		remarks: map[string]bool{}, divisions: map[string]bool{}, qualities: map[string]bool{},
+		remarks: map[string]bool{}, divisions: map[string]bool{}, qualities: map[string]bool{}, foreign: map[string]bool{}, generic: map[string]bool{},
 	}
 	for _, f := range rows("languages", 3) {
 		l := v.languages[f[0]]
@@ -86,7 +88,7 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		v.cortex[f[0]] = f[1]
 	}
 	for _, f := range rows("beside", 3) {
-		map[string]map[string]bool{"remark": v.remarks, "division": v.divisions, "quality": v.qualities}[f[1]][f[0]] = true
+		map[string]map[string]bool{"remark": v.remarks, "division": v.divisions, "quality": v.qualities, "foreign": v.foreign, "generic": v.generic}[f[1]][f[0]] = true
 	}
 	v.learn(tree)
 	slices.Sort(v.order)
