@@ -143,6 +143,9 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 			return rows, side, r.quality
 		}
 	}
+	if a.none != "" || a.best() >= 0.8 {
+		return nil, graph.Unsided, 0
+	}
 	rows, side = e.ownPlace(label)
 	return rows, side, ownPlaceQuality
 }
@@ -164,8 +167,9 @@ func (e *Engine) ownPlace(label string) ([]placed, graph.Laterality) {
 	}
 	for n := 1; n < len(words); n++ {
 		for _, cut := range [][2][]string{{words[:n], words[n:]}, {words[n:], words[:n]}} {
-			rows := e.words.contexts[key(strings.Join(cut[1], " "))]
-			if len(rows) == 0 {
+			short := key(strings.Join(cut[1], " "))
+			rows := e.words.contexts[short]
+			if len(rows) == 0 || len(cut[1]) > 1 || len(short) > capitals {
 				continue
 			}
 			place, ok := one(e.tree, strings.Join(cut[0], " "))

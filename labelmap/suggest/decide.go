@@ -50,6 +50,8 @@ func (e *Engine) decide(l *labelmap.RawLabel, a answer, s *surroundings, top int
 	}
 	best := ranked[0]
 	switch {
+	case strings.HasSuffix(strings.TrimSpace(l.Name), "?"):
+		return abstain("the label itself asks")
 	case best.partial, best.score < hopeless, best.score < doubt && !e.leads(ranked):
 		return abstain("only some of its words fit anything in the tree")
 	case best.short:

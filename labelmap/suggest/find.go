@@ -257,6 +257,10 @@ func (e *Engine) parts(a *answer, l *labelmap.RawLabel) string {
 	if best := a.ranked(); len(best) > 0 && best[0].score >= 0.8 && strings.Contains(name, ",") && slices.ContainsFunc(ids, func(id string) bool { return id != best[0].id && e.tree.IsDescendant(best[0].id, id) }) {
 		return "" // "inferior frontal gyrus, pars orbitalis" is a part of what it names first
 	}
+	if strings.Contains(name, ",") && !reAnd.MatchString(name) && e.qualifies(pieces[len(pieces)-1]) {
+		a.add(candidate{id: ids[0], score: 0.75, predicate: labelmap.Broad, reasons: []string{"a part of it: " + strings.TrimSpace(pieces[len(pieces)-1])}})
+		return ""
+	}
 	for _, id := range ids {
 		a.add(candidate{id: id, score: 0.7, predicate: labelmap.Narrow, reasons: []string{"one of the structures that it names"}})
 	}
@@ -264,6 +268,15 @@ func (e *Engine) parts(a *answer, l *labelmap.RawLabel) string {
 		return "it names one of several structures"
 	}
 	return "it names several structures together"
+}
+
+// qualifies says whether a piece of a name is no structure's name by itself, but
+// tells of the one before it: "cortical".
+func (e *Engine) qualifies(piece string) bool {
+	_, rest := handed(piece)
+	text := strings.Join(rest, " ")
+	_, ok := one(e.tree, text)
+	return text == "" || !ok || e.words.generic[text]
 }
 
 // wholeOf reads a division that the tree lacks ("middle temporal gyrus, anterior
@@ -457,7 +470,11 @@ func evident(ranked []*candidate) bool {
 var regionWords = map[string][]string{
 	"thorax": {"thoracic segment of trunk"}, "chest": {"thoracic segment of trunk"}, "thoracic": {"thoracic segment of trunk"},
 	"spine": {"vertebral column"}, "spinal": {"vertebral column"}, "cardiac": {"heart"}, "abdominal": {"abdomen"},
-	"pelvic": {"pelvis"}, "prostate": {"prostate gland"}, "hepatic": {"liver"}, "renal": {"kidney"},
+	"pelvic": {"pelvis"}, "prostate": {"prostate gland"}, "airway": {"thoracic segment of trunk"}, "bronchial": {"thoracic segment of trunk"}, "jaw": {"jaw region", "head"},
+	"dental": {"jaw region", "head"}, "knee": {"lower limb"}, "ankle": {"lower limb"}, "foot": {"lower limb"}, "thigh": {"lower limb"}, "calf": {"lower limb"}, "leg": {"lower limb"},
+	"hand": {"upper limb"}, "wrist": {"upper limb"}, "elbow": {"upper limb"}, "shoulder": {"upper limb"}, "arm": {"upper limb"}, "breast": {"thoracic segment of trunk"},
+	"thalamic": {"thalamus"}, "thalamu": {"thalamus"}, "cerebellar": {"cerebellum"}, "hippocampal": {"hippocampus"}, "coronary": {"heart"}, "orbit": {"head"}, "retinal": {"retina"},
+	"neck": {"neck"}, "laryngeal": {"neck"}, "larynx": {"neck"}, "lumbar": {"vertebral column"}, "vertebral": {"vertebral column"}, "gynecological": {"pelvis"}, "uterine": {"pelvis"}, "hepatic": {"liver"}, "renal": {"kidney"},
 }
 
 // named finds the structures that a free text names.
@@ -531,6 +548,7 @@ func (s *surroundings) affinity(id string) float64 {
 func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer {
 	e.beside(l.Name, &a, s)
 	e.liverSegment(l, &a, s)
+	e.tooth(l, &a, s)
 	e.lesion(l, &a, s)
 	if a.none == "" && a.best() < 0.8 && !a.sure() {
 		e.compose(l, &a, s)

@@ -37,7 +37,7 @@ var (
 	reCavity    = regexp.MustCompile(`(?i)\b(blood )?(cavity|cav|pool|chamber)\b`)
 	reDisc      = regexp.MustCompile(`(?i)\b([ctl])(\d{1,2}) ?[/-] ?(\d{1,2})\b`)
 	reValue     = regexp.MustCompile(`(?i)^(?:label|lbl|roi|organ|class|segment|seg|structure|id)?[ _\-]*\d{1,5}[_\-:. ]+|^\s*[\[(]?\d{1,5}[\])]?\s*[:=.,_\- ][:=.,_\- ]*|\s*[\[(]\s*\d{1,5}\s*[\])]$`)
-	reCount     = regexp.MustCompile(`(?i)(?:[_\- ]v?\d{1,2})+$`)
+	reCount     = regexp.MustCompile(`(?i)(?:[_\- ]v?\d{1,3})+$`)
 	reCase      = regexp.MustCompile(`(?i)^(?:sub|subj|subject|case|pat|patient|pt|scan|study|exam|series|ses|img|image|vol)[ _\-]?\d+[ _\-]+`)
 	reMatter    = regexp.MustCompile(`(?i)[ _]+(gm|wm|gr[ae]y matter|white matter)$`)
 	reLevelWord = regexp.MustCompile(`(?i)\b([ctls])\d{1,2}(?:[ _/\-]?[ctls]?\d{1,2})?\b`)
@@ -215,15 +215,18 @@ func (v *vocabulary) loose(name string) []reading {
 		out = append(out, reading{text: m[1] + " " + m[2], quality: 0.92, reason: "run together"})
 	}
 	add(reAside.ReplaceAllString(text, " "), "without the remark", 0.9)
-	if t, reason := v.unknownOff(text); t != "" {
-		n := len(out)
-		add(t, reason, unexplained)
-		for i := n; i < len(out); i++ {
-			out[i].partial = true
-		}
-	}
 	if side, rest := handed(split(text)); side != graph.Unsided && diseased(text) {
 		out = append(out, reading{text: strings.Join(rest, " "), quality: 0.8, reason: "on whichever side"})
+	}
+	whole := len(out)
+	if t, reason := v.unknownOff(text); t != "" {
+		add(t, reason, unexplained)
+	}
+	if t, parts := v.divisionOff(text); t != "" {
+		add(t, "a part of it: "+parts, unexplained+0.02)
+	}
+	for i := whole; i < len(out); i++ {
+		out[i].partial = true
 	}
 	return out
 }
@@ -286,6 +289,22 @@ func (v *vocabulary) unknownOff(text string) (rest, reason string) {
 		return "", ""
 	}
 	return rest, "without " + strconv.Quote(words[at]) + ", which nothing explains"
+}
+
+// divisionOff leaves out words for a part that has no name of its own.
+func (v *vocabulary) divisionOff(text string) (rest, parts string) {
+	var kept, dropped []string
+	for w := range strings.FieldsSeq(split(text)) {
+		if v.divisions[strings.ToLower(w)] {
+			dropped = append(dropped, w)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	if _, bare := handed(strings.Join(kept, " ")); len(dropped) == 0 || len(bare) == 0 || len(bare) == 1 && (len(bare[0]) < 2 || v.generic[bare[0]]) {
+		return "", ""
+	}
+	return strings.Join(kept, " "), strings.Join(dropped, " ")
 }
 
 // levelWords say a region of the spine.
