@@ -62,7 +62,7 @@ type speltWord struct {
 }
 
 // maxSpelt is how many words are kept.
-const maxSpelt = 2048
+const maxSpelt = 1 << 14
 
 func (k *speltWords) get(w string, most int) ([]misspelt, bool) {
 	k.mu.Lock()

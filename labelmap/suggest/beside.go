@@ -24,7 +24,7 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 			if !ok {
 				continue
 			}
-			found := &candidate{id: id, score: 0.985 * quality, predicate: e.predicate(id), reasons: []string{c.reason + s.said(c.where)}, sure: true}
+			found := &candidate{id: id, score: 0.985 * quality, predicate: e.predicate(id), reasons: []string{c.reason + s.said(c.where)}, sure: true, evidence: byTable}
 			if t, _ := e.tree.Term(id); side != graph.Unsided && t.Laterality == graph.Unsided {
 				if sided, ok := e.ofSide(id, side); ok {
 					found.id = sided
@@ -33,6 +33,9 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 				} else {
 					found.score, found.predicate = 0.79, labelmap.Broad
 				}
+			}
+			if c.broad {
+				found.score, found.predicate = min(found.score, sideless), labelmap.Broad
 			}
 			if len(meanings) > 1 {
 				found.score = 0.75
@@ -128,19 +131,10 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 		if r.partial && a.best() >= doubt {
 			continue
 		}
-		if rows := e.words.here(key(r.text), s); len(rows) > 0 {
-			return rows, graph.Unsided, r.quality
-		}
-		side, rest := handed(strings.ToLower(separated(r.text))) // "PrG_R"
-		if rows := e.words.here(key(strings.Join(rest, " ")), s); len(rows) > 0 {
-			return rows, side, r.quality
-		}
-		side, rest = handed(unwrap(split(r.text)))
-		if len(rest) > 1 && rest[0] == "m" {
-			rest = rest[1:] // musculus
-		}
-		if rows := e.words.here(key(strings.Join(rest, " ")), s); len(rows) > 0 {
-			return rows, side, r.quality
+		for _, spelt := range e.spellings(r.text) {
+			if rows := e.words.here(spelt.key, s); len(rows) > 0 {
+				return rows, spelt.side, r.quality
+			}
 		}
 	}
 	if a.none != "" || a.best() >= 0.8 {
@@ -148,6 +142,33 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 	}
 	rows, side = e.ownPlace(label)
 	return rows, side, ownPlaceQuality
+}
+
+// spelling is a text as the keys of tables are spelt, and the side taken out of
+// it.
+type spelling struct {
+	key  string
+	side graph.Laterality
+}
+
+// spellings are the ways to look a text up: whole, without its side, and without
+// what says nothing.
+func (e *Engine) spellings(text string) []spelling {
+	return e.memory.spelt.of(text, func(text string) []spelling {
+		out := []spelling{{key: key(text)}}
+		add := func(text string) {
+			side, rest := handed(text)
+			if len(rest) > 1 && rest[0] == "m" {
+				rest = rest[1:] // musculus
+			}
+			if s := (spelling{key(strings.Join(rest, " ")), side}); !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+		add(strings.ToLower(separated(text))) // "PrG_R"
+		add(unwrap(split(text)))
+		return out
+	})
 }
 
 // mostOwnPlace is how many words a label has at most that names its own place;

@@ -24,7 +24,7 @@ func (e *Engine) cortical(l *labelmap.RawLabel, a *answer, s *surroundings) {
 		texts = []string{text, strings.Replace(text, "gyrus ", "", 1)} // "gyrus cuneus"
 	}
 	for _, t := range texts {
-		e.look(&found, reading{text: t, quality: 0.95, reason: "read as in a brain atlas: " + t}, l.Modality)
+		e.look(&found, reading{text: t, quality: 0.95, reason: "read as in a brain atlas: " + t, evidence: byShort}, l.Modality)
 	}
 	for id, c := range found.found {
 		if e.tree.IsDescendant(id, brain) {

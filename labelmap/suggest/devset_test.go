@@ -24,7 +24,7 @@ type judged struct {
 // columns hold.
 func judgements(t *testing.T, tree *graph.Tree, path string) []judged {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // the table that whoever runs the test names
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,8 +116,12 @@ func TestJudgedLabels(t *testing.T) {
 	measure(t, e, set)
 }
 
-// measures are the tallies of a set by sort of list.
-type measures struct{ clean, messy, all tally }
+// measures are the tallies of a set by sort of list, and of answers above the
+// threshold by what they rest on.
+type measures struct {
+	clean, messy, all tally
+	kinds             [kindsOfEvidence]struct{ right, wrong, below int }
+}
 
 // measure answers the judged labels, logs what was missed, and counts; labels
 // known before are counted apart.
@@ -153,6 +157,18 @@ func (m *measures) count(r *Result, j judged) {
 	}
 	sort.count(r, j)
 	m.all.count(r, j)
+	if r.Abstained {
+		return
+	}
+	kind := &m.kinds[r.Suggestions[0].evidence]
+	switch {
+	case !first(r, j) && r.Suggestions[0].Score >= Accept:
+		kind.wrong++
+	case first(r, j) && r.Suggestions[0].Score >= Accept:
+		kind.right++
+	case first(r, j):
+		kind.below++
+	}
 }
 
 func (m *measures) log(t *testing.T, which string) {
@@ -160,6 +176,9 @@ func (m *measures) log(t *testing.T, which string) {
 	t.Logf("clean lists%s: %s", which, &m.clean)
 	t.Logf("messy lists%s: %s", which, &m.messy)
 	t.Logf("both%s: %s", which, &m.all)
+	for k, n := range m.kinds {
+		t.Logf("by %s%s: above the threshold %d right, %d wrong; below it %d right", evidence(k), which, n.right, n.wrong, n.below)
+	}
 }
 
 // tally counts how labels were answered.

@@ -57,12 +57,12 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 		return a
 	}
 	e.before(&a, l)
-	a.read = e.words.readings(l.Name)
+	a.read = e.readings(l.Name)
 	for _, r := range a.read {
 		e.look(&a, r, l.Modality)
 	}
 	if a.best() < 0.85 {
-		a.loose = e.words.loose(l.Name)
+		a.loose = e.words.loose(l.Name, e.readings)
 		for _, r := range a.loose {
 			e.look(&a, r, l.Modality)
 		}
@@ -71,6 +71,7 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 		for _, written := range a.read {
 			for _, r := range e.words.translate(written.text) {
 				r.quality *= written.quality
+				r.evidence = byLanguage.of(written.evidence)
 				e.look(&a, r, l.Modality)
 			}
 		}
@@ -162,14 +163,14 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 		if modality != "" && c.Modality == modality {
 			score = 0.98
 		}
-		a.add(candidate{id: c.TermID, score: score * r.quality, predicate: c.Predicate, reasons: because(r, "the corpus class "+c.Name)})
+		a.add(candidate{id: c.TermID, score: score * r.quality, predicate: c.Predicate, reasons: because(r, "the corpus class "+c.Name), evidence: r.evidence})
 	}
 	asked, bare := handed(r.text)
 	short := len(key(r.text)) <= 2 && !r.told && !strings.ContainsFunc(r.text, unicode.IsDigit)
-	hits := e.tree.Search(r.text, hitsAsked)
+	hits := e.search(r.text, hitsAsked)
 	for _, h := range hits {
 		term, _ := e.tree.Term(h.ID)
-		c := candidate{id: h.ID, score: h.Score * r.quality, reasons: because(r, h.Reasons...), short: shortFor(h, r, short), partial: doubtfully(h)}
+		c := candidate{id: h.ID, score: h.Score * r.quality, reasons: because(r, h.Reasons...), short: shortFor(h, r, short), partial: doubtfully(h), evidence: evidenceOf(h).of(r.evidence)}
 		switch {
 		case asked != graph.Unsided && term.Laterality == graph.Unsided:
 			// Search thinks little of a term without the side asked for; here it is
@@ -198,12 +199,12 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 // lookUnsided looks for a sided structure of which only the unsided term is
 // found by its words.
 func (e *Engine) lookUnsided(a *answer, r reading, asked graph.Laterality, bare string) {
-	for _, h := range e.tree.Search(bare, hitsAsked) {
+	for _, h := range e.search(bare, hitsAsked) {
 		if t, _ := e.tree.Term(h.ID); t.Laterality != graph.Unsided {
 			continue
 		}
 		c := candidate{
-			id: h.ID, score: min(0.95*h.Score*r.quality, sideless), ceiling: sideless, predicate: labelmap.Broad, partial: doubtfully(h),
+			id: h.ID, score: min(0.95*h.Score*r.quality, sideless), ceiling: sideless, predicate: labelmap.Broad, partial: doubtfully(h), evidence: evidenceOf(h).of(r.evidence),
 			reasons: because(r, append(h.Reasons, "the tree has no such term of the side asked for: this one has no side")...),
 		}
 		if sided, ok := e.ofSide(h.ID, asked); ok {
@@ -241,7 +242,7 @@ func (e *Engine) parts(a *answer, l *labelmap.RawLabel) string {
 		if pointless(p) != "" {
 			return ""
 		}
-		for _, r := range e.words.readings(p) {
+		for _, r := range e.readings(p) {
 			e.look(&part, r, l.Modality)
 		}
 		ranked := part.ranked()
@@ -293,7 +294,7 @@ func (e *Engine) wholeOf(a *answer, l *labelmap.RawLabel) {
 	if a.best() >= 0.8 {
 		return
 	}
-	for _, h := range e.tree.Search(whole, 1) {
+	for _, h := range e.search(whole, 1) {
 		if h.Score >= 0.9 {
 			a.add(candidate{id: h.ID, score: 0.75, predicate: labelmap.Broad, reasons: append([]string{"a division of it"}, h.Reasons...)})
 		}
@@ -316,12 +317,12 @@ func (e *Engine) division(a *answer, l *labelmap.RawLabel) {
 		return
 	}
 	part := answer{found: map[string]*candidate{}}
-	for _, r := range e.words.readings(strings.Join(rest, " ")) {
+	for _, r := range e.readings(strings.Join(rest, " ")) {
 		e.look(&part, r, l.Modality)
 	}
 	for _, c := range part.found {
 		if (c.score >= 0.85 || c.ceiling > 0 && c.score >= 0.7) && !c.short {
-			a.add(candidate{id: c.id, score: 0.72, predicate: labelmap.Broad, reasons: append([]string{"a part of it: " + strings.Join(dropped, " ")}, c.reasons...)})
+			a.add(candidate{id: c.id, score: 0.72, predicate: labelmap.Broad, reasons: append([]string{"a part of it: " + strings.Join(dropped, " ")}, c.reasons...), evidence: byPart})
 		}
 	}
 }
@@ -344,7 +345,7 @@ func (e *Engine) partly(a *answer, l *labelmap.RawLabel) {
 		if _, bare := handed(rest); len(bare) == 0 {
 			continue
 		}
-		for _, h := range e.tree.Search(rest, 3) {
+		for _, h := range e.search(rest, 3) {
 			if h.Score >= 0.5 {
 				a.add(candidate{id: h.ID, score: min(0.55, 0.6*h.Score), predicate: labelmap.Related, partial: true, reasons: append([]string{fmt.Sprintf("all but %q", w)}, h.Reasons...)})
 			}
@@ -496,7 +497,7 @@ func (e *Engine) named(text string) []string {
 			}
 			if id, ok := one(e.tree, phrase); ok {
 				out = append(out, id)
-			} else if hits := e.tree.Search(phrase, 1); n == 1 && len(hits) > 0 && hits[0].Score >= 0.8 && e.isTrained(hits[0].ID) {
+			} else if hits := e.search(phrase, 1); n == 1 && len(hits) > 0 && hits[0].Score >= 0.8 && e.isTrained(hits[0].ID) {
 				out = append(out, hits[0].ID)
 			}
 		}
@@ -589,6 +590,7 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 			c.score = min(c.score, c.ceiling)
 		}
 	}
+	e.calibrate(l, &a, s)
 	return a
 }
 
@@ -612,9 +614,9 @@ func (s *surroundings) likeMost(id string) bool {
 func (e *Engine) compose(l *labelmap.RawLabel, a *answer, s *surroundings) {
 	for _, id := range s.named {
 		term, _ := e.tree.Term(id)
-		for _, h := range e.tree.Search(term.Name+" "+split(l.Name), 1) {
+		for _, h := range e.search(term.Name+" "+split(l.Name), 1) {
 			if h.Score >= 0.75 && !slices.Contains(s.named, h.ID) {
-				a.add(candidate{id: h.ID, score: h.Score * 0.97, predicate: labelmap.Exact, reasons: append([]string{"read as one of " + term.Name}, h.Reasons...)})
+				a.add(candidate{id: h.ID, score: h.Score * 0.97, predicate: labelmap.Exact, reasons: append([]string{"read as one of " + term.Name}, h.Reasons...), evidence: byPart})
 			}
 		}
 	}

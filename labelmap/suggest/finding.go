@@ -74,7 +74,7 @@ func (e *Engine) findingIn(a *answer, l *labelmap.RawLabel, name string) {
 		return
 	}
 	place := answer{found: map[string]*candidate{}}
-	for _, r := range e.words.readings(strings.Join(rest, " ")) {
+	for _, r := range e.readings(strings.Join(rest, " ")) {
 		e.look(&place, r, l.Modality)
 	}
 	ranked := place.ranked()
@@ -94,7 +94,7 @@ func (e *Engine) findingIn(a *answer, l *labelmap.RawLabel, name string) {
 		if sided, ok := e.ofSide(f.id, t.Laterality); ok {
 			id, predicate = sided, labelmap.Exact
 		}
-		a.add(candidate{id: id, score: 0.78, predicate: predicate, reasons: append([]string{"a " + what + " of " + t.Name}, ranked[0].reasons...)})
+		a.add(candidate{id: id, score: 0.78, predicate: predicate, reasons: append([]string{"a " + what + " of " + t.Name}, ranked[0].reasons...), evidence: byPart})
 	}
 }
 
@@ -147,7 +147,7 @@ func (e *Engine) lesion(l *labelmap.RawLabel, a *answer, s *surroundings) {
 		}
 	}
 	for id, site := range found {
-		c := &candidate{id: id, score: 0.985, predicate: labelmap.Exact, reasons: []string{"a " + finding + " in a list about " + site}, sure: true}
+		c := &candidate{id: id, score: 0.985, predicate: labelmap.Exact, reasons: []string{"a " + finding + " in a list about " + site}, sure: true, evidence: byTable}
 		if len(found) > 1 {
 			c.score = 0.75
 		}

@@ -12,11 +12,12 @@ import (
 
 // reading is one way to understand what is written.
 type reading struct {
-	text    string
-	quality float64 // how sure the reading is, up to 1
-	reason  string  // empty for the label as written
-	told    bool    // words that were left out say what a short name means
-	partial bool    // a word was left out that nothing explains
+	text     string
+	quality  float64 // how sure the reading is, up to 1
+	reason   string  // empty for the label as written
+	told     bool    // words that were left out say what a short name means
+	partial  bool    // a word was left out that nothing explains
+	evidence evidence
 }
 
 // leastNamed is how many letters must stay where initials are left out.
@@ -142,6 +143,9 @@ func (v *vocabulary) readings(name string) []reading {
 	for _, words := range []string{apart, separated(text)} {
 		if t, why := v.expand(words); why != "" {
 			add(t, why, 0.96)
+			if last := &out[len(out)-1]; last.reason == why {
+				last.evidence = byShort
+			}
 		}
 	}
 	for i := range out {
@@ -155,7 +159,7 @@ func (v *vocabulary) readings(name string) []reading {
 
 // loose are readings that leave out what says nothing in most labels: the voxel
 // value, a count, a remark in parentheses.
-func (v *vocabulary) loose(name string) []reading {
+func (v *vocabulary) loose(name string, readings func(string) []reading) []reading {
 	text := strings.TrimSpace(reExtension.ReplaceAllString(strings.TrimSpace(name), ""))
 	if len(text) > maxName {
 		return nil
@@ -165,7 +169,7 @@ func (v *vocabulary) loose(name string) []reading {
 		if t = strings.TrimSpace(t); t == "" || t == text || graph.SideOf(t) != graph.SideOf(text) {
 			return
 		}
-		for _, r := range v.readings(t) {
+		for _, r := range readings(t) {
 			r.quality *= quality
 			r.reason = strings.Trim(reason+", "+r.reason, ", ")
 			out = append(out, r)
@@ -190,7 +194,7 @@ func (v *vocabulary) loose(name string) []reading {
 	}
 	add(reDate.ReplaceAllString(text, ""), "without its date", 0.93)
 	undated := reDate.ReplaceAllString(text, "")
-	if m := reInitials.FindString(undated); m != "" && !(isSideWord(m[1:]) || m[1:] == strings.ToLower(m[1:]) && v.means(m[1:])) && len(undated)-len(m) > leastNamed {
+	if m := reInitials.FindString(undated); m != "" && !v.saysMore(m[1:]) && len(undated)-len(m) > leastNamed {
 		add(strings.TrimSuffix(undated, m), "without initials", 0.88)
 	}
 	if t := v.plainFinding(text); t != text {
@@ -225,8 +229,9 @@ func (v *vocabulary) loose(name string) []reading {
 	if t, parts := v.divisionOff(text); t != "" {
 		add(t, "a part of it: "+parts, unexplained+0.02)
 	}
-	for i := whole; i < len(out); i++ {
-		out[i].partial = true
+	for i := range out {
+		out[i].partial = i >= whole
+		out[i].evidence = byLoose
 	}
 	return out
 }
@@ -325,7 +330,13 @@ func (v *vocabulary) level(text string, add func(text, reason string, quality fl
 	add(bare, "at whichever level", 0.8)
 }
 
-// means says whether a word of two letters is more than somebody's initials.
+// saysMore says whether two letters at the end of a name are more than
+// somebody's initials; in capitals they mostly are no more.
+func (v *vocabulary) saysMore(w string) bool {
+	return isSideWord(w) || w == strings.ToLower(w) && v.means(w)
+}
+
+// means says whether the tables know a word.
 func (v *vocabulary) means(w string) bool {
 	lower := strings.ToLower(w)
 	_, short := v.shorts[lower]

@@ -83,7 +83,7 @@ func (e *Engine) shortened(a *answer, l *labelmap.RawLabel) {
 	}
 	for _, s := range fits {
 		t, _ := e.tree.Term(s.id)
-		c := candidate{id: s.id, score: 0.86 - 0.03*float64(min(len(strings.Join(s.words, ""))-least, 2)), predicate: labelmap.Exact, reasons: []string{"its words begin those of " + s.text}}
+		c := candidate{id: s.id, score: 0.86 - 0.03*float64(min(len(strings.Join(s.words, ""))-least, 2)), predicate: labelmap.Exact, reasons: []string{"its words begin those of " + s.text}, evidence: byShort}
 		if !s.exact {
 			c.score, c.predicate = c.score-0.11, labelmap.Close
 		}

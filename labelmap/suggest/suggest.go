@@ -55,6 +55,8 @@ type Suggestion struct {
 	Laterality graph.Laterality
 	Score      float64 // in [0, 1]
 	Reasons    []string
+
+	evidence evidence
 }
 
 // Result is what is suggested for one label, best first. When Abstained, the
@@ -83,6 +85,7 @@ type Engine struct {
 	midline                   []string // terms in the middle of the body
 	sizeTable                 map[string]sizeRange
 	shortening                func() map[string][]shortText
+	memory                    *memory
 }
 
 // Option changes an engine.
@@ -110,7 +113,7 @@ func WithDecided(decided func(name string) []Decided) Option {
 // New makes an engine. classes are the corpus's names for terms, which labels
 // of other datasets often repeat; terms that the tree lacks are passed over.
 func New(tree *graph.Tree, classes []Class, options ...Option) *Engine {
-	e := &Engine{tree: tree, classes: map[string][]Class{}, trained: map[string]labelmap.Predicate{}, codes: codesOf(tree), words: loadVocabulary(tree), sidesOf: sidesOf(tree), findings: findingsOf(tree)}
+	e := &Engine{tree: tree, classes: map[string][]Class{}, trained: map[string]labelmap.Predicate{}, codes: codesOf(tree), words: loadVocabulary(tree), sidesOf: sidesOf(tree), findings: findingsOf(tree), memory: &memory{}}
 	for _, c := range classes {
 		if _, ok := tree.Term(c.TermID); ok {
 			k := graph.Normalize(c.Name)
@@ -226,8 +229,10 @@ func (e *Engine) Suggest(labels []labelmap.RawLabel, top int) []Result {
 		lists[d] = append(lists[d], i)
 	}
 	out := make([]Result, len(labels))
+	run := *e
+	run.memory = &memory{}
 	for _, d := range order {
-		e.list(labels, lists[d], top, out)
+		run.list(labels, lists[d], top, out)
 	}
 	return out
 }
@@ -343,6 +348,7 @@ type candidate struct {
 	short     bool // found by an abbreviation of two letters or less
 	partial   bool // some words of the label are not accounted for
 	sure      bool // its score is not to be weighed against the surroundings again
+	evidence  evidence
 }
 
 func (a *answer) add(c candidate) {

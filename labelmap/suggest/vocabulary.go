@@ -17,8 +17,12 @@ var tables embed.FS
 
 const chinese = "Chinese"
 
-// meaning is what a word or label of a table stands for.
-type meaning struct{ meaning, reason string }
+// meaning is what a word or label of a table stands for; broad says that the tree
+// has no nearer term than one that holds it ("<" in the table).
+type meaning struct {
+	meaning, reason string
+	broad           bool
+}
 
 // placed is a label that means something beside certain structures.
 type placed struct {
@@ -69,20 +73,21 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		l.longest = max(l.longest, len(words))
 	}
 	for _, f := range rows("contexts", 4) {
-		v.place(tree, f[0], f[1], meaning{f[2], f[3]})
+		v.place(tree, f[0], f[1], meaning{meaning: f[2], reason: f[3]})
 	}
 	for _, f := range rows("families", 4) {
+		name, broad := strings.CutPrefix(f[2], "<")
 		for where := range strings.SplitSeq(f[0], "|") {
 			for label := range strings.SplitSeq(f[1], "|") {
-				v.place(tree, where, label, meaning{f[2], f[3]})
+				v.place(tree, where, label, meaning{name, f[3], broad})
 			}
 		}
 	}
 	for _, f := range rows("parcels", 3) {
-		v.parcels[f[0]] = meaning{f[1], f[2]}
+		v.parcels[f[0]] = meaning{meaning: f[1], reason: f[2]}
 	}
 	for _, f := range rows("shorts", 3) {
-		v.shorts[f[0]] = meaning{f[1], f[2]}
+		v.shorts[f[0]] = meaning{meaning: f[1], reason: f[2]}
 	}
 	for _, f := range rows("cortex", 3) {
 		v.cortex[f[0]] = f[1]
