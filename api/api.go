@@ -70,6 +70,8 @@ type Config struct {
 	Degraded func() string
 	// DataDir holds the uploaded scans, in a folder "images".
 	DataDir string
+	// NoIntrospection keeps the schema from clients.
+	NoIntrospection bool
 	// Limits bounds what a request may cost; unset limits get their defaults.
 	Limits Limits
 	// Version of the program, for the page and the health checks.
@@ -100,6 +102,9 @@ type Limits struct {
 	BodyBytes int64
 	// JSONDepth is the nesting of a GraphQL request's JSON: 32.
 	JSONDepth int
+	// Cost is the number of field values that a request may ask for by its lists'
+	// arguments, before it is executed: 1,000,000.
+	Cost int
 	// Values is the number of field values that one request may gather from
 	// lists: 50,000.
 	Values int
@@ -144,6 +149,7 @@ func (l Limits) withDefaults() Limits {
 	l.Document = l.Document.WithDefaults()
 	orElse(&l.BodyBytes, 256<<10)
 	orElse(&l.JSONDepth, 32)
+	orElse(&l.Cost, 1_000_000)
 	orElse(&l.Values, 50_000)
 	orElse(&l.RequestTime, 15*time.Second)
 	orElse(&l.UploadBytes, 2<<30)

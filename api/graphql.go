@@ -365,6 +365,9 @@ func (s *Service) prepare(ctx context.Context, q *request) (*prepared, *response
 	if refused := s.permit(ctx, p); refused != nil {
 		return nil, refused
 	}
+	if err := s.affordable(p); err != nil {
+		return nil, refuse(err)
+	}
 	return p, nil
 }
 

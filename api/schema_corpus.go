@@ -84,7 +84,7 @@ func (s *Service) newCorpusTypes(t *types, l *labelTypes) *corpusTypes {
 	})
 	s.classType(t, l, c)
 	s.recordType(t, c)
-	s.corpusType(t, l, c)
+	s.corpusType(t, c)
 	s.joinRecords(t, l, c)
 	return c
 }
@@ -401,7 +401,7 @@ func (s *Service) exportType() *graphql.Object {
 	})
 }
 
-func (s *Service) corpusType(t *types, l *labelTypes, c *corpusTypes) {
+func (s *Service) corpusType(t *types, c *corpusTypes) {
 	records := connectionOf(s, t, "DatasetRecord", "records of datasets", c.record, func(x *catalog.Dataset) string { return nameCursor(x.Name) })
 	classes := connectionOf(s, t, "CorpusClass", "classes of the corpus", c.class, func(x *catalog.Class) string { return nameCursor(classOrder(x)) })
 	finding := graphql.NewObject(graphql.ObjectConfig{

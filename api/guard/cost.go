@@ -11,7 +11,7 @@ import (
 type Sizes map[string]int
 
 // Check walks every definition of a parsed document with its fragments
-// expanded and checks Depth, Selections, FieldPairs and Introspection. A
+// expanded and checks Operations, Depth, Selections, FieldPairs and Introspection. A
 // fragment that contains itself is a [*SyntaxError]; a limit passed is a
 // [*LimitError]; unknown fragments are left to validation. Its own work is
 // bounded by the limits.
@@ -29,10 +29,14 @@ func Check(document *ast.Document, limits Limits, sizes Sizes) error {
 	if err := w.findCycle(); err != nil {
 		return err
 	}
+	operations := 0
 	for _, d := range document.Definitions {
 		var set *ast.SelectionSet
 		switch d := d.(type) {
 		case *ast.OperationDefinition:
+			if operations++; operations > w.limits.Operations {
+				return &LimitError{What: "operations", Limit: w.limits.Operations}
+			}
 			set = d.SelectionSet
 		case *ast.FragmentDefinition:
 			set = d.SelectionSet // validation walks it even where nothing uses it

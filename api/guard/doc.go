@@ -32,6 +32,8 @@ type Limits struct {
 	Aliases int
 	// Directives is the number of directives used.
 	Directives int
+	// Operations is the number of operations, of which a request runs one.
+	Operations int
 	// Selections is the number of fields, spreads and inline fragments once
 	// every fragment is expanded, over all definitions of the document.
 	Selections int
@@ -58,6 +60,7 @@ func (l Limits) WithDefaults() Limits {
 		{&l.Depth, 20},
 		{&l.Aliases, 100},
 		{&l.Directives, 50},
+		{&l.Operations, 20},
 		{&l.Selections, 2000},
 		{&l.FieldPairs, 1000},
 		{&l.Introspection, 1 << 20},

@@ -32,14 +32,15 @@ const pollInterval = time.Second
 // serveOptions are the settings of the service, as its table in settings.go
 // describes them.
 type serveOptions struct {
-	addr    string
-	access  accessOptions
-	data    string
-	model   string
-	servers []string
-	run     inference.Options
-	corpus  corpusOptions
-	logs    logOptions
+	addr          string
+	access        accessOptions
+	data          string
+	model         string
+	servers       []string
+	run           inference.Options
+	introspection bool
+	corpus        corpusOptions
+	logs          logOptions
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -131,21 +132,22 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	}
 	ledger, _ := store.(labelmap.Ledger)
 	config := api.Config{
-		Tree:      tree.Tree,
-		Exemplars: store,
-		Ledger:    ledger,
-		Changes:   store,
-		Refresh:   tree.Refresh,
-		Corpus:    ofCorpus,
-		Classes:   classes,
-		Suggester: func(tree *graph.Tree) (*suggest.Engine, error) { return newSuggester(tree) },
-		Resolver:  resolver.Load,
-		Models:    func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
-		Jobs:      runner,
-		Degraded:  tree.Degraded,
-		DataDir:   data,
-		Version:   version,
-		Log:       a.log,
+		Tree:            tree.Tree,
+		Exemplars:       store,
+		Ledger:          ledger,
+		Changes:         store,
+		Refresh:         tree.Refresh,
+		Corpus:          ofCorpus,
+		NoIntrospection: !o.introspection,
+		Classes:         classes,
+		Suggester:       func(tree *graph.Tree) (*suggest.Engine, error) { return newSuggester(tree) },
+		Resolver:        resolver.Load,
+		Models:          func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
+		Jobs:            runner,
+		Degraded:        tree.Degraded,
+		DataDir:         data,
+		Version:         version,
+		Log:             a.log,
 	}
 	audit, err := o.access.apply(&config, store, data)
 	if err != nil {

@@ -33,6 +33,7 @@ func (a *app) serveSettings(o *serveOptions) config.Table {
 	return config.Table{
 		{Title: "Service", Settings: []*config.Setting{
 			config.New("addr", &o.addr, defaultAddr, "address to listen on; port 0 takes a free one", checkAddress),
+			config.New("introspection", &o.introspection, true, "tell clients the GraphQL schema"),
 			config.New("data", &o.data, "", "folder for uploaded scans and results (default: the home folder)"),
 		}},
 		{Title: "Access", Settings: o.access.settings()},
