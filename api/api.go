@@ -65,9 +65,10 @@ type Config struct {
 	Models func() []*inference.Manifest
 	// Jobs runs segmentations. The caller closes it after the service.
 	Jobs Jobs
-	// Degraded says what works less than it should now, and why; "" or nil
-	// where all is well. It stands in the health checks.
-	Degraded func() string
+	// Checks says how the parts of the service are now; nil where nobody looks.
+	Checks func(ctx context.Context) []Check
+	// Wrap stands before every handler, such as to record requests; nil for none.
+	Wrap func(http.Handler) http.Handler
 	// DataDir holds the uploaded scans, in a folder "images".
 	DataDir string
 	// NoIntrospection keeps the schema from clients.
@@ -244,8 +245,13 @@ func New(c Config) (*Service, error) {
 	s.socketSlots = make(chan struct{}, s.limits.Sockets)
 	s.uploads = make(chan struct{}, s.limits.Uploads)
 	s.refusals = auth.NewRates(1, 20)
-	s.handler, err = s.protect(s.authenticate(s.routes()))
-	return s, err
+	if s.handler, err = s.protect(s.authenticate(s.routes())); err != nil {
+		return nil, err
+	}
+	if c.Wrap != nil {
+		s.handler = c.Wrap(s.handler)
+	}
+	return s, nil
 }
 
 // ServeHTTP answers one request.
@@ -289,43 +295,4 @@ func allows(methods, method string) bool {
 		}
 	}
 	return false
-}
-
-// getHealth says that the process lives, and what it lacks.
-func (s *Service) getHealth(w http.ResponseWriter, r *http.Request) {
-	s.writeJSON(w, r, http.StatusOK, map[string]any{"status": "ok", "version": s.config.Version, "degraded": s.degraded()})
-}
-
-// getReady says what the service can do now.
-func (s *Service) getReady(w http.ResponseWriter, r *http.Request) {
-	degraded := s.degraded()
-	answer := map[string]any{"status": "ready", "terms": 0, "models": len(s.config.Models()), "degraded": degraded}
-	status := http.StatusOK
-	if tree := s.config.Tree(); tree != nil && tree.Len() > 0 {
-		answer["terms"], answer["revision"] = tree.Len(), tree.Revision()
-		if len(degraded) > 0 {
-			answer["status"] = "degraded"
-		}
-	} else {
-		status = http.StatusServiceUnavailable
-		answer["status"] = "not ready"
-	}
-	s.writeJSON(w, r, status, answer)
-}
-
-// degraded lists what works less than it should.
-func (s *Service) degraded() []string {
-	list := []string{}
-	if tree := s.config.Tree(); tree == nil || tree.Len() == 0 {
-		list = append(list, "no tree is loaded")
-	}
-	if len(s.config.Models()) == 0 {
-		list = append(list, "no model is loaded: nothing can be segmented")
-	}
-	if s.config.Degraded != nil {
-		if why := s.config.Degraded(); why != "" {
-			list = append(list, why)
-		}
-	}
-	return list
 }

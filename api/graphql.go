@@ -20,6 +20,7 @@ import (
 
 	"satgraph/api/auth"
 	"satgraph/api/guard"
+	"satgraph/internal/steps"
 )
 
 // The two media types of GraphQL over HTTP. Under the newer one the status
@@ -373,14 +374,20 @@ func (s *Service) prepare(ctx context.Context, q *request) (*prepared, *response
 
 // execute runs one request that came over HTTP.
 func (s *Service) execute(ctx context.Context, q *request) *response {
+	ctx, step := steps.Start(ctx, "graphql")
 	p, refused := s.prepare(ctx, q)
 	if refused != nil {
+		observed(step, nil, refused)
 		return refused
 	}
 	if p.operation.Operation == ast.OperationTypeSubscription {
-		return refuse(&Error{Code: CodeBadRequest, Message: "subscriptions go over WebSocket", Hint: "connect to this address with the subprotocol " + socketProtocol})
+		r := refuse(&Error{Code: CodeBadRequest, Message: "subscriptions go over WebSocket", Hint: "connect to this address with the subprotocol " + socketProtocol})
+		observed(step, p, r)
+		return r
 	}
-	return s.run(ctx, p, nil)
+	r := s.run(ctx, p, nil)
+	observed(step, p, r)
+	return r
 }
 
 // run executes a request; root is what its top fields are fields of.

@@ -10,6 +10,7 @@ import (
 
 	"satgraph/api/auth"
 	"satgraph/inference"
+	"satgraph/internal/steps"
 	"satgraph/jobs"
 )
 
@@ -283,6 +284,7 @@ func (s *Service) submit(ctx context.Context, a args, plan *inference.Plan) (*in
 		return nil, nil, err
 	}
 	job, err := s.jobs.Submit(ctx, jobs.Request{
+		Trace: steps.Carry(ctx),
 		Owner: auth.Of(ctx).Subject, ImageID: a.text("image"), ImagePath: path, Model: model.Name, Plan: plan,
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/graphql-go/graphql/language/ast"
 
 	"satgraph/api/guard"
+	"satgraph/internal/steps"
 )
 
 // socketProtocol is GraphQL over WebSocket as the graphql-ws library and others
@@ -239,16 +240,23 @@ func (k *socket) finish(ctx context.Context, id string) bool {
 // run executes an operation and sends what it gives. A response is returned
 // where it is refused.
 func (k *socket) run(ctx context.Context, id string, q *request) *response {
+	ctx, step := steps.Start(ctx, "graphql")
 	p, refused := k.s.prepare(ctx, q)
 	if refused != nil {
+		observed(step, nil, refused)
 		return refused
 	}
 	if p.operation.Operation == ast.OperationTypeSubscription {
 		key := "subscriptions " + callerKey(ctx)
 		if !k.s.perCaller.enter(key, k.s.mostFor(k.s.limits.UserSubscriptions)) {
-			return refuse(&Error{Code: CodeLimit, Message: "you have as many subscriptions open as you may", Hint: "complete some first"})
+			r := refuse(&Error{Code: CodeLimit, Message: "you have as many subscriptions open as you may", Hint: "complete some first"})
+			observed(step, p, r)
+			return r
 		}
 		defer k.s.perCaller.leave(key)
+		observed(step, p, &response{executed: true}) // it was taken; how long it lasts is another matter
+		ctx, lasting := steps.Start(ctx, "subscription")
+		defer lasting.End(nil)
 		err := k.s.follow(ctx, p, func(r *response) error { return k.next(ctx, id, r) })
 		if err != nil && ctx.Err() == nil {
 			return refuse(err)
@@ -259,11 +267,14 @@ func (k *socket) run(ctx context.Context, id string, q *request) *response {
 	case k.s.requests <- struct{}{}:
 		defer func() { <-k.s.requests }()
 	default:
-		return refuse(&Error{Code: CodeServiceUnavailable, Message: "too many requests at once", Hint: "try again in a second"})
+		r := refuse(&Error{Code: CodeServiceUnavailable, Message: "too many requests at once", Hint: "try again in a second"})
+		observed(step, p, r)
+		return r
 	}
 	limited, cancel := context.WithTimeout(ctx, k.s.limits.RequestTime)
 	defer cancel()
 	r := k.s.run(limited, p, nil)
+	observed(step, p, r)
 	if !r.executed {
 		return r
 	}

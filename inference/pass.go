@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"satgraph/internal/steps"
 )
 
 // pass runs the model over all windows for some of the calls. Where the work of
@@ -177,9 +179,13 @@ func (p *passage) say(ctx context.Context, v *sight, fields []*field) error {
 
 // features has the model look at windows, whose patches are cut: together, or
 // one by one where it cannot or memory does not suffice.
-func (p *passage) features(ctx context.Context, seen []*sight) error {
+func (p *passage) features(ctx context.Context, seen []*sight) (err error) {
 	start := time.Now()
-	defer func() { p.report.ModelSeconds += time.Since(start).Seconds() }()
+	ctx, step := steps.Start(ctx, "model.features", steps.Num("windows", float64(len(seen))))
+	defer func() {
+		step.End(err)
+		p.report.ModelSeconds += time.Since(start).Seconds()
+	}()
 	if several, ok := p.model.(Batcher); ok && len(seen) > 1 {
 		all, err := several.FeaturesOf(ctx, p.patches[:len(seen)])
 		switch {
@@ -197,7 +203,6 @@ func (p *passage) features(ctx context.Context, seen []*sight) error {
 		p.warn("memory ran out: windows are looked at one by one from now on")
 	}
 	for i, v := range seen {
-		var err error
 		if v.features, err = p.model.Features(ctx, p.patches[i]); err != nil {
 			return err
 		}
@@ -214,7 +219,9 @@ func (p *passage) decode(ctx context.Context, f Features, fields []*field) ([]fl
 	p.adding[p.calls%logitBuffers] = nil
 	p.calls++
 	start := time.Now()
-	logits, err := p.model.Decode(ctx, f, queries)
+	decoding, step := steps.Start(ctx, "model.decode")
+	logits, err := p.model.Decode(decoding, f, queries)
+	step.End(err)
 	p.report.ModelSeconds += time.Since(start).Seconds()
 	if size := len(p.s.gauss); err == nil && len(logits) != size*len(fields) {
 		err = fmt.Errorf("%w: %d logits for %d queries of %d voxels", ErrModelOutput, len(logits), len(fields), size)

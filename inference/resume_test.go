@@ -75,7 +75,7 @@ func TestResumeAfterKill(t *testing.T) {
 	looks := m.looks
 	for _, after := range []int{3, 20, looks - 2} {
 		dir := t.TempDir()
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledProcess$", "-test.v") //nolint:gosec // this very test program
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledProcess$", "-test.v")
 		cmd.Env = append(os.Environ(), "SATGRAPH_TEST_KILLED="+dir)
 		out, err := cmd.StdoutPipe()
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"satgraph/internal/steps"
 	"satgraph/volume"
 	"satgraph/volume/prepare"
 )
@@ -35,14 +36,16 @@ import (
 // ErrGridTooLarge, ErrMemory, ErrModelOutput, volume.ErrBadAffine,
 // volume.ErrShape, and whatever the model, Options.Sink and Options.Forecast
 // return.
-func Run(ctx context.Context, model Model, im *volume.Image, plan *Plan, o Options) (*Report, error) {
+func Run(ctx context.Context, model Model, im *volume.Image, plan *Plan, o Options) (_ *Report, err error) {
 	start := time.Now()
 	o = o.withDefaults()
 	asked := plan
-	plan, err := plan.ForModel(model.Manifest())
+	plan, err = plan.ForModel(model.Manifest())
 	if plan == nil {
 		return nil, err
 	}
+	ctx, step := steps.Start(ctx, "inference", steps.Str("model", model.Manifest().Name))
+	defer func() { step.End(err) }()
 	r := newRun(model, plan, o)
 	r.image = im
 	r.otherModality(asked)
@@ -178,7 +181,9 @@ func (r *run) warn(format string, args ...any) {
 func (r *run) all(ctx context.Context) error {
 	r.o.Progress(Progress{Phase: PhasePrepare, Total: 1})
 	var err error
-	if r.scan, err = prepare.Do(ctx, r.image, r.preparation()); err != nil {
+	_, step := steps.Start(ctx, "prepare")
+	r.scan, err = prepare.Do(ctx, r.image, r.preparation())
+	if step.End(err); err != nil {
 		return err
 	}
 	r.report.Warnings = append(r.report.Warnings, r.scan.Warnings...)
@@ -209,7 +214,9 @@ func (r *run) all(ctx context.Context) error {
 		todo[i] = i
 	}
 	for len(todo) > 0 {
-		fields, err := r.pass(ctx, s, todo)
+		windows, step := steps.Start(ctx, "windows", steps.Num("windows", float64(len(s.places))), steps.Num("structures", float64(len(todo))))
+		fields, err := r.pass(windows, s, todo)
+		step.End(err)
 		if err != nil {
 			return err
 		}
@@ -245,7 +252,9 @@ func (r *run) encode(ctx context.Context) error {
 	}
 	var err error
 	start := time.Now()
-	r.queries, err = r.model.Encode(ctx, prompts, r.report.Modality)
+	encoding, step := steps.Start(ctx, "model.encode")
+	r.queries, err = r.model.Encode(encoding, prompts, r.report.Modality)
+	step.End(err)
 	r.report.ModelSeconds += time.Since(start).Seconds()
 	if err != nil {
 		return err

@@ -46,6 +46,9 @@ type Request struct {
 	Model string `json:"model"`
 	// Plan says what to segment. A plan without calls makes a refused job.
 	Plan *inference.Plan `json:"plan"`
+	// Trace is the step of the request that the job is part of, as package steps
+	// writes it down; empty where nobody records it.
+	Trace string `json:"trace,omitempty"`
 }
 
 // Job is a snapshot of one job. It shares nothing with the runner.

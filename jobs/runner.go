@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"satgraph/inference"
+	"satgraph/internal/steps"
 	"satgraph/volume"
 )
 
@@ -336,6 +337,8 @@ func (r *Runner) run(ctx context.Context, e *entry) (report *inference.Report, e
 	}()
 	ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
 	defer cancel()
+	ctx, step := steps.Start(steps.Resume(ctx, e.job.Request.Trace), "job", steps.Str("job.id", e.job.ID))
+	defer func() { step.End(err) }()
 
 	request := e.job.Request // set once, before the job was queued
 	model, err := r.config.Models.Open(ctx, request.Model)

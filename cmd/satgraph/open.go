@@ -13,6 +13,7 @@ import (
 	"satgraph/graph"
 	"satgraph/graph/builtin"
 	"satgraph/inference"
+	"satgraph/labelmap"
 	"satgraph/store/neo4j"
 	"satgraph/store/sqlite"
 )
@@ -40,6 +41,7 @@ type treeStore interface {
 	graph.Changer
 	graph.Exemplars
 	auth.Tokens
+	labelmap.Ledger
 }
 
 // openStore opens the store, which is filled with the built-in tree on its

@@ -14,12 +14,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"satgraph/api"
+	"satgraph/cmd/satgraph/internal/observe"
 	"satgraph/graph"
 	"satgraph/graph/live"
 	"satgraph/inference"
 	"satgraph/inference/onnx"
+	"satgraph/internal/steps"
 	"satgraph/jobs"
-	"satgraph/labelmap"
 	"satgraph/labelmap/suggest"
 )
 
@@ -41,6 +42,7 @@ type serveOptions struct {
 	introspection bool
 	corpus        corpusOptions
 	logs          logOptions
+	watch         watchOptions
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -83,10 +85,19 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 		// often costs tens of megabytes and saves a good part of each request.
 		debug.SetGCPercent(gcPercent)
 	}
-	store, err := a.openStore(ctx)
+	observer, err := a.watch(ctx, o)
 	if err != nil {
 		return err
 	}
+	defer func() {
+		steps.Use(nil)
+		err = errors.Join(err, observer.Close())
+	}()
+	opened, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	store := observe.Store{Of: opened}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	var resolver atomic.Pointer[inference.Resolver]
 	tree, err := live.Open(ctx, store, func(tree *graph.Tree) error {
@@ -130,11 +141,10 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	ledger, _ := store.(labelmap.Ledger)
 	config := api.Config{
 		Tree:            tree.Tree,
 		Exemplars:       store,
-		Ledger:          ledger,
+		Ledger:          store,
 		Changes:         store,
 		Refresh:         tree.Refresh,
 		Corpus:          ofCorpus,
@@ -144,7 +154,8 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 		Resolver:        resolver.Load,
 		Models:          func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
 		Jobs:            runner,
-		Degraded:        tree.Degraded,
+		Checks:          a.checks(o, data, tree.Degraded),
+		Wrap:            observer.Handler,
 		DataDir:         data,
 		Version:         version,
 		Log:             a.log,
@@ -162,7 +173,12 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(a.err, "satgraph serves http://%s/ (GraphQL at /graphql); stop with Ctrl-C\n", listener.Addr())
+	where, stopOperator, err := a.serveOperator(ctx, o, observer)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopOperator()
+	_, _ = fmt.Fprintf(a.err, "satgraph serves http://%s/ (GraphQL at /graphql%s); stop with Ctrl-C\n", listener.Addr(), where)
 	return service.Serve(ctx, listener)
 }
 

@@ -5,11 +5,13 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"slices"
 	"time"
 
 	"satgraph/cmd/satgraph/internal/config"
+	"satgraph/cmd/satgraph/internal/observe"
 )
 
 // configEnv names the file of settings where --config does not.
@@ -44,8 +46,13 @@ func (a *app) serveSettings(o *serveOptions) config.Table {
 			config.New("save-every", &o.run.SaveEvery, 20*time.Second, "how often the state of a running job is saved", config.Min(time.Millisecond)),
 		}},
 		{Title: "Corpus", Settings: o.corpus.settings()},
-		{Title: "Log", Settings: []*config.Setting{
+		{Title: "Log, metrics, traces, health", Settings: []*config.Setting{
 			config.New("log-level", &o.logs.level, "info", "least level that is logged: debug, info, warn or error; -v is debug", config.OneOf("debug", "info", "warn", "error")),
+			config.New("metrics-addr", &o.watch.addr, "", "address of the operator's side: Prometheus' /metrics, and /log-level; it has no authentication (default: none)", checkOptionalAddress),
+			config.New("trace-endpoint", &o.watch.endpoint, "", "URL of an OTLP/HTTP collector of traces, as in http://127.0.0.1:4318/v1/traces (default: none)", checkOptionalURL),
+			config.New("trace-sample", &o.watch.sample, 1, "share of requests that is traced, from 0 to 1", config.Min(0.0), config.Max(1.0)),
+			config.New("min-free-disk", &o.watch.disk, 1024, "MiB of disk below which /readyz says degraded", config.Min(0)),
+			config.New("min-free-memory", &o.watch.memory, 256, "MiB of memory below which /readyz says degraded", config.Min(0)),
 			config.New("log-format", &o.logs.format, "text", "form of the log's lines: text or json", config.OneOf("text", "json")),
 		}},
 	}
@@ -55,6 +62,25 @@ func (a *app) serveSettings(o *serveOptions) config.Table {
 func checkAddress(text string) error {
 	if _, _, err := net.SplitHostPort(text); err != nil {
 		return errors.New("it is no address; write it as HOST:PORT, as in 127.0.0.1:8642")
+	}
+	return nil
+}
+
+// checkOptionalAddress wants HOST:PORT or nothing.
+func checkOptionalAddress(text string) error {
+	if text == "" {
+		return nil
+	}
+	return checkAddress(text)
+}
+
+// checkOptionalURL wants the URL of a collector or nothing.
+func checkOptionalURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("it is no URL; write it as in http://127.0.0.1:4318/v1/traces")
 	}
 	return nil
 }
@@ -73,10 +99,11 @@ func (o *logOptions) logger(w io.Writer, verbose bool) *slog.Logger {
 	}
 	o.now.Set(level)
 	options := &slog.HandlerOptions{Level: &o.now}
+	var handler slog.Handler = slog.NewTextHandler(w, options)
 	if o.format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		handler = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(observe.Logged(handler))
 }
 
 // configure reads the global settings and a command's own.

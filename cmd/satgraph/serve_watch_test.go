@@ -1,0 +1,215 @@
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	trace "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"satgraph/inference/onnx/onnxtest"
+	"satgraph/volume"
+)
+
+// collector is an OTLP/HTTP collector that keeps what it is sent.
+type collector struct {
+	mu    sync.Mutex
+	spans []*trace.Span
+}
+
+func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	var sent coltrace.ExportTraceServiceRequest
+	if err == nil {
+		err = proto.Unmarshal(body, &sent)
+	}
+	if err != nil || r.URL.Path != "/v1/traces" {
+		http.Error(w, "no traces", http.StatusBadRequest)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, resource := range sent.ResourceSpans {
+		for _, scope := range resource.ScopeSpans {
+			c.spans = append(c.spans, scope.Spans...)
+		}
+	}
+	w.Header().Set("Content-Type", "application/x-protobuf")
+}
+
+// chain lists the names from a span up to its root in one trace.
+func (c *collector) chain(s *trace.Span) string {
+	names := []string{s.Name}
+	for len(s.ParentSpanId) > 0 {
+		var parent *trace.Span
+		for _, p := range c.spans {
+			if string(p.SpanId) == string(s.ParentSpanId) {
+				parent = p
+			}
+		}
+		if parent == nil {
+			names = append(names, "caller")
+			break
+		}
+		s = parent
+		names = append(names, s.Name)
+	}
+	return strings.Join(names, " < ")
+}
+
+// One segmentation is one trace, from the caller's own span to the calls of the
+// model, and the same steps are in the metrics and in the log.
+func TestServeIsObserved(t *testing.T) {
+	onnxtest.Need(t)
+	var traces collector
+	receiver := httptest.NewServer(&traces)
+	defer receiver.Close()
+	dir := t.TempDir()
+	grid := volume.Grid{Shape: [3]int{60, 50, 60}, Affine: volume.Affine{{3, 0, 0, 0}, {0, 3, 0, 0}, {0, 0, 3, 0}, {0, 0, 0, 1}}}
+	im := &volume.Image{Grid: grid, Data: make([]float32, grid.Voxels())}
+	for i := range im.Data {
+		im.Data[i] = float32(i%1400) - 1000
+	}
+	scan := filepath.Join(dir, "scan.nii.gz")
+	if err := volume.WriteImage(scan, im, volume.Int16); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SATGRAPH_LOG_FORMAT", "json")
+	s := startServe(t, "--store", "sqlite:"+filepath.Join(dir, "tree.db"), "--data", filepath.Join(dir, "data"),
+		"--metrics-addr", "127.0.0.1:0", "--trace-endpoint", receiver.URL+"/v1/traces", "--trace-sample", "0")
+	operator := regexp.MustCompile(`metrics at (http://[^/]+)/metrics`).FindStringSubmatch(s.log.said())
+	if operator == nil {
+		t.Fatalf("it names no address of metrics: %s", s.log.said())
+	}
+
+	const traceID = "0af7651916cd43dd8448eb211c80319c"
+	ask := func(query string) string {
+		body, err := json.Marshal(map[string]string{"query": query})
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/graphql", strings.NewReader(string(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("X-Request-Id", "ward-7.42")
+		request.Header.Set("Traceparent", "00-"+traceID+"-b7ad6b7169203331-01") // sampled by the caller
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close() //nolint:errcheck // a test
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id := answer.Header.Get("X-Request-Id"); id != "ward-7.42" {
+			t.Errorf("the request's id came back as %q", id)
+		}
+		return string(text)
+	}
+	started := ask(`mutation { segment(image: "` + s.upload(scan) + `", prompts: ["liver", "heart"], modality: CT) { job { id } } }`)
+	id := regexp.MustCompile(`"id":"([^"]+)"`).FindStringSubmatch(started)
+	if id == nil {
+		t.Fatal(started)
+	}
+	s.waits("the job's end", func() bool { j := s.job(id[1]); return j.Status != "QUEUED" && j.Status != "RUNNING" })
+	if j := s.job(id[1]); j.Status != "DONE" {
+		t.Fatalf("it ended as %+v", j)
+	}
+	ask(`{ datasets { nodes { name } } }`)
+	ask(`{ nothing }`)
+	ask(strings.Repeat("{ a", 400))
+
+	metrics := fetch(t, http.MethodGet, operator[1]+"/metrics", "")
+	for _, want := range []string{
+		`satgraph_graphql_operation_seconds_count{field="segment",kind="mutation",outcome="ok"} 1`,
+		`satgraph_graphql_refused_total{code="GRAPHQL_VALIDATION_FAILED"}`,
+		`satgraph_graphql_refused_total{code="LIMIT_EXCEEDED"} 1`,
+		`satgraph_http_request_seconds_count{method="POST",route="/images",status="201"} 1`,
+		`satgraph_http_received_bytes_total{route="/images"} `,
+		`satgraph_job_seconds_count{outcome="ok"} 1`,
+		`satgraph_model_seconds_total{step="decode"} `,
+		`satgraph_store_seconds_count{operation="revision",outcome="ok"} `,
+		`satgraph_in_flight{step="job"} 0`,
+		`go_goroutines `, `process_resident_memory_bytes `, `satgraph_build_info{version="` + version + `"} 1`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(metrics)
+	}
+	if ready := s.exchange(http.MethodGet, "/readyz", ""); !strings.Contains(ready, `{"name":"disk","ok":true}`) {
+		t.Errorf("/readyz says %s", ready)
+	}
+	if level := fetch(t, http.MethodPut, operator[1]+"/log-level", "error"); level != "error\n" {
+		t.Errorf("the log's level is %q", level)
+	}
+
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-s.ended
+	for _, line := range []string{`"msg":"request","id":"ward-7.42","method":"POST","route":"/graphql","status":200`} {
+		if !strings.Contains(s.log.said(), line) {
+			t.Errorf("the log lacks %s: %s", line, s.log.said())
+		}
+	}
+	traces.mu.Lock()
+	defer traces.mu.Unlock()
+	have := map[string]bool{}
+	for _, span := range traces.spans {
+		if hex.EncodeToString(span.TraceId) != traceID {
+			t.Errorf("%s is of another trace, though nothing else is sampled", span.Name)
+		}
+		have[traces.chain(span)] = true
+	}
+	for _, want := range []string{
+		"http < caller",
+		"graphql < http < caller",
+		"job < graphql < http < caller",
+		"inference < job < graphql < http < caller",
+		"prepare < inference < job < graphql < http < caller",
+		"model.encode < inference < job < graphql < http < caller",
+		"windows < inference < job < graphql < http < caller",
+		"model.features < windows < inference < job < graphql < http < caller",
+		"store.counts < graphql < http < caller",
+	} {
+		if !have[want] {
+			t.Errorf("there is no %s; there are %v", want, have)
+		}
+	}
+}
+
+func fetch(t *testing.T, method, url, body string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Timeout: 10 * time.Second}
+	answer, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // a test
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
