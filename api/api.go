@@ -122,6 +122,10 @@ type Limits struct {
 	UserBytes int64
 	// Uploads is the number of uploads at the same time: 4.
 	Uploads int
+	// UserUploads is the number of uploads of one caller at the same time: 2.
+	UserUploads int
+	// UploadAge is how long an unfinished upload is kept after its last byte: 24 h.
+	UploadAge time.Duration
 	// UploadStall is how long an upload may send nothing: 30 s.
 	UploadStall time.Duration
 	// Requests is the number of GraphQL requests at the same time: 64.
@@ -158,6 +162,8 @@ func (l Limits) withDefaults() Limits {
 	orElse(&l.StoreBytes, 64<<30)
 	orElse(&l.UserBytes, 16<<30)
 	orElse(&l.Uploads, 4)
+	orElse(&l.UserUploads, 2)
+	orElse(&l.UploadAge, 24*time.Hour)
 	orElse(&l.UploadStall, 30*time.Second)
 	orElse(&l.Requests, 64)
 	orElse(&l.Sockets, 10_000)
@@ -185,6 +191,7 @@ type Service struct {
 	log      *slog.Logger
 	jobs     Jobs
 	images   *imageStore
+	sendings *sendings
 	schema   graphql.Schema
 	sizes    guard.Sizes // of introspection
 	requests chan struct{}
@@ -229,6 +236,10 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.sendings, err = openSendings(filepath.Join(c.DataDir, "uploads"), s.images, s.limits.UploadAge)
+	if err != nil {
+		return nil, err
+	}
 	s.deskless = newDesk(labelmap.NewMemory(), &c)
 	if c.Ledger != nil {
 		s.desk = newDesk(c.Ledger, &c)
@@ -268,6 +279,8 @@ func (s *Service) routes() http.Handler {
 		{"/graphql", "GET, HEAD, POST", s.known(s.graphQL)},
 		{"/labels", "GET, HEAD", s.admit(auth.Read, s.getLabels)},
 		{"/images", "POST", s.admit(auth.Segment, s.postImage)},
+		{"/uploads", "OPTIONS, POST", s.admit(auth.Segment, s.tus(s.postUpload))},
+		{"/uploads/{id}", "OPTIONS, GET, HEAD, PATCH, DELETE", s.admit(auth.Segment, s.tus(s.oneUpload))},
 		{"/images/{id}", "GET, HEAD, DELETE", s.admit(auth.Read, s.oneImage)},
 		{"/jobs/{id}/masks/{file}", "GET, HEAD", s.admit(auth.Read, s.getMask)},
 		{"/healthz", "GET, HEAD", s.admit(open, s.getHealth)},

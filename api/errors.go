@@ -34,6 +34,10 @@ const (
 	CodeForbidden          Code = "FORBIDDEN"       // not for this caller, for another host, or from another site's page
 	CodeUnauthenticated    Code = "UNAUTHENTICATED" // the caller has not said who they are, or not so that it counts
 	CodeRateLimited        Code = "RATE_LIMITED"
+	CodeConflict           Code = "CONFLICT" // somebody, or another request, was first
+	CodeChecksum           Code = "CHECKSUM_MISMATCH"
+	CodePrecondition       Code = "PRECONDITION_FAILED"
+	CodeLocked             Code = "LOCKED"
 	CodeNotFound           Code = "NOT_FOUND"
 	CodeUnknownTerm        Code = "UNKNOWN_TERM"
 	CodeAmbiguousTerm      Code = "AMBIGUOUS_TERM"
@@ -130,6 +134,8 @@ var errorTable = []struct {
 	{is: volume.ErrUnsupported, code: CodeUnsupportedImage, message: "this kind of voxel is not supported", hint: "send integer or floating-point intensities"},
 	{is: volume.ErrBadHeader, code: CodeUnsupportedImage, message: "the header is malformed", hint: "write the file again with the tool that made it"},
 	{is: volume.ErrBadAffine, code: CodeUnsupportedImage, message: "the affine in the header is not usable", hint: "repair the sform or qform, for instance with nibabel"},
+	{is: errNoSending, code: CodeNotFound, message: "no upload has this id", hint: "it may have ended or expired: begin it again"},
+	{is: errHash, code: CodeChecksum, message: "what came is not what was announced", hint: "send it again"},
 	{is: errQuota, code: CodeStorageFull, message: "your scans take as much room as you may have", hint: "delete some with DELETE /images/ID, or ask the operator"},
 	{is: errStorageFull, code: CodeStorageFull, message: "the service has no room for more files", hint: "ask the operator"},
 	{is: syscall.ENOSPC, code: CodeStorageFull, message: "the service has no room for more files", hint: "ask the operator"},
@@ -137,6 +143,9 @@ var errorTable = []struct {
 	{is: context.DeadlineExceeded, code: CodeTimeout, message: "the request took too long", hint: "ask for less at once"},
 	{is: context.Canceled, code: CodeTimeout, message: "the request was given up", hint: "ask again"},
 }
+
+// statusChecksum is what tus answers to a wrong checksum.
+const statusChecksum = 460
 
 // statuses gives the HTTP status of a code where plain HTTP answers with it;
 // the others are 400.
@@ -147,6 +156,10 @@ var statuses = map[Code]int{
 	CodeForbidden:          http.StatusForbidden,
 	CodeUnauthenticated:    http.StatusUnauthorized,
 	CodeRateLimited:        http.StatusTooManyRequests,
+	CodeConflict:           http.StatusConflict,
+	CodeChecksum:           statusChecksum,
+	CodePrecondition:       http.StatusPreconditionFailed,
+	CodeLocked:             http.StatusLocked,
 	CodeNotFound:           http.StatusNotFound,
 	CodeTooLarge:           http.StatusRequestEntityTooLarge,
 	CodeNotNIfTI:           http.StatusUnprocessableEntity,

@@ -30,14 +30,12 @@ var scanTypes = map[string]bool{
 
 // postImage takes a scan: as the body, or as the file of a multipart form.
 func (s *Service) postImage(w http.ResponseWriter, r *http.Request) {
-	select {
-	case s.uploads <- struct{}{}:
-		defer func() { <-s.uploads }()
-	default:
-		w.Header().Set("Retry-After", "5")
-		s.fail(w, r, &Error{Code: CodeServiceUnavailable, Message: "too many uploads at once", Hint: "try again in a few seconds"})
+	leave, err := s.mayUpload(w, r)
+	if err != nil {
+		s.fail(w, r, err)
 		return
 	}
+	defer leave()
 	if r.ContentLength > s.limits.UploadBytes {
 		s.fail(w, r, s.tooLarge())
 		return
@@ -45,10 +43,6 @@ func (s *Service) postImage(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, s.limits.UploadBytes)
 	body, err := scanBody(w, r)
 	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	if err := s.accountable(r.Context()); err != nil {
 		s.fail(w, r, err)
 		return
 	}
@@ -64,6 +58,32 @@ func (s *Service) postImage(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusCreated
 	}
 	s.writeJSON(w, r, status, im)
+}
+
+// mayUpload takes a place among the uploads of all and of the caller. Call leave
+// in the end.
+func (s *Service) mayUpload(w http.ResponseWriter, r *http.Request) (leave func(), err error) {
+	if err := s.accountable(r.Context()); err != nil {
+		return nil, err
+	}
+	busy := func(whose string) error {
+		w.Header().Set("Retry-After", "5")
+		return &Error{Code: CodeServiceUnavailable, Message: whose + " too many uploads at once", Hint: "try again in a few seconds"}
+	}
+	key := "uploads " + callerKey(r.Context())
+	if !s.perCaller.enter(key, s.mostFor(s.limits.UserUploads)) {
+		return nil, busy("you send")
+	}
+	select {
+	case s.uploads <- struct{}{}:
+	default:
+		s.perCaller.leave(key)
+		return nil, busy("all together send")
+	}
+	return func() {
+		<-s.uploads
+		s.perCaller.leave(key)
+	}, nil
 }
 
 func (s *Service) tooLarge() error {

@@ -171,31 +171,39 @@ func (s *imageStore) add(ctx context.Context, r io.Reader) (im *Image, fresh boo
 	if err := tmp.Sync(); err != nil {
 		return nil, false, err
 	}
-	info, err := volume.ReadInfoWith(tmp.Name(), alone)
-	if err != nil {
-		return nil, false, err
-	}
-	if err := s.check(ctx, tmp.Name(), info); err != nil {
-		return nil, false, err
-	}
 	id := hex.EncodeToString(sum.Sum(nil))
+	im, kept, fresh, err = s.keep(ctx, tmp.Name(), suffix, id)
+	return im, fresh, err
+}
+
+// keep checks a file of the store's disk and gives it the name of its content;
+// kept is false where a file of that content was there already, fresh where the
+// caller had it. Errors: those of [imageStore.add] that speak of files.
+func (s *imageStore) keep(ctx context.Context, file, suffix, id string) (im *Image, kept, fresh bool, err error) {
+	info, err := volume.ReadInfoWith(file, alone)
+	if err == nil {
+		err = s.check(ctx, file, info)
+	}
+	if err != nil {
+		return nil, false, false, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	path, err := s.path(id)
 	if errors.Is(err, errNoImage) {
 		path = filepath.Join(s.dir, id+suffix)
-		if err = os.Rename(tmp.Name(), path); err == nil {
+		if err = os.Rename(file, path); err == nil {
 			kept = true
 		}
 	}
-	if err != nil {
-		return nil, false, err
+	if err == nil {
+		fresh, err = s.owners.claim(id, auth.Of(ctx).Subject)
 	}
-	if fresh, err = s.owners.claim(id, caller.Subject); err != nil {
-		return nil, false, err
+	if err != nil {
+		return nil, kept, false, err
 	}
 	im, err = s.describe(id, path, info)
-	return im, fresh, err
+	return im, kept, fresh, err
 }
 
 // remove takes an image from the caller, and the file away once nobody has it.
