@@ -100,6 +100,9 @@ func (f *buildFlags) read(cmd *cobra.Command, names []string) error {
 	}
 	set.Orientation, set.AsPublished = "RAS", f.source.Options.AsPublished
 	f.source.Options.Rectify = set.AsPublished // as the published loader reads headers
+	if err := f.checkSplit(set.AsPublished); err != nil {
+		return err
+	}
 	c, err := f.catalogFlag.read()
 	if err != nil {
 		return err
@@ -109,7 +112,7 @@ func (f *buildFlags) read(cmd *cobra.Command, names []string) error {
 	}
 	f.source.Asked = len(names) > 0
 	if f.scans != "" {
-		f.source.Rows, err = readScans(cmd, f.scans, c)
+		f.source.Rows, err = f.rows(cmd, c)
 	}
 	return err
 }

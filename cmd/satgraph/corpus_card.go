@@ -25,6 +25,9 @@ plots. Without --scans it is of what the records say that the published lists
 hold.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := from.checkSplit(false); err != nil {
+				return err
+			}
 			c, err := from.read()
 			if err != nil {
 				return err
@@ -46,10 +49,11 @@ hold.`,
 					}
 				}
 			} else {
-				x, err := readScans(cmd, from.scans, c)
+				x, err := from.rows(cmd, c)
 				if err != nil {
 					return err
 				}
+				card.Moved = from.moved
 				card.Stats, card.Version, card.Findings, rows = x.Stats(classes, corpus.Options{}), x.Version(), x.Findings(), x.ClassRows()
 			}
 			if dir == "" {

@@ -86,6 +86,9 @@ A finding is waived by a record in a YAML file that two people sign:
 // input reads what the flags name.
 func (f *gatesFlags) input(cmd *cobra.Command) (in gates.Input, err error) {
 	in.AsPublished = f.asPublished
+	if err := f.checkSplit(f.asPublished); err != nil {
+		return in, err
+	}
 	if in.Use, err = gates.ParseUse(f.use); err != nil {
 		return in, usageError{err}
 	}
@@ -93,7 +96,7 @@ func (f *gatesFlags) input(cmd *cobra.Command) (in gates.Input, err error) {
 		return in, err
 	}
 	if f.scans != "" {
-		if in.Index, err = readScans(cmd, f.scans, in.Catalog); err != nil {
+		if in.Index, err = f.rows(cmd, in.Catalog); err != nil {
 			return in, err
 		}
 	}

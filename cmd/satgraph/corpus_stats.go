@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,6 +23,8 @@ type statsDocument struct {
 	Version     string            `json:"version,omitempty"`
 	AsPublished bool              `json:"asPublished"`
 	Findings    []corpus.Finding  `json:"findings"`
+	// Moved is what --split persons changed.
+	Moved []corpus.Moved `json:"moved,omitempty"`
 	Anomalies   []anomalyDocument `json:"anomalies"`
 }
 
@@ -35,11 +38,41 @@ type anomalyDocument struct {
 type listFlags struct {
 	catalogFlag
 	scans string
+	split string
+	moved []corpus.Moved // by the split, once rows were read
 }
 
 func (f *listFlags) add(cmd *cobra.Command) {
 	f.catalogFlag.add(cmd)
 	cmd.Flags().StringVar(&f.scans, "scans", "", "scan list (scans.jsonl, scans.jsonl.gz), or a folder that holds one")
+	cmd.Flags().StringVar(&f.split, "split", string(corpus.AsListed), "sides of the list's rows: published, or persons, which moves all scans of a person to the side that has most of them")
+}
+
+// rows reads the scan list and splits it.
+func (f *listFlags) rows(cmd *cobra.Command, c *catalog.Catalog) (*corpus.Index, error) {
+	x, err := readScans(cmd, f.scans, c)
+	if err == nil && corpus.Split(f.split) == corpus.ByPerson {
+		x, f.moved = x.ByPerson()
+	}
+	return x, err
+}
+
+// checkSplit looks at the flag's value. What is published is not split anew.
+func (f *listFlags) checkSplit(asPublished bool) error {
+	switch corpus.Split(f.split) {
+	case corpus.AsListed:
+		return nil
+	case corpus.ByPerson:
+	default:
+		return usageError{fmt.Errorf("--split %q: want published or persons", f.split)}
+	}
+	switch {
+	case f.scans == "":
+		return usageError{errors.New("--split persons needs a scan list: give --scans")}
+	case asPublished:
+		return usageError{errors.New("--as-published keeps the published split: leave --split out")}
+	}
+	return nil
 }
 
 func (a *app) corpusStatsCommand() *cobra.Command {
@@ -58,6 +91,9 @@ Where the paper gives another number, both are printed with the reason.
 labels as often as they stand.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := from.checkSplit(o.AsPublished); err != nil {
+				return err
+			}
 			c, err := from.read()
 			if err != nil {
 				return err
@@ -70,10 +106,11 @@ labels as often as they stand.`,
 			if from.scans == "" {
 				doc.Stats = corpus.StatsOf(c, classes, o)
 			} else {
-				x, err := readScans(cmd, from.scans, c)
+				x, err := from.rows(cmd, c)
 				if err != nil {
 					return err
 				}
+				doc.Moved = from.moved
 				doc.Stats, doc.Version, doc.Findings = x.Stats(classes, o), x.Version(), append(doc.Findings, x.Findings()...)
 			}
 			if asJSON {
@@ -133,6 +170,9 @@ func (a *app) printStats(doc *statsDocument) {
 	a.printf("rows by side: %s; by the owners' splits: %s\n", counts(doc.Sides), counts(doc.Splits))
 	for _, d := range doc.Differences {
 		a.printf("\n%s: %d here, %d in the paper: %s\n", d.What, d.Released, d.Paper, d.Reason)
+	}
+	for _, m := range doc.Moved {
+		a.printf("split by person: %s: %d people moved, %d rows to training, %d to test\n", m.Dataset, m.People, m.ToTrain, m.ToTest)
 	}
 	if doc.Version != "" {
 		a.printf("\nversion %s\n", doc.Version)

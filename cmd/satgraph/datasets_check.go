@@ -78,6 +78,9 @@ are read instead of what lies in the folder.
   satgraph datasets check ACDC --raw ~/data --limit 10
   satgraph datasets check --catalog my-records MyDataset --raw ~/data`,
 		RunE: func(cmd *cobra.Command, given []string) error {
+			if err := from.checkSplit(o.AsPublished); err != nil {
+				return err
+			}
 			if limit < 0 || workers < 1 {
 				return usageError{errors.New("--limit and --workers: want numbers above 0")}
 			}
@@ -98,7 +101,7 @@ are read instead of what lies in the folder.
 			}
 			var rows *corpus.Index
 			if from.scans != "" {
-				if rows, err = readScans(cmd, from.scans, c); err != nil {
+				if rows, err = from.rows(cmd, c); err != nil {
 					return err
 				}
 			}

@@ -20,6 +20,8 @@ type Card struct {
 	Stats    *Stats
 	Findings []Finding
 	Catalog  *catalog.Catalog
+	// Moved is what a split by person changed; nil for the published split.
+	Moved []Moved
 	// Plots are names of picture files to show, with their captions.
 	Plots [][2]string
 }
@@ -53,6 +55,7 @@ func (c *Card) WriteMarkdown(w io.Writer) error {
 		fmt.Fprintf(b, "\n![%s](%s)\n", p[1], p[0])
 	}
 	c.differences(b)
+	c.split(b)
 	c.licences(b)
 	c.findings(b)
 	fmt.Fprintf(b, "\n## Datasets\n\n| dataset | modality | region | rows | images | people | classes | licence |\n|---|---|---|---|---|---|---|---|\n")
@@ -73,6 +76,16 @@ func (c *Card) differences(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## Where the paper says otherwise\n\n| what | here | paper | reason |\n|---|---|---|---|\n")
 	for _, d := range c.Stats.Differences {
 		fmt.Fprintf(b, "| %s | %d | %d | %s |\n", d.What, d.Released, d.Paper, cell(d.Reason))
+	}
+}
+
+func (c *Card) split(b *strings.Builder) {
+	if len(c.Moved) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n## The split\n\nAll scans of a person, and all rows of an image, are on one side: the one that has most of them in the published split, training where it has as many of them on either.\n\n| dataset | people moved | rows to training | rows to test |\n|---|---|---|---|\n")
+	for _, m := range c.Moved {
+		fmt.Fprintf(b, "| %s | %d | %d | %d |\n", m.Dataset, m.People, m.ToTrain, m.ToTest)
 	}
 }
 

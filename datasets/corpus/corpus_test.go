@@ -134,8 +134,8 @@ func TestFindingsOfTheReleasedList(t *testing.T) {
 			leak = append(leak, f.Subject)
 		}
 	}
-	if !slices.Equal(leak, []string{"28"}) {
-		t.Errorf("MSD_Prostate: both sides: %q, want 28", leak)
+	if !slices.Equal(leak, []string{"prostate_28"}) {
+		t.Errorf("MSD_Prostate: both sides: %q, want prostate_28", leak)
 	}
 	for key, want := range map[string]int{
 		"both-sides BraTS2023_GLI": 41, "both-sides BraTS2023_MEN": 10, "both-sides CMRxMotion": 10, "both-sides BraTS2023_MET": 0, "both-sides ACDC": 0,

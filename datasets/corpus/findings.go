@@ -94,7 +94,8 @@ func (f *finder) people(d *catalog.Dataset, rows []int) {
 	}
 	for _, person := range slices.Sorted(maps.Keys(people)) {
 		if train, test := f.sides(people[person]); train && test {
-			f.raise(GateBothSides, d.Name, person, people[person], "%s is both for training and for testing", person)
+			id := f.x.idOf(person, people[person])
+			f.raise(GateBothSides, d.Name, id, people[person], "%s is both for training and for testing", id)
 		}
 	}
 	if len(ids) != len(people) {
