@@ -56,3 +56,22 @@ func TestGatesNameTheMistake(t *testing.T) {
 		}
 	}
 }
+
+// A split by person ends what both-sides stops, the card says whom it moved, and
+// the published split stays to be had.
+func TestSplitByPerson(t *testing.T) {
+	list := sharedtest.Path(t, "facts/sat-ds/scans.jsonl.gz")
+	if code, out, _ := satgraph(t, "corpus", "gates", "--scans", list, "--gate", "both-sides", "--split", "persons"); code != exitDone {
+		t.Errorf("gates: exit code %d\n%s", code, out)
+	}
+	if code, out, _ := satgraph(t, "corpus", "card", "--scans", list, "--split", "persons"); code != exitDone || !strings.Contains(out, "| BraTS2023_GLI | 41 | 164 | 0 |") {
+		t.Errorf("card: exit code %d\n%s", code, out)
+	}
+	for _, wrong := range [][]string{
+		{"--split", "persons"}, {"--split", "halves", "--scans", list}, {"--split", "persons", "--scans", list, "--as-published"},
+	} {
+		if code, _, stderr := satgraph(t, append([]string{"corpus", "stats"}, wrong...)...); code != exitUsage || stderr == "" {
+			t.Errorf("%v: exit code %d, %s", wrong, code, stderr)
+		}
+	}
+}

@@ -20,12 +20,12 @@ import (
 type statsDocument struct {
 	*corpus.Stats
 	// Version names the list's content; empty without a list.
-	Version     string            `json:"version,omitempty"`
-	AsPublished bool              `json:"asPublished"`
-	Findings    []corpus.Finding  `json:"findings"`
+	Version     string           `json:"version,omitempty"`
+	AsPublished bool             `json:"asPublished"`
+	Findings    []corpus.Finding `json:"findings"`
 	// Moved is what --split persons changed.
-	Moved []corpus.Moved `json:"moved,omitempty"`
-	Anomalies   []anomalyDocument `json:"anomalies"`
+	Moved     []corpus.Moved    `json:"moved,omitempty"`
+	Anomalies []anomalyDocument `json:"anomalies"`
 }
 
 // anomalyDocument is a known oddity of a dataset.

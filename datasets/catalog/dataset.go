@@ -40,6 +40,9 @@ type Dataset struct {
 	Recipes   []Recipe   `yaml:"recipes" json:"recipes"`
 	Image     []ImageOp  `yaml:"image,omitempty" json:"image,omitempty"`
 	Anomalies []Anomaly  `yaml:"anomalies,omitempty" json:"anomalies,omitempty"`
+	// Origins are older collections that the scans were taken from. Two datasets
+	// of one origin may hold the same scans under other names.
+	Origins []Origin `yaml:"origins,omitempty" json:"origins,omitempty"`
 
 	// Source is the file that the record was read from.
 	Source string `yaml:"-" json:"source,omitempty"`
@@ -253,6 +256,15 @@ type Anomaly struct {
 	What      string `yaml:"what" json:"what"`
 	Published string `yaml:"published,omitempty" json:"published,omitempty"` // what --as-published does
 	Corrected string `yaml:"corrected,omitempty" json:"corrected,omitempty"` // what is done otherwise; empty: it is only raised
+}
+
+// Origin is a collection that a dataset's scans were taken from.
+type Origin struct {
+	Name string `yaml:"name" json:"name"`
+	// What says which scans: "all", "201 of 1112".
+	What string `yaml:"what" json:"what"`
+	// Source is where the dataset's owner says so.
+	Source string `yaml:"source" json:"source"`
 }
 
 // Expr is a labelmap.Expr that a record holds as text.

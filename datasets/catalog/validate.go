@@ -50,7 +50,7 @@ func (d *Dataset) Validate() error {
 	case len(d.Layouts) == 0:
 		return wrong(nil, "no layout: want at least one under %q", "layouts")
 	}
-	for _, check := range []func() error{d.checkMasks, d.checkLabels, d.checkRecipes, d.checkLayouts, d.checkImage, d.checkAnomalies} {
+	for _, check := range []func() error{d.checkMasks, d.checkLabels, d.checkRecipes, d.checkLayouts, d.checkImage, d.checkAnomalies, d.checkOrigins} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -255,6 +255,17 @@ func (op *ImageOp) check() error {
 		}
 	default:
 		return fmt.Errorf("want one of %s, %s, %s, %s, %s, %s", OpOrient, OpAdd, OpFlip, OpGeometry, OpAxes, OpCrop)
+	}
+	return nil
+}
+
+func (d *Dataset) checkOrigins() error {
+	names := map[string]bool{}
+	for i, o := range d.Origins {
+		if o.Name == "" || o.What == "" || o.Source == "" || names[o.Name] {
+			return wrong([]any{"origins", i}, "an origin needs a name of its own, what was taken from it, and the source that says so")
+		}
+		names[o.Name] = true
 	}
 	return nil
 }

@@ -57,6 +57,7 @@ func (c *Card) WriteMarkdown(w io.Writer) error {
 	c.differences(b)
 	c.split(b)
 	c.licences(b)
+	c.overlaps(b)
 	c.findings(b)
 	fmt.Fprintf(b, "\n## Datasets\n\n| dataset | modality | region | rows | images | people | classes | licence |\n|---|---|---|---|---|---|---|---|\n")
 	for _, d := range st.PerDataset {
@@ -102,6 +103,29 @@ func (c *Card) licences(b *strings.Builder) {
 	for _, d := range c.Catalog.Datasets() {
 		if d.Licence.Known() && rows[d.Licence.ID] > 0 && d.Licence.Note != "" && slices.Contains(sets[d.Licence.ID], d.Name) {
 			fmt.Fprintf(b, "\n%s: %s (%s)\n", d.Name, d.Licence.Note, d.Licence.Reference)
+		}
+	}
+}
+
+func (c *Card) overlaps(b *strings.Builder) {
+	held := map[string]bool{}
+	for _, d := range c.Stats.PerDataset {
+		held[d.Name] = true
+	}
+	var sets []*catalog.Dataset
+	for _, d := range c.Catalog.Datasets() {
+		if held[d.Name] {
+			sets = append(sets, d)
+		}
+	}
+	overlaps := catalog.Overlaps(sets)
+	if len(overlaps) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n## Datasets with scans in common\n\nBy what their owners say of where scans were taken from. A split by person within a dataset does not reach across these.\n\n| from | dataset | scans | source |\n|---|---|---|---|\n")
+	for _, o := range overlaps {
+		for _, d := range o.Datasets {
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", cell(o.Origin), d.Dataset, cell(d.What), d.Source)
 		}
 	}
 }

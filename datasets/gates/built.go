@@ -11,6 +11,7 @@ import (
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/corpus"
 	"satgraph/datasets/rawdata"
+	"satgraph/datasets/standard"
 )
 
 // Measured is what a build knows of one scan.
@@ -19,8 +20,10 @@ type Measured struct {
 	Scan    string // id in the corpus
 	Person  string
 	Side    corpus.Side
-	// Content is a hash of the standardised image.
+	// Content is a hash of the standardised image, Print its fingerprint; nil for
+	// an image that is too small for one.
 	Content string
+	Print   *standard.Fingerprint
 	// Of the source scan: mm between voxels, their number, axis codes as "LPS".
 	Spacing     [3]float64
 	Shape       [3]int
@@ -92,6 +95,7 @@ func builtGates() []Gate {
 		{"failed-scans", "a scan that could not be built is missing without a word", needBuilt, failedScans},
 		scans("read-problems", "what was odd when a scan was read was looked at", problems),
 		{"same-content", "the same picture under two names leaks between training and test", needBuilt, sameContent},
+		{"near-content", "a scan that was saved again under another name leaks between training and test", needBuilt, nearContent},
 		scans("sides", "left structures lie left of right ones", wrongSides),
 		scans("outside-whole", "a part lies inside its whole", outsideWhole),
 		scans("unexplained-values", "each value of a label volume is explained by its dataset's record", unexplained),

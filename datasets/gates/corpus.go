@@ -60,11 +60,18 @@ func (b BuiltCorpus) measure(stored *standard.Stored) (*Measured, error) {
 	r := &stored.Record
 	m := &Measured{
 		Dataset: r.Origin.Dataset, Scan: r.Origin.ID, Person: r.Origin.Patient, Side: b.side(&r.Origin),
-		Content: r.Image, Modality: catalog.Modality(r.Origin.Modality),
+		Content: r.Image, Print: r.Fingerprint, Modality: catalog.Modality(r.Origin.Modality),
 		Spacing: r.Transform.Source.Affine.Spacing(), Shape: r.Transform.Source.Shape,
 		Orientation: r.Transform.Source.Affine.Orientation(),
 		Low:         float64(r.Transform.Low), High: float64(r.Transform.High), SD: r.Transform.SD,
 		Problems: slices.Concat(r.Warnings, r.Problems),
+	}
+	if m.Print == nil { // built by an older version
+		im, err := stored.ReadImage()
+		if err != nil {
+			return nil, err
+		}
+		m.Print = standard.FingerprintOf(im)
 	}
 	file, err := stored.OpenMasks()
 	if err != nil {

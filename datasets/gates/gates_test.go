@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,8 +19,10 @@ import (
 	"satgraph/datasets/corpus"
 	"satgraph/datasets/gates"
 	"satgraph/datasets/rawdata"
+	"satgraph/datasets/standard"
 	graphbuiltin "satgraph/graph/builtin"
 	"satgraph/internal/sharedtest"
+	"satgraph/volume"
 )
 
 func builtin(t *testing.T) *catalog.Catalog {
@@ -267,6 +270,19 @@ func goodScan(id string) gates.Measured {
 	}
 }
 
+// printed gives two scans the fingerprints of an image and of the same with so
+// much noise added.
+func printed(s built, noise float64) {
+	r := rand.New(rand.NewPCG(1, 2))
+	g := volume.Grid{Shape: [3]int{24, 24, 24}, Affine: volume.Affine{{1}, {0, 1}, {0, 0, 1}, {3: 1}}}
+	a, b := &volume.Image{Grid: g, Data: make([]float32, g.Voxels())}, &volume.Image{Grid: g, Data: make([]float32, g.Voxels())}
+	for i := range a.Data {
+		a.Data[i] = float32(r.NormFloat64())
+		b.Data[i] = a.Data[i] + float32(noise*r.NormFloat64())
+	}
+	s[0].Print, s[1].Print = standard.FingerprintOf(a), standard.FingerprintOf(b)
+}
+
 func TestGatesOfABuiltCorpus(t *testing.T) {
 	for _, c := range []struct {
 		name, gate string
@@ -277,6 +293,14 @@ func TestGatesOfABuiltCorpus(t *testing.T) {
 		{"one picture on both sides", "same-content", func(s built) { s[1].Content, s[1].Side = s[0].Content, corpus.Test }, []string{"stop D 1"}},
 		{"one picture of two people", "same-content", func(s built) { s[1].Content = s[0].Content }, []string{"warn D 1"}},
 		{"one picture of one person", "same-content", func(s built) { s[1].Content, s[1].Person = s[0].Content, s[0].Person }, []string{"note D 1"}},
+		{"saved again on the other side", "near-content", func(s built) { printed(s, 0.05); s[1].Side = corpus.Test }, []string{"stop D " + "D / D"}},
+		{"perhaps saved again on the other side", "near-content", func(s built) { printed(s, 0.6); s[1].Side = corpus.Test }, []string{"warn D " + "D / D"}},
+		{"saved again for two people", "near-content", func(s built) { printed(s, 0.05) }, []string{"warn D " + "D / D"}},
+		{"saved again in another dataset", "near-content", func(s built) { printed(s, 0.05); s[1].Dataset, s[1].Person = "A", s[0].Person }, []string{"warn A " + "A / D"}},
+		{"one person twice", "near-content", func(s built) { printed(s, 0.05); s[1].Person = s[0].Person }, nil},
+		{"another picture", "near-content", func(s built) { printed(s, 5) }, nil},
+		{"like pictures of other size", "near-content", func(s built) { printed(s, 0.05); s[1].Print.Extent[2] *= 1.5 }, nil},
+		{"the same picture", "near-content", func(s built) { printed(s, 0); s[1].Content = s[0].Content }, nil},
 		{"kidneys swapped", "sides", func(s built) {
 			s[0].Classes[0].Centroid, s[0].Classes[1].Centroid = s[0].Classes[1].Centroid, s[0].Classes[0].Centroid
 		}, []string{"stop D kidney"}},

@@ -15,6 +15,7 @@ import (
 func recordGates() []Gate {
 	gates := []Gate{
 		{"licence", "a corpus may only be used as the licence of each of its datasets allows", needNothing, licences},
+		{"known-overlap", "a scan that two datasets took from the same place must be on one side, and counts once", needNothing, knownOverlaps},
 		{"class-names", "two classes whose names differ by case, spelling or number would be trained as two structures", needNothing, classNames},
 	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
@@ -141,6 +142,22 @@ func freedoms(id string) *terms {
 			noderivatives: slices.Contains(parts, "ND"),
 			sharealike:    slices.Contains(parts, "SA"),
 		}
+	}
+	return nil
+}
+
+// knownOverlaps tells of scans that datasets took from the same place, as their
+// owners say.
+func knownOverlaps(_ context.Context, in *Input, found func(Finding)) error {
+	for _, o := range catalog.Overlaps(in.datasets()) {
+		f := Finding{Severity: Warn, Dataset: o.Datasets[0].Dataset, Subject: o.Origin}
+		var names []string
+		for _, d := range o.Datasets {
+			names = append(names, d.Dataset)
+			f.example(d.Dataset + ": " + d.What + " (" + d.Source + ")")
+		}
+		f.What = strings.Join(names, ", ") + " hold scans of " + o.Origin + ", under other names: near-content finds them in a built corpus"
+		found(f)
 	}
 	return nil
 }

@@ -59,13 +59,16 @@ type Record struct {
 	// place in the world; Masks is masks.File.Digest.
 	Image string `json:"imageDigest"`
 	Masks string `json:"masksDigest"`
+	// Fingerprint is that of the image, which knows it again where it was saved
+	// otherwise; it follows from Image and is no part of the digest.
+	Fingerprint *Fingerprint `json:"fingerprint,omitempty"`
 }
 
 // Digest is the SHA-256 of all that the scan is: two scans that have it in
 // common are the same, files, transform and provenance.
 func (r *Record) Digest() string {
 	c := *r
-	c.Origin.Program = ""
+	c.Origin.Program, c.Fingerprint = "", nil
 	text, _ := json.Marshal(c) // plain values
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
@@ -75,7 +78,7 @@ func (r *Record) Digest() string {
 func (s *Scan) Record(from Origin) *Record {
 	return &Record{
 		Version: recordVersion, Origin: from, Settings: s.Settings, Transform: s.Transform,
-		Warnings: s.Warnings, Problems: s.Problems, Image: imageDigest(s.Image),
+		Warnings: s.Warnings, Problems: s.Problems, Image: imageDigest(s.Image), Fingerprint: FingerprintOf(s.Image),
 	}
 }
 
