@@ -206,8 +206,6 @@ type Service struct {
 	deskless *desk // suggests all the same
 	feed     *feed // of the ledger; nil where there is none
 
-	agentHandler http.Handler
-
 	socketSlots chan struct{}
 	sockets     sockets
 	perCaller   tally // of sockets and subscriptions
@@ -258,9 +256,6 @@ func New(c Config) (*Service, error) {
 	s.socketSlots = make(chan struct{}, s.limits.Sockets)
 	s.uploads = make(chan struct{}, s.limits.Uploads)
 	s.refusals = auth.NewRates(1, 20)
-	if s.agentHandler, err = s.newAgents(); err != nil {
-		return nil, err
-	}
 	if s.handler, err = s.protect(s.authenticate(s.routes())); err != nil {
 		return nil, err
 	}
@@ -282,7 +277,6 @@ func (s *Service) routes() http.Handler {
 	}{
 		{"/{$}", "GET, HEAD", s.admit(open, s.getPage)},
 		{"/graphql", "GET, HEAD, POST", s.known(s.graphQL)},
-		{"/mcp", "POST", s.admit(auth.Read, s.agents)},
 		{"/labels", "GET, HEAD", s.admit(auth.Read, s.getLabels)},
 		{"/images", "POST", s.admit(auth.Segment, s.postImage)},
 		{"/uploads", "OPTIONS, POST", s.admit(auth.Segment, s.tus(s.postUpload))},

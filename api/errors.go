@@ -13,6 +13,7 @@ import (
 	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/jobs"
+	"satgraph/jobs/bus"
 	"satgraph/labelmap"
 	"satgraph/volume"
 )
@@ -51,6 +52,7 @@ const (
 	CodeBadModel           Code = "BAD_MODEL"
 	CodeQueueFull          Code = "QUEUE_FULL"
 	CodeJobEnded           Code = "JOB_ENDED"
+	CodeKeyConflict        Code = "KEY_CONFLICT"
 	CodeInterrupted        Code = "INTERRUPTED"
 	CodeTimeout            Code = "TIMEOUT"
 	CodeStorageFull        Code = "STORAGE_FULL"
@@ -118,6 +120,12 @@ var errorTable = []struct {
 	{is: errNoImage, code: CodeNotFound, message: "no image has this id", hint: "upload it with POST /images and use the id in the answer"},
 	{is: jobs.ErrNotFound, code: CodeNotFound, message: "there is no such job or mask", hint: "use the id that segment returned"},
 	{is: jobs.ErrQueueFull, code: CodeQueueFull, message: "too many jobs wait already", hint: "try again when some have ended"},
+	{is: jobs.ErrKeyConflict, code: CodeKeyConflict, message: "the key was used for another request", hint: "send the same request, or choose another key"},
+	{is: jobs.ErrBadRequest, code: CodeBadInput},
+	{is: jobs.ErrTooLarge, code: CodeLimit, message: "the job asks for too many structures at once", hint: "ask for fewer"},
+	{is: bus.ErrFull, code: CodeStorageFull, message: "the service has no room for more jobs", hint: "ask the operator; jobs that were taken are kept"},
+	{is: jobs.ErrUnavailable, code: CodeServiceUnavailable, message: "the server that keeps the jobs does not answer now", hint: "try again later, with a key so that the job is not made twice"},
+	{is: jobs.ErrFetch, code: CodeServiceUnavailable, message: "the scan could not be sent to the worker", hint: "ask the operator"},
 	{is: jobs.ErrFinished, code: CodeJobEnded, hint: "its results are still there: job(id:)"},
 	{is: jobs.ErrInterrupted, code: CodeInterrupted, hint: "ask for it again"},
 	{is: jobs.ErrClosed, code: CodeServiceUnavailable, message: "the service is shutting down", hint: "try again later"},

@@ -16,6 +16,7 @@ import (
 type types struct {
 	relation, kind, side, scope, modality *graphql.Enum
 	planStatus, foundStatus, jobStatus    *graphql.Enum
+	priority                              *graphql.Enum
 
 	node                                                                   *graphql.Interface
 	pageInfo, term, hit, step, plan, model, image, job, candidate, planned *graphql.Object
@@ -144,7 +145,12 @@ func newEnums() *types {
 			value{"PARTIAL", jobs.Partial, "Some were; the others say why not."},
 			value{"FAILED", jobs.Failed, "The run broke off: see error."},
 			value{"CANCELLED", jobs.Cancelled, "It was cancelled; structures found before are kept."},
-			value{"REFUSED", jobs.Refused, "Nothing that was asked can be segmented: each structure says why."}),
+			value{"REFUSED", jobs.Refused, "Nothing that was asked can be segmented: each structure says why."},
+			value{"DEAD", jobs.Dead, "It was given up after it had been started again and again: see error."}),
+		priority: enum("JobPriority", "How much of its owner's share of the workers a job takes. It never holds up the jobs of others.",
+			value{"HIGH", jobs.High, "Before the owner's other jobs, and four times as often."},
+			value{"NORMAL", jobs.Normal, "As most."},
+			value{"LOW", jobs.Low, "After the owner's other jobs, and a quarter as often."}),
 	}
 }
 

@@ -38,14 +38,14 @@ type unasked struct {
 // segmentMistakes are the errors that who asks can mend, with the argument that is
 // at fault; "" is the one that names the structures.
 var segmentMistakes = map[Code]string{
-	CodeUnknownTerm: "", CodeAmbiguousTerm: "", CodeNotSegmentable: "", CodeBadInput: "", CodeLimit: "", CodeUnknownModality: "modality",
+	CodeUnknownTerm: "", CodeAmbiguousTerm: "", CodeNotSegmentable: "", CodeBadInput: "", CodeLimit: "", CodeUnknownModality: "modality", CodeKeyConflict: "key",
 }
 
 func (s *Service) segmentMutations(t *types) graphql.Fields {
 	wrong := graphql.NewObject(graphql.ObjectConfig{
 		Name: "SegmentMistake", Description: "Something about a request for a segmentation that its sender can mend.",
 		Fields: graphql.Fields{
-			"code":     text(s, "A stable code, of those in the errors' extensions: UNKNOWN_TERM, AMBIGUOUS_TERM, NOT_SEGMENTABLE, UNKNOWN_MODALITY, NOT_FOUND, BAD_USER_INPUT, LIMIT_EXCEEDED.", func(m *unasked) string { return string(m.Code) }),
+			"code":     text(s, "A stable code, of those in the errors' extensions: UNKNOWN_TERM, AMBIGUOUS_TERM, NOT_SEGMENTABLE, UNKNOWN_MODALITY, KEY_CONFLICT, NOT_FOUND, BAD_USER_INPUT, LIMIT_EXCEEDED.", func(m *unasked) string { return string(m.Code) }),
 			"message":  text(s, "What is wrong.", func(m *unasked) string { return m.Message }),
 			"hint":     text(s, "What to do about it; may be empty.", func(m *unasked) string { return m.Hint }),
 			"argument": {Type: graphql.String, Description: "The argument that is at fault; null where none is.", Resolve: get(s, func(m *unasked) any { return nilIfEmpty(m.Argument) })},
@@ -77,6 +77,8 @@ func (s *Service) segmentMutations(t *types) graphql.Fields {
 		},
 	})
 	shared := graphql.FieldConfigArgument{
+		"key":      {Type: graphql.String, Description: "A text of your choice: the same request sent again with it, for instance after a lost answer, gives the same job; another request with it is a KEY_CONFLICT. At most 256 bytes."},
+		"priority": {Type: t.priority, Description: "Among your jobs; NORMAL if left out."},
 		"image":    {Type: graphql.NewNonNull(graphql.ID), Description: "The id of an uploaded scan (POST /images)."},
 		"modality": {Type: t.modality, Description: "The kind of scan; may be left out where the model takes only one."},
 		"model":    {Type: graphql.ID, Description: "The name of a model; the default one if left out."},

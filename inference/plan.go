@@ -129,6 +129,8 @@ func (p *Plan) ForModel(man *Manifest) (*Plan, error) {
 		switch {
 		case old.Status == Unknown || old.Status == Ambiguous:
 			out.Terms[i] = *old
+		case c == nil && old.ID != "":
+			out.Terms[i] = keptFor(old, man, m)
 		case old.ask.id == "" || c == nil:
 			out.Terms[i] = promptFor(old, man, m)
 		default:
@@ -147,6 +149,9 @@ func (p *Plan) ForModel(man *Manifest) (*Plan, error) {
 	if narrow != nil {
 		narrow.fillCalls(out)
 	}
+	if narrow == nil {
+		out.keepCalls(p, m)
+	}
 	for i := range out.Terms {
 		if t := &out.Terms[i]; t.ID == "" && len(t.Classes) == 1 {
 			for _, class := range slices.Concat(t.Classes, t.Subtract) {
@@ -157,6 +162,30 @@ func (p *Plan) ForModel(man *Manifest) (*Plan, error) {
 		}
 	}
 	return out, out.verdict()
+}
+
+// keepCalls takes over the calls that a plan which was read back has for its
+// terms.
+func (p *Plan) keepCalls(old *Plan, m Modality) {
+	for _, call := range old.Calls {
+		if call.Modality == m && slices.ContainsFunc(p.Terms, func(t TermPlan) bool {
+			return t.ID != "" && (slices.Contains(t.Classes, call.Class) || slices.Contains(t.Subtract, call.Class))
+		}) {
+			p.Calls = append(p.Calls, call)
+		}
+	}
+}
+
+// keptFor keeps a term of a plan that was read back, which has no tree to be
+// planned anew with, as long as the model knows all that it is made of.
+func keptFor(old *TermPlan, man *Manifest, m Modality) TermPlan {
+	t := *old
+	lost := slices.ContainsFunc(slices.Concat(t.Classes, t.Subtract), func(class string) bool { return !man.Knows(class, m) })
+	if lost {
+		t.Status, t.Reason = NotSegmentable, notTrained(man, old.Classes, m)
+		t.Classes, t.Subtract = []string{}, nil
+	}
+	return t
 }
 
 // promptFor keeps a term that is asked by its class prompt, and what was refused

@@ -291,6 +291,45 @@ func TestPlanJSON(t *testing.T) {
 	}
 }
 
+// A plan that waited in a file has no tree to be planned anew with; what it asks
+// for stays.
+func TestForModelOfStoredPlan(t *testing.T) {
+	ct := []Modality{CT}
+	man := &Manifest{Name: "demo", Modalities: ct, Prompts: []Prompt{{Name: "left heart ventricle", Modalities: ct}, {Name: "right heart ventricle", Modalities: ct}}}
+	p, err := NewResolver(smallTree(t), smallClasses()).Resolve("cardiac ventricle, left cardiac ventricle, spleen", CT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = p.ForModel(man); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored Plan
+	if err := json.Unmarshal(text, &stored); err != nil {
+		t.Fatal(err)
+	}
+	got, err := stored.ForModel(man)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Calls) != 2 || !slices.Equal(got.Calls, p.Calls) {
+		t.Errorf("calls %v, want %v", got.Calls, p.Calls)
+	}
+	for i := range p.Terms {
+		if a, b := line(&got.Terms[i]), line(&p.Terms[i]); a != b {
+			t.Errorf("got %q, want %q", a, b)
+		}
+	}
+	man.Prompts = man.Prompts[:1]
+	got, err = stored.ForModel(man)
+	if err != nil || got.Terms[0].Status != NotSegmentable || got.Terms[1].Status != Segmentable || len(got.Calls) != 1 {
+		t.Errorf("a model that knows less: %v, %+v", err, got)
+	}
+}
+
 func TestForModel(t *testing.T) {
 	ct := []Modality{CT}
 	man := &Manifest{Name: "demo", Modalities: ct, Prompts: []Prompt{

@@ -5,39 +5,68 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"satgraph/inference"
-	"satgraph/internal/steps"
+	"satgraph/jobs/bus"
 	"satgraph/volume"
 )
 
-// Models gives the runner the model that a job names.
-type Models interface {
-	// Open loads a model; the runner closes it after the job. The empty name
-	// is the default model. Errors are those of the model's loader.
-	Open(ctx context.Context, name string) (inference.Model, error)
-}
-
 // Config says how a Runner works.
 type Config struct {
-	// Dir is where jobs are kept. It is made if need be.
+	// Dir is where the files of jobs are kept. It is made if need be.
 	Dir string
+	// Bus says which NATS server keeps the jobs. Without URL it is one inside the
+	// process, whose Dir is by default the folder "nats" of Dir.
+	Bus bus.Options
+	// Bucket is the name of the jobs' table on the server; empty: satgraph-jobs.
+	Bucket string
+	// Replicas are the copies that a cluster keeps; 0 means 3 where it has as many
+	// servers, else one.
+	Replicas int
+	// WorkOnly is for a process that takes jobs and none in. Its Dir is a service's
+	// own, or a folder for itself, into which scans are fetched.
+	WorkOnly bool
+
 	// Models opens the models.
 	Models Models
+	// Kinds are the kinds of work beside segmentation, by name.
+	Kinds map[string]Kind
+	// Name and Device of the worker; empty: the machine's name, and "cpu".
+	Name, Device string
+	// MemoryBytes is what a job may ask of this worker; 0 means anything.
+	MemoryBytes int64
+	// Parallel is how many jobs run at once; 0 means one, less none.
+	Parallel int
+
 	// Classify turns the error of a run into what is kept with the failed job.
 	// Nil keeps the error's text under the code "FAILED".
 	Classify func(error) Failure
-	// Parallel is how many jobs run at once; 0 means one.
-	Parallel int
-	// Waiting is how many jobs may wait; 0 means 64.
-	Waiting int
+	// Retry says which errors may pass; nil is [Retriable].
+	Retry func(error) bool
+	// MaxTries is how often a job is tried whose errors may pass; 0 means 5.
+	MaxTries int
+	// Backoff is waited after the first failure, four times as much after each
+	// further one; 0 means 5 seconds.
+	Backoff time.Duration
+	// MaxLost is under how many starts of a job its worker may end before the job
+	// is taken for the cause; 0 means 3.
+	MaxLost int
+	// Lease is how long a worker may give no sign of life; 0 means 30 seconds.
+	Lease time.Duration
+
+	// Waiting is how many jobs may wait; 0 means 10,000. WaitingEach is how many of
+	// one owner; 0 means 2,000.
+	Waiting, WaitingEach int
 	// Timeout ends a job that runs longer; 0 means one hour.
 	Timeout time.Duration
 	// MaxImageBytes bounds the decoded voxels of a scan; 0 is the default of
@@ -46,49 +75,34 @@ type Config struct {
 	// Run gives the threads and the memory of a run; sink and progress are the
 	// runner's own.
 	Run inference.Options
+	// Now is the time of day, for what is shown of jobs; nil is the machine's.
+	Now func() time.Time
 	// Log takes what the caller cannot be told; nil discards it.
 	Log *slog.Logger
 }
 
-// Runner runs jobs inside this process. It is safe for concurrent use.
-type Runner struct {
-	config Config
-	dir    folder
-
-	stop context.CancelCauseFunc
-	ctx  context.Context
-	work sync.WaitGroup
-
-	mu     sync.Mutex
-	wake   *sync.Cond        // signalled when queue or closed change
-	active map[string]*entry // jobs that have not ended, or that the disk refused
-	queue  []*entry          // waiting, the next one first
-	closed bool
+func orElse[T int | time.Duration](v *T, value T) {
+	if *v <= 0 {
+		*v = value
+	}
 }
 
-// An entry is a job in memory.
-type entry struct {
-	job       Job
-	cancel    context.CancelCauseFunc // of the run; nil while waiting
-	cancelled bool
-	watchers  []chan Job
-}
-
-// maxStarts is how often a job is started before it is taken for what ends the
-// process.
-const maxStarts = 3
-
-// Open makes the folder, queues again the jobs that a former process left
-// unfinished, and starts the workers. Close it.
-func Open(c Config) (*Runner, error) {
-	if c.Parallel <= 0 {
+func (c *Config) withDefaults() {
+	if c.Parallel == 0 {
 		c.Parallel = 1
 	}
-	if c.Waiting <= 0 {
-		c.Waiting = 64
+	orElse(&c.MaxTries, 5)
+	orElse(&c.Backoff, 5*time.Second)
+	orElse(&c.MaxLost, 3)
+	orElse(&c.Lease, 30*time.Second)
+	orElse(&c.Waiting, 10_000)
+	orElse(&c.WaitingEach, 2_000)
+	orElse(&c.Timeout, time.Hour)
+	if c.Bucket == "" {
+		c.Bucket = "satgraph-jobs"
 	}
-	if c.Timeout <= 0 {
-		c.Timeout = time.Hour
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -96,435 +110,204 @@ func Open(c Config) (*Runner, error) {
 	if c.Classify == nil {
 		c.Classify = func(err error) Failure { return Failure{Code: "FAILED", Message: err.Error()} }
 	}
+	if c.Retry == nil {
+		c.Retry = Retriable
+	}
+	if c.Bus.Log == nil {
+		c.Bus.Log = c.Log
+	}
+	if c.Bus.Dir == "" {
+		c.Bus.Dir = filepath.Join(c.Dir, "nats")
+	}
+	if c.Name == "" {
+		c.Name, _ = os.Hostname()
+	}
+	if c.Bus.Name == "" {
+		c.Bus.Name = "satgraph on " + c.Name
+	}
+	if c.Device == "" {
+		c.Device = "cpu"
+	}
+}
+
+// Runner takes jobs in, and runs them where it is told to. It is safe for
+// concurrent use.
+type Runner struct {
+	*queue
+	worker *worker
+
+	stopWork, stopAll context.CancelCauseFunc
+	work, beside      sync.WaitGroup
+	once              sync.Once
+}
+
+// Open reaches the server, makes the folder, takes over the jobs that are in it
+// of former versions, and starts the workers. Close it. Errors: those of
+// bus.Open, ErrUnavailable, or the disk's.
+func Open(c Config) (*Runner, error) {
+	c.withDefaults()
 	if err := os.MkdirAll(c.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("the folder of jobs: %w", err)
 	}
-	r := &Runner{config: c, dir: folder(c.Dir), active: make(map[string]*entry)}
-	r.wake = sync.NewCond(&r.mu)
-	if err := r.recover(); err != nil {
+	home, err := homeOf(c.Dir, !c.WorkOnly)
+	if err != nil {
 		return nil, fmt.Errorf("the folder of jobs: %w", err)
 	}
-	r.ctx, r.stop = context.WithCancelCause(context.Background())
-	for range c.Parallel {
-		r.work.Go(r.loop)
+	ctx, stop := context.WithCancelCause(context.Background())
+	r := &Runner{queue: &queue{config: c, log: c.Log, dir: c.Dir, files: home, mirror: newMirror()}, stopAll: stop}
+	if !c.WorkOnly {
+		r.home = home
+	}
+	start, done := context.WithTimeout(ctx, startTime)
+	defer done()
+	if r.bus, err = bus.Open(start, c.Bus); err != nil {
+		return nil, err
+	}
+	if err := r.start(ctx, start); err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
 
-// recover queues the jobs that were waiting or running when the process ended,
-// the oldest first.
-func (r *Runner) recover() error {
-	ids, err := r.dir.ids()
-	if err != nil {
+// startTime is how long the server may take until it has told all jobs.
+const startTime = time.Minute
+
+func (r *Runner) start(ctx, start context.Context) (err error) {
+	if r.table, err = openTable(start, r.bus, r.config.Bucket, r.config.Replicas); err != nil {
 		return err
 	}
-	for _, id := range ids {
-		j, err := r.dir.load(id)
-		if err != nil {
-			r.config.Log.Warn("a job cannot be read", "job", id, "error", err)
-			continue
-		}
-		if j.State.Final() {
-			continue
-		}
-		if j.Starts >= maxStarts || j.Request.Plan == nil || j.Request.ImagePath == "" {
-			r.fail(j, ErrInterrupted)
-			j.Finished = time.Now()
-			r.forget(j)
-		} else {
-			j.State, j.Phase, j.Started = Queued, "", time.Time{}
-			e := &entry{job: *j}
-			r.active[id], r.queue = e, append(r.queue, e)
-		}
-		if err := r.dir.save(j); err != nil {
-			return err
+	if err := r.subscribe(); err != nil {
+		return err
+	}
+	ready := make(chan struct{})
+	r.beside.Go(func() { r.follow(ctx, ready) })
+	select {
+	case <-ready:
+	case <-start.Done():
+		return fmt.Errorf("%w: it did not tell its jobs in %v", ErrUnavailable, startTime)
+	}
+	if r.home != "" {
+		if err := r.migrate(start); err != nil {
+			return fmt.Errorf("the folder of jobs: %w", err)
 		}
 	}
-	slices.SortStableFunc(r.queue, func(a, b *entry) int { return a.job.Created.Compare(b.job.Created) })
+	r.beside.Go(func() { r.keep(ctx) })
+	if r.config.Parallel < 0 {
+		return nil
+	}
+	if r.worker, err = newWorker(r.queue, rand.Text()); err != nil {
+		return err
+	}
+	if err := r.worker.tell(start); err != nil {
+		return err
+	}
+	r.beside.Go(func() { r.advertise(ctx) })
+	work, stop := context.WithCancelCause(ctx)
+	r.stopWork = stop
+	for range r.config.Parallel {
+		r.work.Go(func() { r.worker.loop(work) })
+	}
 	return nil
 }
 
-// saved is the folder in which the run of a job keeps its state.
-func (r *Runner) saved(id string) string { return filepath.Join(r.dir.of(id), "work") }
-
-// forget removes the state of a job that will not go on.
-func (r *Runner) forget(j *Job) {
-	if err := os.RemoveAll(r.saved(j.ID)); err != nil {
-		r.config.Log.Warn("the saved state of a job stays behind", "job", j.ID, "error", err)
-	}
-}
-
-// Submit puts a job into the queue and returns it as it stands then. A plan
-// without calls gives a job that is refused at once. Errors: ErrQueueFull,
-// ErrClosed, or that of the disk.
-func (r *Runner) Submit(ctx context.Context, request Request) (Job, error) {
-	if err := ctx.Err(); err != nil {
-		return Job{}, err
-	}
-	e := &entry{job: Job{
-		ID: rand.Text(), State: Queued, Created: time.Now(),
-		Request: request, Structures: planned(request.Plan),
-	}}
-	if len(request.Plan.Calls) == 0 {
-		e.job.State, e.job.Finished, e.job.Progress = Refused, e.job.Created, 1
-		return e.job.clone(), r.dir.save(&e.job)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case r.closed:
-		return Job{}, ErrClosed
-	case len(r.queue) >= r.config.Waiting:
-		return Job{}, fmt.Errorf("%w: %d jobs wait already", ErrQueueFull, len(r.queue))
-	}
-	if err := r.dir.save(&e.job); err != nil {
-		return Job{}, err
-	}
-	r.active[e.job.ID] = e
-	r.queue = append(r.queue, e)
-	r.wake.Signal()
-	return r.snapshot(e), nil
-}
-
-// Get returns a job as it stands. The error is ErrNotFound, or that of the
-// disk.
-func (r *Runner) Get(_ context.Context, id string) (Job, error) {
-	r.mu.Lock()
-	if e := r.active[id]; e != nil {
-		defer r.mu.Unlock()
-		return r.snapshot(e), nil
-	}
-	r.mu.Unlock()
-	j, err := r.dir.load(id)
-	if err != nil {
-		return Job{}, err
-	}
-	return *j, nil
-}
-
-// Cancel stops a job and returns it. One that waits is cancelled at once, one that runs as
-// soon as the model lets go; structures already found are kept. Errors:
-// ErrNotFound; ErrFinished, with the job as it ended.
-func (r *Runner) Cancel(ctx context.Context, id string) (Job, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e := r.active[id]
-	if e == nil {
-		j, err := r.dir.load(id)
-		if err != nil {
-			return Job{}, err
+// homeOf reads the name of a folder of jobs, which goes with it wherever it is
+// mounted; it gives it one where it has none.
+func homeOf(dir string, create bool) (string, error) {
+	path := filepath.Join(dir, "home")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if !create {
+			return "", nil
 		}
-		return *j, fmt.Errorf("%w: it is %s", ErrFinished, j.State)
-	}
-	if e.job.State.Final() {
-		return e.job.clone(), fmt.Errorf("%w: it is %s", ErrFinished, e.job.State)
-	}
-	e.cancelled = true
-	if e.cancel != nil {
-		e.cancel(context.Canceled)
-		return r.snapshot(e), nil
-	}
-	r.queue = slices.DeleteFunc(r.queue, func(q *entry) bool { return q == e })
-	r.finish(e, Cancelled)
-	return e.job.clone(), nil
-}
-
-// Subscribe sends the job as it stands and then every change, until the job
-// has ended or ctx is done; then the channel is closed. A slow reader misses
-// changes in between, never the last one. The error is that of Get.
-func (r *Runner) Subscribe(ctx context.Context, id string) (<-chan Job, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ch := make(chan Job, 1)
-	e := r.active[id]
-	if e == nil {
-		j, err := r.dir.load(id)
-		if err != nil {
-			return nil, err
+		err = volume.WriteAtomic(path, func(w io.Writer) error {
+			_, err := io.WriteString(w, rand.Text()+"\n")
+			return err
+		})
+		if err == nil {
+			text, err = os.ReadFile(path)
 		}
-		ch <- *j
-		close(ch)
-		return ch, nil
 	}
-	ch <- r.snapshot(e)
-	if e.job.State.Final() {
-		close(ch)
-		return ch, nil
-	}
-	e.watchers = append(e.watchers, ch)
-	context.AfterFunc(ctx, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if i := slices.Index(e.watchers, ch); i >= 0 {
-			e.watchers = slices.Delete(e.watchers, i, i+1)
-			close(ch)
-		}
-	})
-	return ch, nil
-}
-
-// MaskPath gives the path of a mask of a job. The name must be that of one of
-// the job's structures. The error is ErrNotFound, or that of the disk.
-func (r *Runner) MaskPath(ctx context.Context, id, name string) (string, error) {
-	j, err := r.Get(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	for _, s := range j.Structures {
-		if s.File != "" && s.File == name {
-			return filepath.Join(r.dir.of(id), name), nil
-		}
+	name := strings.TrimSpace(string(text))
+	if !idPattern.MatchString(name) {
+		return "", fmt.Errorf("%s is damaged", path)
 	}
-	return "", fmt.Errorf("%w: job %s has no mask %q", ErrNotFound, id, name)
+	return name, nil
 }
 
-// Close stops what runs, and returns when the workers have ended. What waited or
-// ran is queued again when the folder is next opened.
-func (r *Runner) Close() error {
-	r.mu.Lock()
-	if !r.closed {
-		r.closed = true
-		for _, e := range r.queue {
-			r.putBack(e)
-		}
-		r.queue = nil
-		r.stop(ErrInterrupted)
-		r.wake.Broadcast()
+// subject is where something is told to all processes that share the table.
+func (q *queue) subject(what string) string { return q.config.Bucket + "." + what }
+
+// publish tells it; what is not heard is told again soon.
+func (q *queue) publish(what string, v any) {
+	value, err := pack(v)
+	if err == nil {
+		err = q.bus.Conn.Publish(q.subject(what), value)
 	}
-	r.mu.Unlock()
-	r.work.Wait()
-	return nil
-}
-
-func (r *Runner) loop() {
-	for {
-		r.mu.Lock()
-		for len(r.queue) == 0 && !r.closed {
-			r.wake.Wait()
-		}
-		if r.closed {
-			r.mu.Unlock()
-			return
-		}
-		e := r.queue[0]
-		r.queue = r.queue[1:]
-		ctx, cancel := context.WithCancelCause(r.ctx)
-		e.cancel = cancel
-		e.job.State, e.job.Started = Running, time.Now()
-		e.job.Starts++
-		r.changed(e)
-		for _, waiting := range r.queue {
-			r.notify(waiting) // each moved up
-		}
-		r.mu.Unlock()
-
-		report, err := r.run(ctx, e)
-
-		r.mu.Lock()
-		r.settle(e, report, err, context.Cause(ctx))
-		r.mu.Unlock()
-		cancel(nil)
+	if err != nil && !q.closed.Load() {
+		q.log.Debug("not told", "what", what, "error", err)
 	}
 }
 
-// run does the work of one job. A panic is an error of that job alone.
-func (r *Runner) run(ctx context.Context, e *entry) (report *inference.Report, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			r.config.Log.Error("a job panicked", "job", e.job.ID, "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("internal error in job %s", e.job.ID)
+// subscribe hears what the others tell.
+func (q *queue) subscribe() error {
+	_, err := q.bus.Conn.Subscribe(q.subject("beat.*"), func(msg *nats.Msg) {
+		var b beat
+		if unpack(msg.Data, &b) == nil {
+			q.mirror.hear(msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:], b)
 		}
-	}()
-	ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
-	defer cancel()
-	ctx, step := steps.Start(steps.Resume(ctx, e.job.Request.Trace), "job", steps.Str("job.id", e.job.ID))
-	defer func() { step.End(err) }()
-
-	request := e.job.Request // set once, before the job was queued
-	model, err := r.config.Models.Open(ctx, request.Model)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, model.Close()) }()
-	m := model.Manifest()
-	r.update(e, func(j *Job) {
-		j.Model = ModelInfo{Name: m.Name, Version: m.Version, Demo: m.Demo, Notice: m.Warning()}
 	})
-	im, err := volume.ReadImage(request.ImagePath, volume.ReadOptions{MaxBytes: r.config.MaxImageBytes, Alone: true})
 	if err != nil {
-		return nil, err
+		return told(err)
 	}
-	o := r.config.Run
-	o.Work = r.saved(e.job.ID)
-	o.Sink = func(s *inference.StructureResult) error {
-		if err := volume.WriteBits(filepath.Join(r.dir.of(e.job.ID), s.File), s.Mask, im.Header); err != nil {
-			return err
+	_, err = q.bus.Conn.Subscribe(q.subject("worker"), func(msg *nats.Msg) {
+		var a advert
+		if unpack(msg.Data, &a) == nil && a.ID != "" {
+			q.mirror.meet(a)
 		}
-		found := *s
-		found.Mask = nil
-		r.update(e, func(j *Job) {
-			i := slices.IndexFunc(j.Structures, func(p inference.StructureResult) bool {
-				return p.TermID == s.TermID && p.Term == s.Term
-			})
-			if i >= 0 {
-				j.Structures[i] = found
-			}
-		})
-		return nil
-	}
-	again := e.job.Starts > 1 // set before the run
-	o.Progress = func(p inference.Progress) {
-		if again && p.Phase == inference.PhaseWindows {
-			again = false
-			r.config.Log.Info("a job goes on from its saved state", "job", e.job.ID, "windows", p.Done, "of", p.Total)
-		}
-		r.update(e, func(j *Job) {
-			j.Phase = p.Phase
-			j.Progress = max(j.Progress, fraction(p))
-		})
-	}
-	// A run's heap is large, and its forecast counts on little garbage; jobs run
-	// one at a time, so what a service otherwise allows itself is put back after.
-	defer debug.SetGCPercent(debug.SetGCPercent(runGCPercent))
-	return inference.Run(ctx, model, im, request.Plan, o)
+	})
+	return told(err)
 }
 
-// runGCPercent is by how much the heap may grow between collections during a
-// run, in percent.
-const runGCPercent = 25
-
-// fraction turns the progress of a phase into that of the job. The windows take
-// most of the time, by far.
-func fraction(p inference.Progress) float64 {
-	span := map[string][2]float64{
-		inference.PhasePrepare: {0, 0.05},
-		inference.PhaseEncode:  {0.05, 0.1},
-		inference.PhaseWindows: {0.1, 0.85},
-		inference.PhaseRestore: {0.85, 1},
-	}[p.Phase]
-	if p.Total <= 0 {
-		return span[0]
-	}
-	return span[0] + (span[1]-span[0])*min(1, float64(p.Done)/float64(p.Total))
-}
-
-// update changes a running job and tells who watches; the disk learns of it at
-// the next change of state.
-func (r *Runner) update(e *entry, change func(*Job)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	change(&e.job)
-	r.notify(e)
-}
-
-// settle gives a job that ran its final state. r.mu is held.
-func (r *Runner) settle(e *entry, report *inference.Report, err, cause error) {
-	if report != nil {
-		e.job.Warnings = report.Warnings
-		e.job.Structures = slices.Clone(report.Structures)
-		for i := range e.job.Structures {
-			e.job.Structures[i].Mask = nil
-			unreached(&e.job.Structures[i])
-		}
-	}
-	switch {
-	case err != nil && errors.Is(cause, ErrInterrupted):
-		r.putBack(e)
-	case err == nil:
-		e.job.Progress = 1
-		r.finish(e, outcome(e.job.Structures))
-	case e.cancelled:
-		r.finish(e, Cancelled)
-	case errors.Is(err, inference.ErrNothingSegmentable):
-		r.finish(e, Refused)
-	default:
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("the job ran longer than %v: %w", r.config.Timeout, err)
-		}
-		r.fail(&e.job, err)
-		r.finish(e, Failed)
-	}
-}
-
-// putBack leaves a job for the next process, which finds it in the folder, and
-// ends the channels of who watches. r.mu is held.
-func (r *Runner) putBack(e *entry) {
-	if e.job.State == Running {
-		e.job.Starts-- // this end was in order, and says nothing of the job
-	}
-	e.job.State, e.job.Phase, e.job.Warnings = Queued, "", nil
-	e.job.Structures = planned(e.job.Request.Plan)
-	r.part(e)
-}
-
-// fail notes why a job ended.
-func (r *Runner) fail(j *Job, err error) {
-	failure := r.config.Classify(err)
-	j.State, j.Failure = Failed, &failure
-	r.config.Log.Error("a job failed", "job", j.ID, "error", err)
-	r.stopped(j, "the job ended before")
-}
-
-// stopped gives the structures that were not reached their status.
-func (r *Runner) stopped(j *Job, reason string) {
-	for i := range j.Structures {
-		if s := &j.Structures[i]; s.Status == Pending {
-			s.Status, s.Reason = inference.Cancelled, reason
-		}
-	}
-}
-
-// finish ends a job. r.mu is held.
-func (r *Runner) finish(e *entry, state State) {
-	e.job.State, e.job.Finished = state, time.Now()
-	if state == Cancelled {
-		r.stopped(&e.job, "the job was cancelled")
-	}
-	r.forget(&e.job)
-	r.part(e)
-}
-
-// part writes a job down for the last time and ends the channels of who watches.
-// r.mu is held.
-func (r *Runner) part(e *entry) {
-	if r.changed(e) {
-		delete(r.active, e.job.ID) // from now on the disk answers
-	}
-	for _, ch := range e.watchers {
-		close(ch)
-	}
-	e.watchers = nil
-}
-
-// changed writes a job down, tells who watches, and says whether the disk took
-// it; where it did not, the job lives on in memory. r.mu is held.
-func (r *Runner) changed(e *entry) bool {
-	err := r.dir.save(&e.job)
-	if err != nil {
-		r.config.Log.Error("a job's state could not be kept", "job", e.job.ID, "state", e.job.State, "error", err)
-	}
-	r.notify(e)
-	return err == nil
-}
-
-// notify replaces what a watcher has not read yet. r.mu is held.
-func (r *Runner) notify(e *entry) {
-	if len(e.watchers) == 0 {
-		return
-	}
-	now := r.snapshot(e)
-	for _, ch := range e.watchers {
+// advertise tells of this worker until ctx ends.
+func (r *Runner) advertise(ctx context.Context) {
+	tick := time.NewTicker(r.config.Lease / 6)
+	defer tick.Stop()
+	r.mirror.meet(r.worker.advert)
+	for {
+		r.publish("worker", &r.worker.advert)
 		select {
-		case <-ch:
-		default:
+		case <-ctx.Done():
+			gone := r.worker.advert
+			gone.Gone = true
+			r.publish("worker", &gone)
+			return
+		case <-tick.C:
 		}
-		ch <- now
 	}
 }
 
-// snapshot copies a job with its place in the queue. r.mu is held.
-func (r *Runner) snapshot(e *entry) Job {
-	j := e.job.clone()
-	j.Position = slices.Index(r.queue, e) + 1
-	return j
+// Close stops what runs, gives it back to the queue, and returns when all has
+// ended. What waited or ran goes on in another process, or in the next.
+func (r *Runner) Close() error {
+	r.once.Do(func() {
+		r.closed.Store(true)
+		if r.stopWork != nil {
+			r.stopWork(errClosing)
+		}
+		r.work.Wait()
+		r.stopAll(ErrClosed)
+		r.beside.Wait()
+		r.mirror.mu.Lock()
+		r.mirror.changed() // so that subscriptions see that it is closed
+		r.mirror.mu.Unlock()
+		r.bus.Close()
+		if r.worker != nil {
+			_ = os.Remove(r.worker.lock.Name())
+			_ = r.worker.lock.Close()
+		}
+	})
+	return nil
 }

@@ -264,11 +264,15 @@ func TestCloseLeavesJobsForTheNextStart(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
+	look := open(t, jobs.Config{Dir: dir, Parallel: -1})
 	for _, id := range []string{first.ID, second.ID} {
-		j, err := r.Get(t.Context(), id)
+		j, err := look.Get(t.Context(), id)
 		if err != nil || j.State != jobs.Queued || j.Failure != nil || j.Structures[0].Status != jobs.Pending {
 			t.Errorf("got %v, %s, %+v", err, j.State, j)
 		}
+	}
+	if err := look.Close(); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := r.Submit(t.Context(), jobs.Request{Plan: inference.Prompts(inference.CT, jobtest.Bright)}); !errors.Is(err, jobs.ErrClosed) {
 		t.Errorf("after Close: %v", err)
@@ -307,7 +311,7 @@ func TestJobsOfAKilledProcess(t *testing.T) {
 		t.Errorf("got %s after %d starts, %+v", j.State, j.Starts, j.Failure)
 	}
 	for _, id := range []string{killer, ancient} {
-		if j, err := r.Get(t.Context(), id); err != nil || j.State != jobs.Failed || !strings.Contains(j.Failure.Message, jobs.ErrInterrupted.Error()) {
+		if j, err := r.Get(t.Context(), id); err != nil || j.State != jobs.Dead || !strings.Contains(j.Failure.Message, jobs.ErrInterrupted.Error()) {
 			t.Errorf("got %v, %s, %+v", err, j.State, j.Failure)
 		}
 	}

@@ -45,7 +45,6 @@ func (a *app) rootCommand() *cobra.Command {
 	root := group("satgraph", "Anatomy tree, and text-prompted segmentation of radiology scans",
 		a.demoCommand(),
 		a.serveCommand(),
-		a.mcpCommand(),
 		a.configCommand(),
 		a.tokenCommand(),
 		a.resolveCommand(),

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -43,6 +42,7 @@ type serveOptions struct {
 	corpus        corpusOptions
 	logs          logOptions
 	watch         watchOptions
+	jobs          jobOptions
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -122,13 +122,15 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	runner, err := jobs.Open(jobs.Config{
-		Dir:      filepath.Join(data, "jobs"),
-		Models:   model,
-		Classify: api.Classify,
-		Run:      o.run,
-		Log:      a.log,
-	})
+	kept, err := o.jobs.config(data, o.run, a.log)
+	if err != nil {
+		return err
+	}
+	kept.Models = model
+	if kept.Parallel = o.jobs.workers; kept.Parallel == 0 {
+		kept.Parallel = -1
+	}
+	runner, err := jobs.Open(kept)
 	if err != nil {
 		return err
 	}
@@ -152,9 +154,9 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 		Classes:         classes,
 		Suggester:       func(tree *graph.Tree) (*suggest.Engine, error) { return newSuggester(tree) },
 		Resolver:        resolver.Load,
-		Models:          func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
+		Models:          func() []*inference.Manifest { return everyModel(model.manifest, runner.Models()) },
 		Jobs:            runner,
-		Checks:          a.checks(o, data, tree.Degraded),
+		Checks:          a.checks(o, data, tree.Degraded, runner.Degraded),
 		Wrap:            observer.Handler,
 		DataDir:         data,
 		Version:         version,
@@ -172,6 +174,9 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	listener, err := service.Listen(ctx, o.addr)
 	if err != nil {
 		return err
+	}
+	if address := runner.Address(); address != "" {
+		_, _ = fmt.Fprintf(a.err, "satgraph takes workers at nats://%s (satgraph worker --nats …)\n", address)
 	}
 	where, stopOperator, err := a.serveOperator(ctx, o, observer)
 	if err != nil {
@@ -215,6 +220,9 @@ func newServedModel(dir string, servers []string, threads int) (*servedModel, er
 	}
 	return &servedModel{dir, servers, threads, manifest}, nil
 }
+
+// Manifests are those of the one model.
+func (m *servedModel) Manifests() []*inference.Manifest { return []*inference.Manifest{m.manifest} }
 
 // Open loads the model for one job.
 func (m *servedModel) Open(ctx context.Context, name string) (inference.Model, error) {

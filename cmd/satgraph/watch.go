@@ -41,7 +41,7 @@ func (a *app) watch(ctx context.Context, o *serveOptions) (*observe.Observer, er
 
 // checks tells how the parts of the service are: its store, its disks, its memory
 // and the library that runs models.
-func (a *app) checks(o *serveOptions, data string, store func() string) func(context.Context) []api.Check {
+func (a *app) checks(o *serveOptions, data string, store, queue func() string) func(context.Context) []api.Check {
 	folders := []string{data}
 	if path, ok := strings.CutPrefix(a.store, "sqlite:"); ok {
 		folders = append(folders, filepath.Dir(path))
@@ -61,7 +61,7 @@ func (a *app) checks(o *serveOptions, data string, store func() string) func(con
 				runtime = "ONNX Runtime's library was not found: nothing can be segmented here"
 			}
 		}
-		checks := []api.Check{{Name: "store", Why: store()}, {Name: "disk", Why: disk}, {Name: "memory", Why: memory}, {Name: "runtime", Why: runtime}}
+		checks := []api.Check{{Name: "store", Why: store()}, {Name: "disk", Why: disk}, {Name: "memory", Why: memory}, {Name: "runtime", Why: runtime}, {Name: "jobs", Why: queue()}}
 		for i := range checks {
 			checks[i].OK = checks[i].Why == ""
 		}
