@@ -87,6 +87,9 @@ type Config struct {
 	// Origins are the sites whose pages may use the service, such as
 	// "https://viewer.example.org"; no other site's may.
 	Origins []string
+	// Queries are the only ones that are answered, by the SHA-256 of their text in
+	// hex; without any, all are. See [ReadQueries].
+	Queries map[string]string
 	// AllowRemote lets Serve listen on an address that other machines reach, and
 	// lets requests name any host, although Auth is nil: for a service behind a
 	// proxy that authenticates.
@@ -199,6 +202,7 @@ type Service struct {
 	handler  http.Handler
 
 	documents  documents
+	persisted  persisted
 	treeFields map[string]bool // fields of Query that the tree alone answers
 
 	shelf    *shelf
@@ -256,7 +260,11 @@ func New(c Config) (*Service, error) {
 	s.socketSlots = make(chan struct{}, s.limits.Sockets)
 	s.uploads = make(chan struct{}, s.limits.Uploads)
 	s.refusals = auth.NewRates(1, 20)
-	if s.handler, err = s.protect(s.authenticate(s.routes())); err != nil {
+	compressed, err := compressing()
+	if err != nil {
+		return nil, err
+	}
+	if s.handler, err = s.protect(s.authenticate(s.routes(compressed))); err != nil {
 		return nil, err
 	}
 	if c.Wrap != nil {
@@ -268,16 +276,16 @@ func New(c Config) (*Service, error) {
 // ServeHTTP answers one request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-func (s *Service) routes() http.Handler {
+func (s *Service) routes(compressed func(http.HandlerFunc) http.HandlerFunc) http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range []struct {
 		path    string
 		methods string // the first words of an Allow header
 		handle  http.HandlerFunc
 	}{
-		{"/{$}", "GET, HEAD", s.admit(open, s.getPage)},
-		{"/graphql", "GET, HEAD, POST", s.known(s.graphQL)},
-		{"/labels", "GET, HEAD", s.admit(auth.Read, s.getLabels)},
+		{"/{$}", "GET, HEAD", compressed(s.admit(open, s.getPage))},
+		{"/graphql", "GET, HEAD, POST", compressed(s.known(s.graphQL))},
+		{"/labels", "GET, HEAD", compressed(s.admit(auth.Read, s.getLabels))},
 		{"/images", "POST", s.admit(auth.Segment, s.postImage)},
 		{"/uploads", "OPTIONS, POST", s.admit(auth.Segment, s.tus(s.postUpload))},
 		{"/uploads/{id}", "OPTIONS, GET, HEAD, PATCH, DELETE", s.admit(auth.Segment, s.tus(s.oneUpload))},

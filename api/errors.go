@@ -39,6 +39,7 @@ const (
 	CodeChecksum           Code = "CHECKSUM_MISMATCH"
 	CodePrecondition       Code = "PRECONDITION_FAILED"
 	CodeLocked             Code = "LOCKED"
+	CodePersistedNotFound  Code = "PERSISTED_QUERY_NOT_FOUND"
 	CodeNotFound           Code = "NOT_FOUND"
 	CodeUnknownTerm        Code = "UNKNOWN_TERM"
 	CodeAmbiguousTerm      Code = "AMBIGUOUS_TERM"
@@ -168,6 +169,7 @@ var statuses = map[Code]int{
 	CodeChecksum:           statusChecksum,
 	CodePrecondition:       http.StatusPreconditionFailed,
 	CodeLocked:             http.StatusLocked,
+	CodePersistedNotFound:  http.StatusOK, // the first step of a protocol, not a fault
 	CodeNotFound:           http.StatusNotFound,
 	CodeTooLarge:           http.StatusRequestEntityTooLarge,
 	CodeNotNIfTI:           http.StatusUnprocessableEntity,

@@ -70,10 +70,20 @@ func (s *Service) readsTree(p *prepared) bool {
 func unchanged(r *http.Request, tag string) bool {
 	for _, header := range r.Header.Values("If-None-Match") {
 		for have := range strings.SplitSeq(header, ",") {
-			if have = strings.TrimPrefix(strings.TrimSpace(have), "W/"); have == tag || have == "*" {
+			if have = plainTag(strings.TrimSpace(have)); have == tag || have == "*" {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// plainTag is a tag without what marks it as weak or as that of a compressed
+// answer.
+func plainTag(tag string) string {
+	tag = strings.TrimPrefix(tag, "W/")
+	if plain, _, ok := strings.Cut(tag, compressedTag+"-"); ok {
+		return plain + `"`
+	}
+	return tag
 }

@@ -39,6 +39,8 @@ type request struct {
 	Query     string
 	Operation string
 	Variables map[string]any
+	// persist is the hash under which the query is kept once it is found valid.
+	persist string
 	// ReadOnly refuses mutations: the request came by GET.
 	ReadOnly bool
 }
@@ -250,10 +252,10 @@ func (s *Service) decodeRequest(body []byte) (*request, error) {
 		}
 		return nil, &Error{Code: CodeBadRequest, Message: "the body is not a GraphQL request in JSON", Hint: hint, Err: err}
 	}
-	if fields.Query == nil {
-		return nil, errNoQuery()
+	q := &request{}
+	if fields.Query != nil {
+		q.Query = *fields.Query
 	}
-	q := &request{Query: *fields.Query}
 	if fields.OperationName != nil {
 		q.Operation = *fields.OperationName
 	}
@@ -261,10 +263,11 @@ func (s *Service) decodeRequest(body []byte) (*request, error) {
 	if q.Variables, err = jsonObject("variables", fields.Variables); err != nil {
 		return nil, err
 	}
-	if _, err = jsonObject("extensions", fields.Extensions); err != nil {
+	extensions, err := jsonObject("extensions", fields.Extensions)
+	if err != nil {
 		return nil, err
 	}
-	return q, nil
+	return q, s.settleQuery(q, extensions)
 }
 
 // urlRequest reads a request from the URL's parameters.
@@ -273,11 +276,9 @@ func (s *Service) urlRequest(r *http.Request) (*request, error) {
 		return nil, &Error{Code: CodeTooLarge, Message: "the address is too long", Hint: "use POST"}
 	}
 	values := r.URL.Query()
-	if values.Get("query") == "" {
-		return nil, errNoQuery()
-	}
 	q := &request{Query: values.Get("query"), Operation: values.Get("operationName"), ReadOnly: true}
-	for name, into := range map[string]*map[string]any{"variables": &q.Variables, "extensions": new(map[string]any)} {
+	var extensions map[string]any
+	for name, into := range map[string]*map[string]any{"variables": &q.Variables, "extensions": &extensions} {
 		text := []byte(values.Get(name))
 		if err := guard.CheckJSON(text, s.limits.JSONDepth); err != nil {
 			return nil, err
@@ -288,7 +289,7 @@ func (s *Service) urlRequest(r *http.Request) (*request, error) {
 		}
 		*into = object
 	}
-	return q, nil
+	return q, s.settleQuery(q, extensions)
 }
 
 func errNoQuery() error {
@@ -361,6 +362,9 @@ func (s *Service) prepare(ctx context.Context, q *request) (*prepared, *response
 	}
 	if err := checkVariables(&s.schema, operation, q.Variables); err != nil {
 		return nil, refuse(err)
+	}
+	if q.persist != "" {
+		s.persisted.keep(q.persist, q.Query)
 	}
 	p := &prepared{k, q, operation}
 	if refused := s.permit(ctx, p); refused != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -26,6 +27,7 @@ type accessOptions struct {
 	rate    float64
 	burst   int
 	origins []string
+	queries string // the file of those that are answered alone
 }
 
 func (o *accessOptions) settings() []*config.Setting {
@@ -41,6 +43,7 @@ func (o *accessOptions) settings() []*config.Setting {
 		config.New("audit", &o.audit, "", `file of the audit log, or "none" (default with --auth: audit.jsonl beside the uploads)`),
 		config.New("rate", &o.rate, 0.0, "requests a second that each caller may send in the long run; 0 is 50 with --auth, else any number", config.Min(0.0)),
 		config.New("burst", &o.burst, 0, "requests that each caller may send at once; 0 is four seconds' worth", config.Min(0)),
+		config.New("queries", &o.queries, "", "file of the only queries that are answered: a persisted-query manifest, or a JSON object of queries by SHA-256 (default: all are)"),
 		config.New("allow-origin", &o.origins, nil, "site whose pages may use the service, such as https://viewer.example.org; may be given several times"),
 	}
 }
@@ -74,6 +77,9 @@ func (o *accessOptions) apply(c *api.Config, tokens auth.Tokens, data string) (i
 	}
 	rate, audit := o.rate, o.audit
 	c.Origins, c.AllowRemote = o.origins, o.remote
+	if err := o.readQueries(c); err != nil {
+		return nil, err
+	}
 	if o.auth != "none" {
 		a, err := auth.New(who)
 		if err != nil {
@@ -103,6 +109,21 @@ func (o *accessOptions) apply(c *api.Config, tokens auth.Tokens, data string) (i
 	}
 	c.Audit = log
 	return log, nil
+}
+
+func (o *accessOptions) readQueries(c *api.Config) error {
+	if o.queries == "" {
+		return nil
+	}
+	f, err := os.Open(o.queries)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	if c.Queries, err = api.ReadQueries(f); err != nil {
+		return usageError{fmt.Errorf("%s: %w", o.queries, err)}
+	}
+	return nil
 }
 
 // provider reads the options of the OpenID Connect provider.
