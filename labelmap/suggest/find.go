@@ -557,6 +557,9 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	if a.none == "" && a.best() < 0.8 {
 		e.cortical(l, &a, s)
 	}
+	if a.none == "" && a.several == "" && a.best() < doubt {
+		e.initials(l, &a, s)
+	}
 	if diseased(l.Name) {
 		for _, c := range a.found {
 			if t, _ := e.tree.Term(c.id); t.Kind != graph.KindFinding {
