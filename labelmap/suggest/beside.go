@@ -17,6 +17,9 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 		return // "pelvic bones" are the pelvis, the left one is a hip bone
 	}
 	for _, c := range here {
+		if c.short && a.isName() {
+			continue
+		}
 		a.none, a.several = "", ""
 		meanings := strings.Split(c.meaning.meaning, "|")
 		for _, m := range meanings {
@@ -34,6 +37,9 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 					found.score, found.predicate = 0.79, labelmap.Broad
 				}
 			}
+			if c.short && c.where != "" && !s.closely(c.where) {
+				found.score = min(found.score, sideless)
+			}
 			if c.broad {
 				found.score, found.predicate = min(found.score, sideless), labelmap.Broad
 			}
@@ -44,6 +50,17 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 		}
 	}
 	a.overrule()
+}
+
+// isName says whether a label is a term's own name, or an exact synonym of
+// several letters.
+func (a *answer) isName() bool {
+	for _, c := range a.found {
+		if c.evidence <= bySynonym && !c.short && !c.partial && c.score >= 0.93 {
+			return true
+		}
+	}
+	return false
 }
 
 // overrule keeps what a table does not name below what it does.
@@ -175,7 +192,7 @@ func (e *Engine) spellings(text string) []spelling {
 // ownPlaceQuality how sure a meaning is that rests on it.
 const (
 	mostOwnPlace    = 4
-	ownPlaceQuality = 0.97
+	ownPlaceQuality = 0.8
 )
 
 // ownPlace reads a label that names the place of its abbreviation itself:
@@ -225,7 +242,7 @@ func (v *vocabulary) here(name string, s *surroundings) []placed {
 	if rows == nil {
 		rows = v.contexts[sorted(name)] // in whatever order
 	}
-	here := slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where == "" || !s.holds(c.where) })
+	here := slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where == "" || !s.holds(c.where) || c.short && s.within(c.where) })
 	if len(here) > 1 {
 		all := slices.Clone(here)
 		here = slices.DeleteFunc(here, func(c placed) bool {
@@ -238,6 +255,21 @@ func (v *vocabulary) here(name string, s *surroundings) []placed {
 		here = slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where != "" })
 	}
 	return here
+}
+
+// around are places that lists about the brain lie in and are not about.
+var around = []string{"head", "neck", "head and neck"}
+
+// within says whether a place lies around the brain, in a list that is about the
+// brain alone.
+func (s *surroundings) within(where string) bool {
+	return s.brainAlone && slices.Contains(s.around, where)
+}
+
+// closely says whether a place is what the list is said to be about, or a part of
+// it, and not only something around it.
+func (s *surroundings) closely(where string) bool {
+	return len(s.named) == 0 || slices.ContainsFunc(s.named, func(id string) bool { return s.under(where, id) })
 }
 
 // mostlyIn says whether most of what lies in one place, or is of one sort, lies

@@ -104,3 +104,19 @@ func (v *vocabulary) relative(name string) bool {
 	}
 	return generic && len(words) > 1
 }
+
+// numbered says whether a name is a sort of structure and a number: "muscle 3".
+func (v *vocabulary) numbered(name string) bool {
+	digits, generic := false, 0
+	for _, w := range graph.Words(split(name)) {
+		switch {
+		case strings.Trim(w, "0123456789") == "":
+			digits = true
+		case v.generic[w]:
+			generic++
+		default:
+			return false
+		}
+	}
+	return digits && generic == 1
+}

@@ -363,7 +363,11 @@ type surroundings struct {
 	regions  map[string]float64
 	sorts    map[string]float64 // the share of vessels, bones, muscles, nerves
 	modality string
-	held     sync.Map // of bool: what holds said of a term
+	// around are ids of the places around the brain; brainAlone says that the list
+	// names it and none of them.
+	around     []string
+	brainAlone bool
+	held       sync.Map // of bool: what holds said of a term
 }
 
 // regionNames are the regions by which candidates are told apart.
@@ -390,6 +394,11 @@ func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *s
 			said["brain"] = true
 			s.named = append(s.named, e.named("brain")...)
 		}
+	}
+	s.around = ids(e.tree, around)
+	if brain, ok := one(e.tree, "brain"); ok {
+		s.brainAlone = slices.ContainsFunc(s.named, func(id string) bool { return s.under(id, brain) }) &&
+			!slices.ContainsFunc(s.named, func(id string) bool { return slices.Contains(s.around, id) })
 	}
 	s.count(e, alone, func(c *candidate) bool { return !c.short })
 	if e.coherent(alone) { // a list of abbreviations: they speak for one another

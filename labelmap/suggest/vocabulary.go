@@ -22,6 +22,7 @@ const chinese = "Chinese"
 type meaning struct {
 	meaning, reason string
 	broad           bool
+	short           bool // the label shortens a name: a term's own name goes before it
 }
 
 // placed is a label that means something beside certain structures.
@@ -79,7 +80,7 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		name, broad := strings.CutPrefix(f[2], "<")
 		for where := range strings.SplitSeq(f[0], "|") {
 			for label := range strings.SplitSeq(f[1], "|") {
-				v.place(tree, where, label, meaning{name, f[3], broad})
+				v.place(tree, where, label, meaning{name, f[3], broad, true})
 			}
 		}
 	}
