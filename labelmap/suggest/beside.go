@@ -17,9 +17,6 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 		return // "pelvic bones" are the pelvis, the left one is a hip bone
 	}
 	for _, c := range here {
-		if c.short && a.isName() {
-			continue
-		}
 		a.none, a.several = "", ""
 		meanings := strings.Split(c.meaning.meaning, "|")
 		for _, m := range meanings {
@@ -144,17 +141,18 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 		texts = append(texts, reading{text: hand + " " + parcel, quality: 1})
 	}
 	texts = append(append(texts, a.read...), a.loose...)
+	named := a.isName() && !e.words.relative(label)
 	for _, r := range texts {
 		if r.partial && a.best() >= doubt {
 			continue
 		}
 		for _, spelt := range e.spellings(r.text) {
-			if rows := e.words.here(spelt.key, s); len(rows) > 0 {
+			if rows := e.words.here(spelt.key, s, named); len(rows) > 0 {
 				return rows, spelt.side, r.quality
 			}
 		}
 	}
-	if a.none != "" || a.best() >= 0.8 {
+	if a.none != "" || a.best() >= 0.9 {
 		return nil, graph.Unsided, 0
 	}
 	rows, side = e.ownPlace(label)
@@ -236,11 +234,14 @@ func (e *Engine) ofSide(id string, side graph.Laterality) (string, bool) {
 }
 
 // here are the rows that a label has in its surroundings, else those that it has
-// anywhere.
-func (v *vocabulary) here(name string, s *surroundings) []placed {
+// anywhere; a label that is a term's own name shortens none.
+func (v *vocabulary) here(name string, s *surroundings, named bool) []placed {
 	rows := v.contexts[name]
 	if rows == nil {
 		rows = v.contexts[sorted(name)] // in whatever order
+	}
+	if named {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.short })
 	}
 	here := slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where == "" || !s.holds(c.where) || c.short && s.within(c.where) })
 	if len(here) > 1 {

@@ -52,7 +52,7 @@ func (e *Engine) decide(l *labelmap.RawLabel, a answer, s *surroundings, top int
 	switch {
 	case strings.HasSuffix(strings.TrimSpace(l.Name), "?"):
 		return abstain("the label itself asks")
-	case best.evidence == byLoose && e.words.numbered(l.Name):
+	case best.evidence >= byLanguage && e.words.numbered(l.Name, e.name(best.id)):
 		return abstain("one of several, and its number does not say which")
 	case best.partial, best.score < hopeless, best.score < doubt && !e.leads(ranked):
 		return abstain("only some of its words fit anything in the tree")

@@ -56,13 +56,22 @@ func evidenceOf(h graph.Hit) evidence {
 // calibrate keeps answers below Accept that rest on what was wrong too often on
 // lists seen for the first time: devset/README.md has the rates.
 func (e *Engine) calibrate(l *labelmap.RawLabel, a *answer, s *surroundings) {
+	_, bare := handed(split(l.Name))
+	letters := len(strings.Join(bare, ""))
 	relative := e.words.relative(l.Name)
 	dorsal := reDorsal.MatchString(strings.TrimSpace(l.Name)) && !s.spinal(e)
 	for _, c := range a.found {
 		if c.score < Accept {
 			continue
 		}
-		if c.evidence >= byOther || (relative || dorsal) && !c.sure && !e.isTrained(c.id) || c.sure && len(key(l.Name)) <= 2 && e.ambiguous(a, c, s) {
+		weak := c.evidence >= byOther
+		switch {
+		case c.sure:
+			weak = weak || c.evidence == byTable && letters <= 2
+		case !e.isTrained(c.id):
+			weak = weak || relative || dorsal
+		}
+		if weak {
 			c.score = Accept - 0.01
 		}
 	}
@@ -75,17 +84,6 @@ var reDorsal = regexp.MustCompile(`(?i)^d\d{1,2}$`)
 func (s *surroundings) spinal(e *Engine) bool {
 	id, ok := one(e.tree, "vertebral column")
 	return ok && s.holds(id)
-}
-
-// ambiguous says whether a label of two letters is known as something else, in
-// the same part of the body, than a table has it.
-func (e *Engine) ambiguous(a *answer, c *candidate, s *surroundings) bool {
-	for _, other := range a.found {
-		if !other.sure && other.evidence <= byShort && other.score >= doubt && !e.akin(c.id, other.id) && s.affinity(other.id) >= s.affinity(c.id) {
-			return true
-		}
-	}
-	return false
 }
 
 // relative says whether a name says no more than a place and a sort of
@@ -105,18 +103,12 @@ func (v *vocabulary) relative(name string) bool {
 	return generic && len(words) > 1
 }
 
-// numbered says whether a name is a sort of structure and a number: "muscle 3".
-func (v *vocabulary) numbered(name string) bool {
-	digits, generic := false, 0
-	for _, w := range graph.Words(split(name)) {
-		switch {
-		case strings.Trim(w, "0123456789") == "":
-			digits = true
-		case v.generic[w]:
-			generic++
-		default:
-			return false
-		}
+// numbered says whether a label is a sort of structure with a number, "muscle 3",
+// in whatever language, where its term is called so too.
+func (v *vocabulary) numbered(label, term string) bool {
+	words := graph.Words(split(label))
+	if len(words) < 2 || strings.Trim(words[len(words)-1], "0123456789") != "" {
+		return false
 	}
-	return digits && generic == 1
+	return !slices.ContainsFunc(graph.Words(term), func(w string) bool { return !v.generic[w] })
 }

@@ -76,6 +76,18 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 			}
 		}
 	}
+	if a.best() < doubt {
+		for _, loose := range a.loose {
+			if loose.partial {
+				continue
+			}
+			for _, r := range e.words.translate(loose.text) {
+				r.quality *= loose.quality
+				r.evidence = byLanguage.of(loose.evidence)
+				e.look(&a, r, l.Modality)
+			}
+		}
+	}
 	if reBothHand.MatchString(l.Name) && a.best() < 0.96 {
 		a.several = "it names both sides"
 	} else if a.best() < 0.82 {
@@ -181,6 +193,9 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 			} else if !e.sided(hits, h.ID, asked) {
 				c.ceiling = sideless
 				c.score = min(1.35*c.score, sideless)
+			} else if h.How <= graph.ByExactSynonym && sameWords(h.Text, bare) {
+				c.ceiling = sideless
+				c.score = min(1.35*c.score, 0.7) // "metacarpal left" is one of five
 			}
 		case h.Score < 0.8:
 			c.predicate = labelmap.Narrow // the term's name says more than the label
@@ -214,6 +229,11 @@ func (e *Engine) lookUnsided(a *answer, r reading, asked graph.Laterality, bare 
 	}
 }
 
+// sameWords says whether a name has no other words than these.
+func sameWords(name string, words []string) bool {
+	return sorted(graph.Normalize(name)) == sorted(graph.Normalize(strings.Join(words, " ")))
+}
+
 // sided says whether a kind of a structure, of the side asked for, was found too.
 func (e *Engine) sided(hits []graph.Hit, id string, side graph.Laterality) bool {
 	return slices.ContainsFunc(hits, func(h graph.Hit) bool {
@@ -232,7 +252,7 @@ func because(r reading, more ...string) []string {
 // parts says that a label joins several structures, and adds each.
 func (e *Engine) parts(a *answer, l *labelmap.RawLabel) string {
 	name := strings.NewReplacer("_", " ").Replace(l.Name)
-	pieces := reJoined.Split(name, -1)
+	pieces := reJoined.Split(reValue.ReplaceAllString(name, ""), -1)
 	if len(pieces) < 2 || len(pieces) > 6 {
 		return ""
 	}

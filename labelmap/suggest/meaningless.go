@@ -42,7 +42,7 @@ func pointless(name string) string {
 }
 
 var (
-	reJoined   = regexp.MustCompile(`(?i)\s*(?:\band\b|\bund\b|\bet\b|&|\+|/|,|;)\s*`)
+	reJoined   = regexp.MustCompile(`(?i)\s*(?:\band\b|\bund\b|\bet\b|\bor\b|\boder\b|&|\+|/|,|;)\s*`)
 	reAnd      = regexp.MustCompile(`(?i)\b(and|und|et|or|oder|ou|y)\b|&|\+|/|;`)
 	reOneOf    = regexp.MustCompile(`(?i)/|\bor\b`)
 	reBothHand = regexp.MustCompile(`(?i)\b(left|lt)\b.*\b(right|rt)\b|\b(right|rt)\b.*\b(left|lt)\b`)

@@ -41,6 +41,7 @@ var (
 	reCount       = regexp.MustCompile(`(?i)(?:[_\- ]v?\d{1,3})+$`)
 	reCase        = regexp.MustCompile(`(?i)^(?:sub|subj|subject|case|pat|patient|pt|scan|study|exam|series|ses|img|image|vol)[ _\-]?\d+[ _\-]+`)
 	reMillimetres = regexp.MustCompile(`(?i)[_ ]+\d{1,2} ?mm$`)
+	reHanNumber   = regexp.MustCompile(`(\p{Han})\d{1,3}$`)
 	reMatter      = regexp.MustCompile(`(?i)[ _]+(gm|wm|gr[ae]y matter|white matter)$`)
 	reLevelWord   = regexp.MustCompile(`(?i)\b([ctls])\d{1,2}(?:[ _/\-]?[ctls]?\d{1,2})?\b`)
 	reNumbered    = regexp.MustCompile(`^([\p{L}]{4,})\d{1,2}$`)
@@ -121,6 +122,9 @@ func (v *vocabulary) readings(name string) []reading {
 	if t := reMargin.ReplaceAllString(text, ""); t != text {
 		add(split(t), "a planning margin (PRV) around it", 0.9)
 	}
+	if t := reMillimetres.ReplaceAllString(text, ""); t != text {
+		add(split(t), "without its margin", 0.9)
+	}
 	if t := reGerman.ReplaceAllStringFunc(apart, germanLevel); t != apart {
 		add(t, "German level of the spine", 0.98)
 	}
@@ -180,7 +184,6 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	add(reJunk.ReplaceAllString(text, ""), "without letters that sort it last", 0.95)
 	add(reCase.ReplaceAllString(text, ""), "without the case that it belongs to", 0.95)
 	v.matter(text, add)
-	v.level(text, add)
 	if head, tail, ok := strings.Cut(text, ","); ok && len(strings.Fields(tail)) > 1 {
 		if side := graph.SideOf(text); side != graph.SideOf(head) {
 			head += " " + string(side)
@@ -190,10 +193,10 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	if !reCounted.MatchString(text) {
 		add(reCount.ReplaceAllString(text, ""), "without its number", 0.93)
 	}
+	add(reHanNumber.ReplaceAllString(text, "$1"), "without its number", 0.93)
 	if t := reNumbered.ReplaceAllString(text, "$1"); t != text && !reCounted.MatchString(text) {
 		add(t, "without its number", 0.93)
 	}
-	add(reMillimetres.ReplaceAllString(text, ""), "without its margin", 0.9)
 	add(reDate.ReplaceAllString(text, ""), "without its date", 0.93)
 	undated := reDate.ReplaceAllString(text, "")
 	if m := reInitials.FindString(undated); m != "" && !v.saysMore(m[1:]) && len(undated)-len(m) > leastNamed {
@@ -225,6 +228,7 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		out = append(out, reading{text: strings.Join(rest, " "), quality: 0.8, reason: "on whichever side"})
 	}
 	whole := len(out)
+	v.level(text, add)
 	if t, reason := v.unknownOff(text); t != "" {
 		add(t, reason, unexplained)
 	}
@@ -325,7 +329,7 @@ func (v *vocabulary) level(text string, add func(text, reason string, quality fl
 		return
 	}
 	bare := strings.TrimSpace(reLevelWord.ReplaceAllString(text, " "))
-	if _, rest := handed(split(bare)); len(strings.Join(rest, "")) <= leastNamed {
+	if _, rest := handed(split(bare)); len(rest) == 0 || len(strings.Join(rest, "")) <= leastNamed && v.contexts[key(strings.Join(rest, " "))] == nil {
 		return
 	}
 	add(levelWords[strings.ToLower(m[1])]+" "+bare, "one of its region", 0.85)

@@ -33,6 +33,11 @@ func TestTablesNameTerms(t *testing.T) {
 		}
 	}
 	for _, f := range rows("families", 4) {
+		for label := range strings.SplitSeq(f[1], "|") {
+			if key(label) == "" {
+				t.Errorf("families: %q of %q has no letters", label, f[2])
+			}
+		}
 		for where := range strings.SplitSeq(f[0], "|") {
 			if where != "" {
 				known("families", where)

@@ -1,0 +1,47 @@
+package suggest
+
+import (
+	"testing"
+
+	"satgraph/labelmap"
+)
+
+// Each general rule by labels of its own, beside others of their list.
+func TestRules(t *testing.T) {
+	e := engine(t)
+	for _, c := range []struct {
+		rule, region string
+		labels       []string
+		want         string // of the first; empty for no answer
+		accept       bool   // with a score of Accept or more
+	}{
+		{"a lone letter matches nothing beside other words", "brain", []string{"XQ_R", "brainstem"}, "", false},
+		{"a label names its own place", "", []string{"prostate PZ"}, "peripheral zone of prostate", false},
+		{"the nearer place wins", "chest", []string{"lingula", "trachea"}, "lingula of left lung", true},
+		{"segments of the liver are no lobes", "abdomen", []string{"liver seg 4b", "spleen"}, "segment IVb of liver", true},
+		{"a tooth by its number", "jaws", []string{"36", "mandible"}, "lower first secondary molar tooth", true},
+		{"a number is no tooth elsewhere", "abdomen", []string{"36", "liver"}, "", false},
+		{"a label that asks gets no answer", "abdomen", []string{"spleen?", "liver"}, "", false},
+		{"a word that nothing explains", "abdomen", []string{"aorta quuxly", "liver"}, "aorta", false},
+		{"a word for something else is no such word", "abdomen", []string{"aorta stent", "liver"}, "", false},
+		{"a term's own name before an abbreviation", "inner ear", []string{"scala tympani", "cochlea"}, "scala tympani", true},
+		{"initials of a term of the list's place", "brain", []string{"medbrp_L", "hippocampus"}, "", false},
+		{"gray matter of a structure", "brain", []string{"insula left GM", "hippocampus"}, "left insula", true},
+		{"files of a case", "head", []string{"case-12_midbrain_v2.nii.gz", "pons"}, "midbrain", true},
+		{"a numbered sort of structure", "forearm", []string{"muscle 7", "ulnar nerve"}, "", false},
+		{"a name that is a place and a sort", "", []string{"medial nucleus"}, "medial vestibular nucleus", false},
+	} {
+		var list []labelmap.RawLabel
+		for _, l := range c.labels {
+			list = append(list, labelmap.RawLabel{Dataset: "D", Region: c.region, Name: l})
+		}
+		r := e.Suggest(list, 5)[0]
+		got, score := "", 0.0
+		if !r.Abstained {
+			got, score = r.Suggestions[0].Name, r.Suggestions[0].Score
+		}
+		if got != c.want || (score >= Accept) != c.accept {
+			t.Errorf("%s: %q: %q with %.2f, want %q (accepted: %v); %s %v", c.rule, c.labels[0], got, score, c.want, c.accept, r.Why, r.Suggestions)
+		}
+	}
+}
