@@ -40,6 +40,8 @@ func TestReviewOnTerminal(t *testing.T) {
 	screen.keys("a", "0", "u", "f", "drawn by whom?", enter)
 	screen.sees("flag by ann: drawn by whom?")
 	screen.keys("A")
+	screen.sees("nothing to write; - accepts less sure ones too") // a misspelt name is no sure one
+	screen.keys("-")
 	screen.sees("accept 1 of the 6 labels shown")
 	screen.keys("y")
 	screen.sees("5 of 6 settled")
