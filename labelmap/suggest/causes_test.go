@@ -27,6 +27,7 @@ func TestRules(t *testing.T) {
 		{"a term's own name before an abbreviation", "inner ear", []string{"scala tympani", "cochlea"}, "scala tympani", true},
 		{"initials of a term of the list's place", "brain", []string{"medbrp_L", "hippocampus"}, "", false},
 		{"gray matter of a structure", "brain", []string{"insula left GM", "hippocampus"}, "left insula", true},
+		{"an abbreviation of another place", "chest", []string{"GBM", "lung", "heart"}, "brain tumor", false},
 		{"files of a case", "head", []string{"case-12_midbrain_v2.nii.gz", "pons"}, "midbrain", true},
 		{"a numbered sort of structure", "forearm", []string{"muscle 7", "ulnar nerve"}, "", false},
 		{"a name that is a place and a sort", "", []string{"medial nucleus"}, "medial vestibular nucleus", false},

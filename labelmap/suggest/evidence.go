@@ -68,6 +68,8 @@ func (e *Engine) calibrate(l *labelmap.RawLabel, a *answer, s *surroundings) {
 		switch {
 		case c.sure:
 			weak = weak || c.evidence == byTable && letters <= 2
+		case c.evidence == byShort && e.elsewhere(c.id, s):
+			weak = true
 		case !e.isTrained(c.id):
 			weak = weak || relative || dorsal
 		}
@@ -75,6 +77,20 @@ func (e *Engine) calibrate(l *labelmap.RawLabel, a *answer, s *surroundings) {
 			c.score = Accept - 0.01
 		}
 	}
+}
+
+// elsewhere says whether a term, or the site of a finding, lies where the list is
+// not: where no other label lies, while most lie in another place.
+func (e *Engine) elsewhere(id string, s *surroundings) bool {
+	if sites := e.tree.Parents(id, graph.LocatedIn); len(sites) > 0 {
+		id = sites[0]
+	}
+	near, most := s.affinity(id), 0.0
+	for _, share := range s.regions {
+		most = max(most, share)
+	}
+	const alone = 1.01 // the label itself
+	return near >= 0 && most >= surelyAbout && near < surelyAbout && near*float64(s.total) < alone
 }
 
 // reDorsal is a level of the spine as it is written after its dorsal vertebrae,
