@@ -29,6 +29,7 @@ import (
 	"satgraph/ingest"
 	"satgraph/labelmap"
 	"satgraph/labelmap/sssom"
+	"satgraph/store/backup"
 	"satgraph/store/neo4j"
 	"satgraph/volume"
 	"satgraph/volume/objects"
@@ -76,7 +77,7 @@ var badInput = []error{
 	build.ErrManifest, catalog.ErrRecord, corpus.ErrList, corpus.ErrListTruncated, corpus.ErrListTooLarge, corpus.ErrMissingKey,
 	corpus.ErrUnknownDataset, corpus.ErrUnknownClass, corpus.ErrBadValue, rawdata.ErrLayout, rawdata.ErrRecipe, rawdata.ErrUnclear,
 	export.ErrOption, export.ErrSamples, export.ErrEmpty, export.ErrExists, phantoms.ErrNone,
-	config.ErrConfig, graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
+	config.ErrConfig, backup.ErrArchive, backup.ErrNewer, graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
 }
 
 // exitCode is the one table from errors to exit codes.

@@ -46,6 +46,8 @@ func (a *app) rootCommand() *cobra.Command {
 		a.demoCommand(),
 		a.serveCommand(),
 		a.configCommand(),
+		a.backupCommand(),
+		a.restoreCommand(),
 		a.tokenCommand(),
 		a.resolveCommand(),
 		a.segmentCommand(),

@@ -184,6 +184,8 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	}
 	defer stopOperator()
 	_, _ = fmt.Fprintf(a.err, "satgraph serves http://%s/ (GraphQL at /graphql%s); stop with Ctrl-C\n", listener.Addr(), where)
+	a.notify(ctx, "READY=1")
+	context.AfterFunc(ctx, func() { a.notify(context.WithoutCancel(ctx), "STOPPING=1") })
 	return service.Serve(ctx, listener)
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -103,6 +104,24 @@ func (a *app) serveOperator(ctx context.Context, o *serveOptions, observer *obse
 		}
 	}()
 	return fmt.Sprintf("; metrics at http://%s/metrics", listener.Addr()), func() { _ = server.Close() }, nil
+}
+
+// notify tells the service manager how the service is, where one asked to be told
+// (systemd's sd_notify).
+func (a *app) notify(ctx context.Context, state string) {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unixgram", path) // "@name" is an abstract one
+	if err == nil {
+		_, err = conn.Write([]byte(state))
+		err = errors.Join(err, conn.Close())
+	}
+	if err != nil {
+		a.log.Warn("the service manager was not told", "state", state, "error", err)
+	}
 }
 
 func (o *logOptions) getLevel(w http.ResponseWriter, _ *http.Request) {

@@ -32,7 +32,7 @@ func migrations() [][]string {
 // prepare checks whose database it is, brings the schema forward, seeds, and
 // writes the corpus classes.
 func (s *Store) prepare(ctx context.Context, o Options) error {
-	schema, revision, err := s.state(ctx)
+	schema, revision, err := s.state(ctx, o.Restore)
 	if err != nil {
 		return err
 	}
@@ -85,11 +85,14 @@ func (s *Store) seed(ctx context.Context, seed func() (*graph.Snapshot, error)) 
 }
 
 // state returns how many migrations were made, -1 where the database is empty.
-func (s *Store) state(ctx context.Context) (schema int, revision string, err error) {
+func (s *Store) state(ctx context.Context, restore bool) (schema int, revision string, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *transaction) error {
 		schema, revision = -1, ""
-		err := t.rows(ctx, `MATCH (s:SatgraphStore {name: 'satgraph'}) RETURN s.schema, s.revision`, nil, func(v []any) error {
+		err := t.rows(ctx, `MATCH (s:SatgraphStore {name: 'satgraph'}) RETURN s.schema, s.revision, s.restoring`, nil, func(v []any) error {
 			schema, revision = number(v[0]), text(v[1])
+			if v[2] != nil && !restore {
+				return fmt.Errorf("%w: a backup was not restored into it to the end; restore it again with --force", graph.ErrCorrupt)
+			}
 			return nil
 		})
 		if err != nil || schema >= 0 {

@@ -29,6 +29,8 @@ type Options struct {
 	// Classes gives the corpus classes, which stand in the graph beside the terms
 	// for people to see; nil leaves those that are there.
 	Classes func() ([]Class, error)
+	// Restore opens a store whose restore was not finished, too; see BeginRestore.
+	Restore bool
 	// Timeout is how long the server may be silent; default 30 s.
 	Timeout time.Duration
 	// Username and Password are by default $NEO4J_USERNAME (else neo4j) and

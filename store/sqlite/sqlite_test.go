@@ -129,7 +129,7 @@ func TestTwoProcessesStartAtOnce(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 3 {
 		wait.Go(func() {
-			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTwoProcessesStartAtOnce$") //nolint:gosec // itself
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTwoProcessesStartAtOnce$")
 			child.Env = append(os.Environ(), variable+"="+path)
 			if out, err := child.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
