@@ -22,7 +22,7 @@ import (
 // that is missing here is for administrators alone.
 var permissions = map[string]map[string]auth.Permission{
 	ast.OperationTypeQuery: {
-		"term": auth.Read, "search": auth.Read, "path": auth.Read, "commonAncestors": auth.Read, "partsOf": auth.Read,
+		"term": auth.Read, "terms": auth.Read, "search": auth.Read, "path": auth.Read, "commonAncestors": auth.Read, "partsOf": auth.Read,
 		"resolve": auth.Read, "model": auth.Read, "models": auth.Read,
 		"datasets": auth.Read, "dataset": auth.Read, "rawLabel": auth.Read, "suggestLabels": auth.Read, "labelEvents": auth.Read,
 		"corpus": auth.Read, "termProposals": auth.Read, "changeSet": auth.Read, "changeSets": auth.Read,

@@ -206,6 +206,7 @@ type Service struct {
 	treeFields map[string]bool // fields of Query that the tree alone answers
 
 	shelf    *shelf
+	names    byName
 	desk     *desk // nil where there is no ledger
 	deskless *desk // suggests all the same
 	feed     *feed // of the ledger; nil where there is none

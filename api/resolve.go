@@ -14,6 +14,7 @@ import (
 	"github.com/graphql-go/graphql/language/location"
 
 	"satgraph/graph"
+	"satgraph/labelmap"
 	"satgraph/labelmap/suggest"
 )
 
@@ -100,10 +101,14 @@ type (
 // A budget is how many values a request may still gather, and what its fields
 // share.
 type budget struct {
-	left      atomic.Int64
-	total     int
-	tree      *graph.Tree // one revision for the whole request
-	exemplars exemplarLoader
+	left  atomic.Int64
+	total int
+	tree  *graph.Tree // one revision for the whole request
+
+	loading   sync.Mutex
+	exemplars map[exemplarsWanted]*loader[string, []graph.Exemplar]
+	histories loader[labelmap.Subject, []labelmap.Event]
+	states    loader[labelmap.Subject, labelmap.State]
 
 	suggesting sync.Mutex
 	suggested  map[string]map[string]*suggest.Result // by dataset and key

@@ -18,8 +18,8 @@ type types struct {
 	planStatus, foundStatus, jobStatus    *graphql.Enum
 	priority                              *graphql.Enum
 
-	node                                                                   *graphql.Interface
-	pageInfo, term, hit, step, plan, model, image, job, candidate, planned *graphql.Object
+	node                                                                          *graphql.Interface
+	pageInfo, term, hit, step, plan, model, image, job, terms, candidate, planned *graphql.Object
 }
 
 // newSchema puts the schema together. What each part means is said in its
@@ -77,6 +77,14 @@ func warmEnums(schema *graphql.Schema) {
 
 func merge(parts ...graphql.Fields) graphql.Fields {
 	all := graphql.Fields{}
+	for _, part := range parts {
+		maps.Copy(all, part)
+	}
+	return all
+}
+
+func merged(parts ...graphql.FieldConfigArgument) graphql.FieldConfigArgument {
+	all := graphql.FieldConfigArgument{}
 	for _, part := range parts {
 		maps.Copy(all, part)
 	}

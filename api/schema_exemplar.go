@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/graphql-go/graphql"
 	"github.com/graphql-go/graphql/gqlerrors"
@@ -58,15 +57,15 @@ func (s *Service) addExemplars(term *graphql.Object, t *types) {
 			}
 			m, _ := a["modality"].(inference.Modality)
 			want := exemplarsWanted{modality: string(m), limit: limit}
-			b.exemplars.want(want, x.ID)
-			// The library calls this when all fields of the level have asked.
-			return func() (any, error) {
-				list, err := b.exemplars.load(ctx, s.config.Exemplars, want, x.ID)
-				if err != nil {
-					panic(s.late(ctx, err))
+			l := b.exemplarsOf(want)
+			return later(ctx, s, l, x.ID, func(ctx context.Context, terms []string) (map[string][]graph.Exemplar, error) {
+				return findEach(ctx, s.config.Exemplars, want, terms)
+			}, func(found []graph.Exemplar) (any, error) {
+				if found == nil {
+					found = []graph.Exemplar{}
 				}
-				return list, nil
-			}, nil
+				return found, nil
+			})
 		}),
 	})
 }
@@ -91,48 +90,17 @@ type exemplarsWanted struct {
 	limit    int
 }
 
-// exemplarLoader gathers the terms whose exemplars a request wants and asks for
-// them together.
-type exemplarLoader struct {
-	mu      sync.Mutex
-	waiting map[exemplarsWanted][]string
-	found   map[exemplarsWanted]map[string][]graph.Exemplar
-}
-
-func (l *exemplarLoader) want(w exemplarsWanted, term string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waiting == nil {
-		l.waiting = map[exemplarsWanted][]string{}
-		l.found = map[exemplarsWanted]map[string][]graph.Exemplar{}
+// exemplarsOf is the loader of fields with the same arguments.
+func (b *budget) exemplarsOf(w exemplarsWanted) *loader[string, []graph.Exemplar] {
+	b.loading.Lock()
+	defer b.loading.Unlock()
+	if b.exemplars == nil {
+		b.exemplars = map[exemplarsWanted]*loader[string, []graph.Exemplar]{}
 	}
-	if _, known := l.found[w][term]; !known && !slices.Contains(l.waiting[w], term) {
-		l.waiting[w] = append(l.waiting[w], term)
+	if b.exemplars[w] == nil {
+		b.exemplars[w] = &loader[string, []graph.Exemplar]{}
 	}
-}
-
-// load returns the exemplars of a term; the first to ask asks for all that wait.
-func (l *exemplarLoader) load(ctx context.Context, store Exemplars, w exemplarsWanted, term string) ([]graph.Exemplar, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if waiting := l.waiting[w]; len(waiting) > 0 {
-		found, err := findEach(ctx, store, w, waiting)
-		if err != nil {
-			return nil, err
-		}
-		if l.found[w] == nil {
-			l.found[w] = map[string][]graph.Exemplar{}
-		}
-		for _, id := range waiting {
-			l.found[w][id] = found[id]
-		}
-		delete(l.waiting, w)
-	}
-	list := l.found[w][term]
-	if list == nil {
-		list = []graph.Exemplar{}
-	}
-	return list, nil
+	return b.exemplars[w]
 }
 
 // findEach finds up to w.limit exemplars of each term, page by page. A term that

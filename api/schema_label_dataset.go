@@ -170,8 +170,7 @@ func (s *Service) datasetTypes(t *types, l *labelTypes) {
 			"state": {
 				Type: required(l.state), Description: "Its review policy: how many reviewers must agree, and the version to give to setReviewers.",
 				Resolve: onDesk(s, func(ctx context.Context, desk *desk, d *labelled, _ args) (any, error) {
-					st, err := desk.book.State(ctx, labelmap.Subject{Kind: labelmap.SubjectDataset, Dataset: d.name})
-					return &st, err
+					return s.stateOf(ctx, desk, labelmap.Subject{Kind: labelmap.SubjectDataset, Dataset: d.name})
 				}),
 			},
 			"counts": {
@@ -404,14 +403,31 @@ func (s *Service) historyField(l *labelTypes, of func(st *labelmap.State) labelm
 			if err != nil {
 				return nil, err
 			}
-			events, err := d.book.History(ctx, of(st))
-			if err != nil {
-				return nil, err
+			give := func(events []labelmap.Event) (any, error) {
+				events = events[max(0, len(events)-limit):]
+				return eventNodes(events), charge(ctx, len(events))
 			}
-			events = events[max(0, len(events)-limit):]
-			return eventNodes(events), charge(ctx, len(events))
+			b, ok := ctx.Value(budgetKey{}).(*budget)
+			if !ok {
+				events, err := d.book.History(ctx, of(st))
+				if err != nil {
+					return nil, err
+				}
+				return give(events)
+			}
+			return later(ctx, s, &b.histories, of(st), d.book.Histories, give)
 		}),
 	}
+}
+
+// stateOf is where a subject stands; those of one level are read together.
+func (s *Service) stateOf(ctx context.Context, d *desk, subject labelmap.Subject) (any, error) {
+	b, ok := ctx.Value(budgetKey{}).(*budget)
+	if !ok {
+		st, err := d.book.State(ctx, subject)
+		return &st, err
+	}
+	return later(ctx, s, &b.states, subject, d.book.StatesOf, func(st labelmap.State) (any, error) { return &st, nil })
 }
 
 func eventNodes(events []labelmap.Event) []*labelmap.Event {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/graphql-go/graphql"
 
@@ -21,13 +22,9 @@ const (
 // Cursor Connections specification).
 func (s *Service) addConnections(term *graphql.Object, t *types) {
 	connection := s.connectionType(term, t)
+	t.terms = connection
 	for _, list := range termLists() {
-		arguments := graphql.FieldConfigArgument{
-			"first":  {Type: graphql.Int, Description: "The first so many, or the first after a cursor; at most " + number(maxPage) + ". 100 if neither first nor last is given."},
-			"after":  {Type: graphql.String, Description: "Only what comes after this cursor."},
-			"last":   {Type: graphql.Int, Description: "The last so many, or the last before a cursor; not together with first."},
-			"before": {Type: graphql.String, Description: "Only what comes before this cursor."},
-		}
+		arguments := pageArguments()
 		if list.byRelation {
 			arguments["relations"] = relationsArgument(t)
 		}
@@ -43,6 +40,57 @@ func (s *Service) addConnections(term *graphql.Object, t *types) {
 			}),
 		})
 	}
+}
+
+func pageArguments() graphql.FieldConfigArgument {
+	return graphql.FieldConfigArgument{
+		"first":  {Type: graphql.Int, Description: "The first so many, or the first after a cursor; at most " + number(maxPage) + ". 100 if neither first nor last is given."},
+		"after":  {Type: graphql.String, Description: "Only what comes after this cursor."},
+		"last":   {Type: graphql.Int, Description: "The last so many, or the last before a cursor; not together with first."},
+		"before": {Type: graphql.String, Description: "Only what comes before this cursor."},
+	}
+}
+
+// byName lists the ids of a tree's terms by name, once for each revision.
+type byName struct {
+	mu   sync.Mutex
+	tree *graph.Tree
+	ids  []string
+}
+
+func (b *byName) of(tree *graph.Tree) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.tree != tree {
+		terms := tree.Terms()
+		ids := make([]string, len(terms))
+		for i := range terms {
+			ids[i] = terms[i].ID
+		}
+		b.tree, b.ids = tree, tree.SortByName(ids)
+	}
+	return b.ids
+}
+
+// allTerms is a page of the terms of one kind and side, where these are given.
+func (s *Service) allTerms(ctx context.Context, a args) (*page, error) {
+	tree := s.tree(ctx)
+	ids := s.names.of(tree)
+	kind, ofKind := a["kind"].(graph.Kind)
+	side, ofSide := a["laterality"].(graph.Laterality)
+	if ofKind || ofSide {
+		if err := spend(ctx, searchCost); err != nil {
+			return nil, err
+		}
+		chosen := make([]string, 0, len(ids))
+		for _, id := range ids {
+			if x, ok := tree.Term(id); ok && (!ofKind || x.Kind == kind) && (!ofSide || x.Laterality == side) {
+				chosen = append(chosen, id)
+			}
+		}
+		ids = chosen
+	}
+	return pageOf(tree, "", ids, a)
 }
 
 // page is one page of a list of terms.

@@ -63,6 +63,14 @@ func (s *Service) termQueries(t *types) graphql.Fields {
 				return s.named(ctx, name)
 			}),
 		},
+		"terms": {
+			Type: required(t.terms), Description: "All terms of the tree, by name, page by page.",
+			Args: merged(pageArguments(), graphql.FieldConfigArgument{
+				"kind":       {Type: t.kind, Description: "Only terms of this kind, such as FINDING."},
+				"laterality": {Type: t.side, Description: "Only terms that name this side."},
+			}),
+			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) { return s.allTerms(ctx, a) }),
+		},
 		"search": {
 			Type: listOf(t.hit),
 			Description: "Terms that a text may mean, best first, each with its reasons: by name, synonym, beginnings of words, misspelt words, " +

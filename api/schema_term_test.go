@@ -252,3 +252,21 @@ func TestWalksArePaidFor(t *testing.T) {
 		t.Errorf("got %v", a.Errors)
 	}
 }
+
+func TestAllTerms(t *testing.T) {
+	s := start(t, nil)
+	a := s.ask(`{terms(first: 3) {totalCount pageInfo {hasNextPage endCursor} nodes {name}} findings: terms(kind: FINDING) {totalCount nodes {name}} right: terms(laterality: RIGHT, last: 1) {edges {cursor relations node {name}}}}`)
+	if len(a.Errors) > 0 {
+		t.Fatal(a.Errors)
+	}
+	if got := names(t, a.at(t, "terms", "nodes")); fmt.Sprint(got) != "[brain heart heart left ventricle]" || a.at(t, "terms", "totalCount") != 8.0 {
+		t.Errorf("got %v of %v", got, a.at(t, "terms", "totalCount"))
+	}
+	if text(a.at(t, "findings")) != `{"nodes":[{"name":"heart tumor"}],"totalCount":1}` || a.at(t, "right", "edges", 0, "node", "name") != "right cardiac atrium" {
+		t.Errorf("got %v", a.Data)
+	}
+	next := s.ask(fmt.Sprintf(`{terms(first: 100, after: %q) {pageInfo {hasPreviousPage} nodes {name}}}`, a.at(t, "terms", "pageInfo", "endCursor")))
+	if got := names(t, next.at(t, "terms", "nodes")); len(got) != 5 || got[0] != "heart tumor" {
+		t.Errorf("the next page: %v", got)
+	}
+}

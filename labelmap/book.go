@@ -56,6 +56,24 @@ func (b *Book) State(ctx context.Context, s Subject) (State, error) {
 	return Fold(s, events, n), nil
 }
 
+// StatesOf returns where each of some subjects stands, as State does.
+func (b *Book) StatesOf(ctx context.Context, subjects []Subject) (map[Subject]State, error) {
+	read := slices.Clone(subjects)
+	for _, s := range subjects {
+		read = append(read, Subject{Kind: SubjectDataset, Dataset: s.Dataset})
+	}
+	events, err := b.Histories(ctx, read)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[Subject]State, len(subjects))
+	for _, s := range subjects {
+		policy := Subject{Kind: SubjectDataset, Dataset: s.Dataset}
+		out[s] = Fold(s, events[s], max(Fold(policy, events[policy], 1).Reviewers, 1))
+	}
+	return out, nil
+}
+
 // History returns all events of a subject, oldest first.
 func (b *Book) History(ctx context.Context, s Subject) ([]Event, error) {
 	return b.ledger.Subject(ctx, s)
@@ -166,7 +184,7 @@ func (b *Book) Undoing(ctx context.Context, ref, comment string) ([]Entry, error
 	for i := range events {
 		subjects[i] = events[i].Subject
 	}
-	histories, err := b.histories(ctx, subjects)
+	histories, err := b.Histories(ctx, subjects)
 	if err != nil {
 		return nil, err
 	}
@@ -273,52 +291,73 @@ func (b *Book) Restore(ctx context.Context, events []Event) (written, known int,
 	return len(fresh), known, err
 }
 
-// fewSubjects is how many subjects of a dataset are asked for one by one; of more,
-// the dataset is read page by page.
-const fewSubjects = 50
+// fewSubjects is how many subjects of a place are asked for one by one; of more,
+// the place is read from the first to the last, page by page.
+const fewSubjects = 20
 
-// histories returns the events of subjects.
-func (b *Book) histories(ctx context.Context, subjects []Subject) (map[Subject][]Event, error) {
+// place is where subjects stand side by side in a ledger: a dataset's of one kind,
+// or all datasets themselves.
+func (s Subject) place() Subject {
+	if s.Kind == SubjectDataset {
+		return Subject{Kind: SubjectDataset}
+	}
+	return Subject{Dataset: s.Dataset, Kind: s.Kind}
+}
+
+// Histories returns all events of subjects, oldest first. A subject without any
+// has nil.
+func (b *Book) Histories(ctx context.Context, subjects []Subject) (map[Subject][]Event, error) {
 	out := make(map[Subject][]Event, len(subjects))
-	wanted := map[Subject]int{} // of each dataset and kind
+	places := map[Subject][]Subject{}
 	for _, s := range subjects {
 		if _, ok := out[s]; !ok {
 			out[s] = nil
-			wanted[Subject{Dataset: s.Dataset, Kind: s.Kind}]++
+			places[s.place()] = append(places[s.place()], s)
 		}
 	}
-	for place, n := range wanted {
-		if n <= fewSubjects {
-			continue
+	for place, wanted := range places {
+		alone := wanted
+		if len(wanted) > fewSubjects {
+			slices.SortFunc(wanted, CompareSubjects)
+			alone = wanted[:1] // pages begin behind it
 		}
-		q := SubjectQuery{Dataset: place.Dataset, Kind: place.Kind, Limit: subjectPage}
-		for {
-			page, err := b.ledger.Subjects(ctx, q)
+		for _, s := range alone {
+			events, err := b.ledger.Subject(ctx, s)
 			if err != nil {
 				return nil, err
 			}
-			for _, events := range page {
-				if _, ok := out[events[0].Subject]; ok {
-					out[events[0].Subject] = events
-				}
-			}
-			if len(page) < subjectPage {
-				break
-			}
-			q.After = page[len(page)-1][0].Subject
+			out[s] = events
 		}
-	}
-	for s := range out {
-		if wanted[Subject{Dataset: s.Dataset, Kind: s.Kind}] > fewSubjects {
+		if len(alone) == len(wanted) {
 			continue
 		}
-		events, err := b.ledger.Subject(ctx, s)
-		if err != nil {
+		if err := b.span(ctx, place, wanted, out); err != nil {
 			return nil, err
 		}
-		out[s] = events
 	}
 	return out, nil
+}
+
+// span reads a place from behind the first of the wanted subjects, which are
+// sorted, to the last.
+func (b *Book) span(ctx context.Context, place Subject, wanted []Subject, into map[Subject][]Event) error {
+	last := wanted[len(wanted)-1]
+	q := SubjectQuery{Dataset: place.Dataset, Kind: place.Kind, After: wanted[0], Limit: min(len(wanted), subjectPage)}
+	for {
+		page, err := b.ledger.Subjects(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, events := range page {
+			if _, ok := into[events[0].Subject]; ok {
+				into[events[0].Subject] = events
+			}
+		}
+		if len(page) < q.Limit || CompareSubjects(page[len(page)-1][0].Subject, last) >= 0 {
+			return nil
+		}
+		q.After, q.Limit = page[len(page)-1][0].Subject, subjectPage
+	}
 }
 
 // Events returns at most limit events after a place in the ledger, in order.
@@ -387,7 +426,10 @@ func (b *Book) find(ctx context.Context, q SubjectQuery, reviewers map[string]in
 	for i, events := range page {
 		s := events[0].Subject
 		n, ok := reviewers[s.Dataset]
-		if !ok {
+		switch {
+		case s.Kind == SubjectDataset: // its own events say so
+			n = max(Fold(s, events, 1).Reviewers, 1)
+		case !ok:
 			if n, err = b.Reviewers(ctx, s.Dataset); err != nil {
 				return nil, err
 			}
@@ -487,7 +529,7 @@ func (b *Book) Trial(ctx context.Context, subjects []Subject) (*Book, error) {
 	for _, s := range subjects {
 		read = append(read, s, Subject{Kind: SubjectDataset, Dataset: s.Dataset})
 	}
-	histories, err := b.histories(ctx, read)
+	histories, err := b.Histories(ctx, read)
 	if err != nil {
 		return nil, err
 	}
