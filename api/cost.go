@@ -2,6 +2,7 @@ package api
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/graphql-go/graphql"
@@ -162,10 +163,8 @@ func unwrap(t graphql.Type) (isList bool, inner graphql.Type) {
 // size is how long a list an argument asks for; 0 where none does.
 func (e *estimate) size(x *ast.Field) float64 {
 	for _, a := range x.Arguments {
-		for _, name := range sizeArguments {
-			if a.Name.Value == name {
-				return e.number(a.Value)
-			}
+		if slices.Contains(sizeArguments, a.Name.Value) {
+			return e.number(a.Value)
 		}
 		if a.Name.Value == "ids" {
 			return e.length(a.Value)

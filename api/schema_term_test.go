@@ -259,7 +259,7 @@ func TestAllTerms(t *testing.T) {
 	if len(a.Errors) > 0 {
 		t.Fatal(a.Errors)
 	}
-	if got := names(t, a.at(t, "terms", "nodes")); fmt.Sprint(got) != "[brain heart heart left ventricle]" || a.at(t, "terms", "totalCount") != 8.0 {
+	if got := names(t, a.at(t, "terms", "nodes")); strings.Join(got, ", ") != "brain, heart, heart left ventricle" || a.at(t, "terms", "totalCount") != 8.0 {
 		t.Errorf("got %v of %v", got, a.at(t, "terms", "totalCount"))
 	}
 	if text(a.at(t, "findings")) != `{"nodes":[{"name":"heart tumor"}],"totalCount":1}` || a.at(t, "right", "edges", 0, "node", "name") != "right cardiac atrium" {
