@@ -211,6 +211,8 @@ type Service struct {
 	deskless *desk // suggests all the same
 	feed     *feed // of the ledger; nil where there is none
 
+	agentHandler http.Handler
+
 	socketSlots chan struct{}
 	sockets     sockets
 	perCaller   tally // of sockets and subscriptions
@@ -265,6 +267,9 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.agentHandler, err = s.newAgents(); err != nil {
+		return nil, err
+	}
 	if s.handler, err = s.protect(s.authenticate(s.routes(compressed))); err != nil {
 		return nil, err
 	}
@@ -286,6 +291,7 @@ func (s *Service) routes(compressed func(http.HandlerFunc) http.HandlerFunc) htt
 	}{
 		{"/{$}", "GET, HEAD", compressed(s.admit(open, s.getPage))},
 		{"/graphql", "GET, HEAD, POST", compressed(s.known(s.graphQL))},
+		{"/mcp", "POST", s.admit(auth.Read, s.agents)},
 		{"/labels", "GET, HEAD", compressed(s.admit(auth.Read, s.getLabels))},
 		{"/images", "POST", s.admit(auth.Segment, s.postImage)},
 		{"/uploads", "OPTIONS, POST", s.admit(auth.Segment, s.tus(s.postUpload))},

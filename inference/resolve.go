@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -199,6 +200,22 @@ func (r *Resolver) fillCalls(p *Plan) {
 			}
 		}
 	}
+}
+
+// ClassesOf returns the classes that are anchored on a term, by modality and then
+// by how well they fit it.
+func (r *Resolver) ClassesOf(id string) []Class { return slices.Clone(r.byTerm[id]) }
+
+// Classes returns all classes, by modality and name.
+func (r *Resolver) Classes() []Class {
+	var out []Class
+	for _, list := range r.byTerm {
+		out = append(out, list...)
+	}
+	slices.SortFunc(out, func(a, b Class) int {
+		return cmp.Or(a.Modality.rank()-b.Modality.rank(), strings.Compare(a.Name, b.Name), strings.Compare(a.TermID, b.TermID))
+	})
+	return out
 }
 
 func (r *Resolver) blank(id string) TermPlan {

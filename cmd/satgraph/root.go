@@ -45,6 +45,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root := group("satgraph", "Anatomy tree, and text-prompted segmentation of radiology scans",
 		a.demoCommand(),
 		a.serveCommand(),
+		a.mcpCommand(),
 		a.configCommand(),
 		a.backupCommand(),
 		a.restoreCommand(),

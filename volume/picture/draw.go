@@ -66,6 +66,10 @@ func (c *Canvas) Draw() (image.Image, error) {
 	return dst, nil
 }
 
+// Voxel is the voxel, by its indices in the file, through which the three planes
+// run: where the structures that were added so far are largest.
+func (c *Canvas) Voxel() [3]int { return c.frame.voxel(c.frame.bestPoint(c.layers)) }
+
 // page says where everything lies.
 type page struct {
 	width, height                            int

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/spf13/cobra"
+
+	"satgraph/api"
+	"satgraph/api/auth"
+	"satgraph/api/mcp"
+	"satgraph/graph"
+	"satgraph/inference"
+	"satgraph/jobs"
+)
+
+// mcpOptions are the settings of the agents' server on this machine.
+type mcpOptions struct {
+	root, data, model string
+	servers           []string
+	threads           int
+}
+
+func (a *app) mcpCommand() *cobra.Command {
+	var o mcpOptions
+	cmd := &cobra.Command{
+		Use:   "mcp --root DIR",
+		Short: "Serve an LLM agent on this machine, by the Model Context Protocol",
+		Long: `Serve an LLM agent on this machine, by the Model Context Protocol over stdin and
+stdout, as programs for agents start such servers. The agent can find terms,
+segment the scans below one folder, measure and draw what was found, compare two
+scans, and ground the draft of a report in masks.
+
+No path leads out of the folder, and symbolic links are refused. Results stay in
+the data folder. 'satgraph serve' answers agents too, at /mcp over HTTP.`,
+		Example: "  satgraph mcp --root ~/scans",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case o.root == "":
+				return usageError{errors.New("give the folder of scans that the agent may use with --root")}
+			case o.threads < 0:
+				return usageError{fmt.Errorf("--threads %d is less than none", o.threads)}
+			}
+			return a.mcp(cmd.Context(), cmd.InOrStdin(), o)
+		},
+	}
+	cmd.Flags().StringVar(&o.root, "root", "", "folder of scans that the agent may use, and nothing outside of it")
+	cmd.Flags().StringVar(&o.data, "data", "", "folder for results (default: in the user's data folder)")
+	cmd.Flags().StringVar(&o.model, "model", "", "model bundle's folder (default: the built-in demo model)")
+	cmd.Flags().StringArrayVar(&o.servers, "remote", nil, remoteHelp)
+	cmd.Flags().IntVar(&o.threads, "threads", 0, "threads a job may use (default: all)")
+	return cmd
+}
+
+func (a *app) mcp(ctx context.Context, in io.Reader, o mcpOptions) (err error) {
+	scans, err := mcp.OpenFolder(o.root)
+	if err != nil {
+		return usageError{err}
+	}
+	defer func() { err = errors.Join(err, scans.Close()) }()
+	if o.data == "" {
+		home, err := a.dataDir()
+		if err != nil {
+			return err
+		}
+		o.data = filepath.Join(home, "mcp")
+	}
+	tree, err := a.openTree(ctx)
+	if err != nil {
+		return err
+	}
+	go tree.Prepare() // so that no question waits for the indexes
+	resolver, err := newResolver(tree)
+	if err != nil {
+		return err
+	}
+	model, err := newServedModel(o.model, o.servers, o.threads)
+	if err != nil {
+		return err
+	}
+	dir, release, err := ownFolder(o.data)
+	if err != nil {
+		return err
+	}
+	defer release()
+	runner, err := jobs.Open(jobs.Config{
+		Dir: dir, Models: model, Classify: api.Classify, Log: a.log,
+		Run: inference.Options{Threads: o.threads, SaveEvery: 20 * time.Second},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, runner.Close()) }()
+	server, err := mcp.New(mcp.Config{
+		Tree:     func() *graph.Tree { return tree },
+		Resolver: func() *inference.Resolver { return resolver },
+		Models:   func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
+		Jobs:     runner, Scans: scans, Explain: api.Classify, Version: version, Log: a.log,
+		MaskRef: func(job, file string) string {
+			path, err := runner.MaskPath(ctx, job, file)
+			if err != nil {
+				return file
+			}
+			return path
+		},
+	})
+	if err != nil {
+		return err
+	}
+	const longestLine = 1 << 20
+	err = server.Run(auth.With(ctx, auth.Local("")), &sdk.IOTransport{Reader: io.NopCloser(in), Writer: unclosed{a.out}, MaxLineLength: longestLine})
+	if errors.Is(err, context.Canceled) || errors.Is(err, io.EOF) {
+		return nil // the agent went away, or the user stopped it
+	}
+	return err
+}
+
+// unclosed leaves the process's own stream open.
+type unclosed struct{ io.Writer }
+
+func (unclosed) Close() error { return nil }
+
+// ownFolder takes the first of the folders 1, 2, … in dir that no other process
+// has, so that several agents may run side by side and each finds its former
+// results. release lets it go.
+func ownFolder(dir string) (path string, release func(), err error) {
+	const most = 64
+	for n := 1; n <= most; n++ {
+		path = filepath.Join(dir, strconv.Itoa(n))
+		if err := os.MkdirAll(path, 0o750); err != nil {
+			return "", nil, fmt.Errorf("the folder of results: %w", err)
+		}
+		lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return "", nil, fmt.Errorf("the folder of results: %w", err)
+		}
+		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			return filepath.Join(path, "jobs"), func() { _ = lock.Close() }, nil
+		}
+		_ = lock.Close()
+	}
+	return "", nil, fmt.Errorf("%d agents use %s already: choose another folder with --data", most, dir)
+}
