@@ -263,6 +263,9 @@ func New(c Config) (*Service, error) {
 	s.socketSlots = make(chan struct{}, s.limits.Sockets)
 	s.uploads = make(chan struct{}, s.limits.Uploads)
 	s.refusals = auth.NewRates(1, 20)
+	if s.agentHandler, err = s.newAgents(); err != nil {
+		return nil, err
+	}
 	compressed, err := compressing()
 	if err != nil {
 		return nil, err
