@@ -32,15 +32,23 @@ func (s *Service) newAgents() (http.Handler, error) {
 	return server.Handler(), nil
 }
 
-// agents answers POST /mcp. It counts among the requests that are answered at
-// the same time.
+// agents answers POST /mcp. A request may wait for a job, so they are counted
+// apart from the others, and for each caller.
 func (s *Service) agents(w http.ResponseWriter, r *http.Request) {
+	busy := &Error{Code: CodeServiceUnavailable, Message: "too many requests of agents at once", Hint: "try again in a few seconds, and wait for fewer jobs at a time"}
+	key := "agents " + callerKey(r.Context())
+	if !s.perCaller.enter(key, s.mostFor(s.limits.UserAgents)) {
+		w.Header().Set("Retry-After", "5")
+		s.fail(w, r, busy)
+		return
+	}
+	defer s.perCaller.leave(key)
 	select {
-	case s.requests <- struct{}{}:
-		defer func() { <-s.requests }()
+	case s.agentSlots <- struct{}{}:
+		defer func() { <-s.agentSlots }()
 	default:
-		w.Header().Set("Retry-After", "1")
-		s.fail(w, r, &Error{Code: CodeServiceUnavailable, Message: "too many requests at once", Hint: "try again in a second"})
+		w.Header().Set("Retry-After", "5")
+		s.fail(w, r, busy)
 		return
 	}
 	s.agentHandler.ServeHTTP(w, r)

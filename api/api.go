@@ -133,6 +133,9 @@ type Limits struct {
 	UploadStall time.Duration
 	// Requests is the number of GraphQL requests at the same time: 64.
 	Requests int
+	// Agents is the number of requests of agents at the same time, which may wait
+	// for jobs, and UserAgents the same for one caller: 64 and 8.
+	Agents, UserAgents int
 	// Sockets is the number of open WebSocket connections: 10,000.
 	Sockets int
 	// UserSockets and UserSubscriptions are the same for one caller, and what they
@@ -169,6 +172,8 @@ func (l Limits) withDefaults() Limits {
 	orElse(&l.UploadAge, 24*time.Hour)
 	orElse(&l.UploadStall, 30*time.Second)
 	orElse(&l.Requests, 64)
+	orElse(&l.Agents, 64)
+	orElse(&l.UserAgents, 8)
 	orElse(&l.Sockets, 10_000)
 	orElse(&l.UserSockets, 100)
 	orElse(&l.UserSubscriptions, 1_000)
@@ -212,6 +217,7 @@ type Service struct {
 	feed     *feed // of the ledger; nil where there is none
 
 	agentHandler http.Handler
+	agentSlots   chan struct{}
 
 	socketSlots chan struct{}
 	sockets     sockets
@@ -263,6 +269,7 @@ func New(c Config) (*Service, error) {
 	s.socketSlots = make(chan struct{}, s.limits.Sockets)
 	s.uploads = make(chan struct{}, s.limits.Uploads)
 	s.refusals = auth.NewRates(1, 20)
+	s.agentSlots = make(chan struct{}, s.limits.Agents)
 	if s.agentHandler, err = s.newAgents(); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"satgraph/inference"
 	"satgraph/internal/plain"
-	"satgraph/jobs"
 	"satgraph/volume"
 	"satgraph/volume/picture"
 )
@@ -91,7 +90,7 @@ func (s *Server) picture(ctx context.Context, _ *sdk.CallToolRequest, in picture
 		}
 		out.Structures = append(out.Structures, d)
 	}
-	if err := s.draw(ctx, out, j, shown, layers, in.Width); err != nil {
+	if err := s.draw(ctx, out, shown, layers, in.Width); err != nil {
 		return nil, err
 	}
 	for i := range out.Slices {
@@ -154,13 +153,13 @@ func crop(m *volume.Bits, b volume.Box, g volume.Grid) *volume.Bits {
 }
 
 // draw makes the picture, smaller where it would take too many bytes.
-func (s *Server) draw(ctx context.Context, out *pictureOut, j *jobs.Job, im *volume.Image, layers []picture.Layer, width int) error {
+func (s *Server) draw(ctx context.Context, out *pictureOut, im *volume.Image, layers []picture.Layer, width int) error {
 	for panel := max(200, (width-130)/3); ; panel = panel * 3 / 4 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		canvas, err := picture.NewCanvas(im, picture.Options{
-			Title: plain.Text(shorten(j.Request.Plan.Query, 80)), Footer: "Research aid, never for clinical use", Panel: panel,
+			Title: shorten(title(layers), 90), Footer: "Research aid, never for clinical use", Panel: panel,
 		})
 		if err != nil {
 			return err
@@ -191,6 +190,14 @@ func (s *Server) draw(ctx context.Context, out *pictureOut, j *jobs.Job, im *vol
 		}
 		return nil
 	}
+}
+
+func title(layers []picture.Layer) string {
+	names := make([]string, len(layers))
+	for i, l := range layers {
+		names[i] = l.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 func caption(p *pictureOut, zoom bool) string {

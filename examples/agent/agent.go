@@ -9,7 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -22,6 +22,7 @@ type agent struct {
 	scans    string
 	pictures string
 	jobs     map[string]string // as the transcript calls them, by their ids
+	notices  []string          // that the transcript holds already
 	err      error             // of the transcript
 }
 
@@ -47,20 +48,29 @@ func (a *agent) write(format string, values ...any) {
 	}
 }
 
-// call calls a tool, writes question and answer down, and gives the answer.
-func (a *agent) call(ctx context.Context, tool string, arguments map[string]any) (map[string]any, error) {
+// ask calls a tool.
+func (a *agent) ask(ctx context.Context, tool string, arguments map[string]any) (result *mcp.CallToolResult, answer map[string]any, err error) {
 	params := &mcp.CallToolParams{Name: tool, Arguments: arguments}
 	params.SetProgressToken(tool)
-	result, err := a.session.CallTool(ctx, params)
+	if result, err = a.session.CallTool(ctx, params); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", tool, err)
+	}
+	answer, _ = result.StructuredContent.(map[string]any)
+	return result, answer, nil
+}
+
+// call calls a tool, writes question and answer down, and gives the answer. Of the
+// answer only some fields are shown, where these are named.
+func (a *agent) call(ctx context.Context, tool string, arguments map[string]any, fields ...string) (map[string]any, error) {
+	result, answer, err := a.ask(ctx, tool, arguments)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", tool, err)
+		return nil, err
 	}
 	asked, err := compact(arguments)
 	if err != nil {
 		return nil, err
 	}
 	a.write("**Agent → `%s`** `%s`\n\n", tool, a.tidy(asked))
-	answer, _ := result.StructuredContent.(map[string]any)
 	if id, ok := answer["job"].(string); ok && a.jobs[id] == "" {
 		a.jobs[id] = fmt.Sprintf("JOB-%d", len(a.jobs)+1)
 	}
@@ -79,11 +89,14 @@ func (a *agent) call(ctx context.Context, tool string, arguments map[string]any)
 	if result.IsError {
 		return nil, nil
 	}
-	text, err := compact(short(answer))
+	text, err := compact(short(only(answer, fields)))
 	if err != nil {
 		return nil, err
 	}
 	a.write("```json\n%s\n```\n\n", a.tidy(text))
+	if notice, ok := answer["notice"].(string); ok && !slices.Contains(a.notices, notice) {
+		a.notices = append(a.notices, notice)
+	}
 	return answer, a.err
 }
 
@@ -99,18 +112,20 @@ func (a *agent) keep(c *mcp.ImageContent) error {
 	return os.WriteFile(filepath.Join(a.pictures, "picture.png"), c.Data, 0o600)
 }
 
-var reVersion = regexp.MustCompile(`"version":"[^"]*"`)
-
-// tidy takes out what differs from run to run: ids of jobs and folders.
+// tidy takes out what differs from run to run, ids of jobs and folders, and what
+// is said again and again.
 func (a *agent) tidy(text string) string {
 	for id, name := range a.jobs {
 		text = strings.ReplaceAll(text, id, name)
 	}
 	text = strings.ReplaceAll(text, filepath.Join(a.scans, ".results", "1", "jobs"), "RESULTS")
-	return reVersion.ReplaceAllString(text, `"version":"…"`)
+	for _, notice := range a.notices {
+		text = strings.ReplaceAll(text, notice, "(the notice above)")
+	}
+	return text
 }
 
-// compact writes a value as JSON with one entry of its lists a line.
+// compact writes a value as JSON on one line.
 func compact(v any) (string, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -133,8 +148,7 @@ func short(v any) any {
 		return out
 	case []any:
 		list := v
-		structures := len(v) > 0 && isObject(v[0])
-		if structures && len(v) > most {
+		if len(v) > most && isObject(v[0]) {
 			list = v[:most]
 		}
 		out := make([]any, 0, len(list)+1)
@@ -147,6 +161,18 @@ func short(v any) any {
 		return out
 	}
 	return v
+}
+
+// only keeps the named fields; none are all.
+func only(answer map[string]any, fields []string) map[string]any {
+	if len(fields) == 0 {
+		return answer
+	}
+	out := map[string]any{}
+	for _, name := range fields {
+		out[name] = answer[name]
+	}
+	return out
 }
 
 func isObject(v any) bool {

@@ -6,7 +6,7 @@ import (
 )
 
 // draft is a report on the first phantom, and wrong on purpose: the spleen lies
-// on the other side, and the gallbladder has a mask.
+// on the other side, and so does the cyst of the impression.
 const draft = `FINDINGS:
 The liver is normal in size. No focal hepatic lesion.
 Both kidneys are unremarkable. 2.1 cm cyst in the left kidney.
@@ -92,19 +92,23 @@ func (a *agent) introduce(ctx context.Context) error {
 	return nil
 }
 
-// segment asks for a short wait, and looks after the job until it has ended.
+// segment asks for a job without waiting for it, and looks after it until it has
+// ended.
 func (a *agent) segment(ctx context.Context, scan string) (job string, err error) {
-	answer, err := a.call(ctx, "segment", map[string]any{"scan": scan, "query": "liver, spleen, both kidneys, heart", "modality": "ct", "wait": 0})
+	answer, err := a.call(ctx, "segment", map[string]any{"scan": scan, "query": "liver, spleen, both kidneys, heart", "modality": "ct", "wait": 0}, "job", "ended", "next")
 	if err != nil {
 		return "", err
 	}
 	job, _ = answer["job"].(string)
-	for range 20 {
-		if answer, err = a.call(ctx, "job", map[string]any{"job": job, "wait": 120}); err != nil {
+	const tries = 30
+	wait := map[string]any{"job": job, "wait": 120}
+	for range tries {
+		if _, answer, err = a.ask(ctx, "job", wait); err != nil {
 			return "", err
 		}
 		if ended, _ := answer["ended"].(bool); ended {
-			return job, nil
+			_, err = a.call(ctx, "job", wait)
+			return job, err
 		}
 	}
 	return "", fmt.Errorf("job %s does not end", job)
