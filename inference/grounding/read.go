@@ -117,7 +117,7 @@ func (r *reader) longest(words []token) (n int, means meaning, removed bool) {
 // is looked up: most words of a draft are no anatomy, and guessing at their
 // spelling is what takes time.
 func (r *reader) hasWord(w token) bool {
-	if filler[w.text] || isSide(w.text) || operations[w.text] != "" {
+	if filler[w.text] || isSide(w.text) || operations[w.text] != "" || strings.ContainsAny(w.text, "0123456789") {
 		return true
 	}
 	known, ok := r.words[w.text]
