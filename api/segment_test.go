@@ -87,3 +87,19 @@ func TestSegmentMistakes(t *testing.T) {
 		}
 	}
 }
+
+// A request that is sent again with its key is the same job; another with that key
+// is a mistake.
+func TestSegmentAgainByKey(t *testing.T) {
+	s := start(t, nil)
+	image := s.upload(scan(t, "scan.nii"))
+	first := s.asks(`segmentChildren(of: "heart", image: $i, key: "k1")`, image)
+	again := s.asks(`segmentChildren(of: "heart", image: $i, key: "k1")`, image)
+	if id := first.at(t, "it", "job", "id"); id == nil || again.at(t, "it", "job", "id") != id {
+		t.Errorf("sent again: %v, then %v; %v", id, again.Data, again.Errors)
+	}
+	other := s.asks(`segment(query: "brain", image: $i, key: "k1", modality: CT)`, image)
+	if other.at(t, "it", "mistake", "code") != "KEY_CONFLICT" || other.at(t, "it", "mistake", "argument") != "key" || other.at(t, "it", "job") != nil {
+		t.Errorf("another request with the key: %v %v", other.Data, other.Errors)
+	}
+}
