@@ -8,12 +8,15 @@ import (
 	"maps"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"satgraph/datasets/catalog"
+	"satgraph/datasets/corpus"
 	"satgraph/datasets/metrics"
 	"satgraph/volume"
 )
@@ -21,6 +24,7 @@ import (
 // score is a line of the metrics document: one structure of one case. What is
 // not a finite number is null.
 type score struct {
+	Dataset     string   `json:"dataset,omitempty"` // the subfolder
 	Case        string   `json:"case,omitempty"`
 	Structure   string   `json:"structure"`
 	Status      string   `json:"status"`
@@ -33,12 +37,31 @@ type score struct {
 	RefVolume   float64  `json:"refMl"`
 }
 
-// summary is the mean over cases, with a 95% bootstrap interval.
+// summary is a mean, with a 95% bootstrap interval over cases: of a structure, of
+// one in a dataset, or of all structures of a dataset or region of the body, of
+// which a case's mean counts once.
 type summary struct {
-	Structure string            `json:"structure"`
-	Cases     int               `json:"cases"`
-	Dice      *metrics.Interval `json:"dice"`
-	NSD       *metrics.Interval `json:"nsd"`
+	Structure   string            `json:"structure,omitempty"`
+	Dataset     string            `json:"dataset,omitempty"`
+	Region      string            `json:"region,omitempty"`
+	Cases       int               `json:"cases"`
+	Dice        *metrics.Interval `json:"dice"`
+	NSD         *metrics.Interval `json:"nsd"`
+	HD95        *metrics.Interval `json:"hd95"`
+	VolumeError *metrics.Interval `json:"volumeError"`
+}
+
+// name is what a summary is printed under.
+func (s *summary) name() string {
+	switch {
+	case s.Structure != "" && s.Dataset != "":
+		return s.Dataset + ": " + s.Structure
+	case s.Dataset != "":
+		return "dataset " + s.Dataset
+	case s.Region != "":
+		return "region " + s.Region
+	}
+	return s.Structure
 }
 
 type metricsReport struct {
@@ -59,7 +82,11 @@ func (a *app) metricsCommand() *cobra.Command {
 surface distance (NSD) at a tolerance, the 95th percentile of the surface
 distance (HD95, mm), the average surface distance (ASSD, mm) and volumes.
 
-PRED and REF are two files or two folders with files of the same names. A file
+PRED and REF are two files or two folders with files of the same names. Files in
+a subfolder are of the dataset that it is called like. Means, with bootstrap
+intervals over cases, are given for each structure, each structure of a dataset,
+each dataset, and each region of the body, by what the corpus says of a class of
+that name. A file
 with values other than 0 and 1 is a case with a structure for each value; a file
 of 0 and 1 is one structure, called like the file. Structures that neither has
 are left out of means; one that only one of the two has counts as 0.`,
@@ -79,7 +106,11 @@ are left out of means; one that only one of the two has counts as 0.`,
 					return err
 				}
 			}
-			report.summarise()
+			classes, err := catalog.Classes()
+			if err != nil {
+				return err
+			}
+			report.summarise(regionsOf(classes))
 			if asJSON {
 				err = a.printJSON(report)
 			} else {
@@ -148,19 +179,33 @@ func base(path string) string {
 	return name
 }
 
-// volumesOf lists the volumes in a folder by name; nil for a file.
-func volumesOf(path string) (map[string]string, error) {
-	entries, err := os.ReadDir(path)
+// volumesOf lists the volumes in a folder and its subfolders by name, as
+// "subfolder/name"; nil for a file.
+func volumesOf(folder string) (map[string]string, error) {
+	entries, err := os.ReadDir(folder)
 	if err != nil {
-		if fi, statErr := os.Stat(path); statErr == nil && !fi.IsDir() {
+		if fi, statErr := os.Stat(folder); statErr == nil && !fi.IsDir() {
 			return nil, nil
 		}
 		return nil, err
 	}
 	out := map[string]string{}
 	for _, e := range entries {
-		if name := base(e.Name()); name != e.Name() && !e.IsDir() {
-			out[name] = filepath.Join(path, e.Name())
+		at := filepath.Join(folder, e.Name())
+		if !e.IsDir() {
+			if name := base(e.Name()); name != e.Name() {
+				out[name] = at
+			}
+			continue
+		}
+		files, err := os.ReadDir(at)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			if name := base(f.Name()); name != f.Name() && !f.IsDir() {
+				out[e.Name()+"/"+name] = filepath.Join(at, f.Name())
+			}
 		}
 	}
 	return out, nil
@@ -202,9 +247,11 @@ func (r *metricsReport) compare(p pair, o metrics.Options) error {
 	}
 	for _, l := range labels {
 		s := scoreOf(results[l])
-		s.Case, s.Structure = p.name, cmp.Or(names[l], fmt.Sprintf("label %d", l))
+		dataset, name := path.Split(p.name)
+		s.Dataset = strings.TrimSuffix(dataset, "/")
+		s.Case, s.Structure = name, cmp.Or(names[l], fmt.Sprintf("label %d", l))
 		if single {
-			s.Case, s.Structure = "", p.name
+			s.Case, s.Structure = "", name
 		}
 		r.Scores = append(r.Scores, s)
 	}
@@ -226,38 +273,94 @@ func number(v float64) *float64 {
 	return &v
 }
 
-// summarise gives the mean of each structure over its cases, and of all.
-func (r *metricsReport) summarise() {
-	byStructure := map[string][]score{}
-	for _, s := range r.Scores {
-		byStructure[s.Structure] = append(byStructure[s.Structure], s)
-	}
-	if len(byStructure) < len(r.Scores) {
-		for _, name := range slices.Sorted(maps.Keys(byStructure)) {
-			r.Summary = append(r.Summary, mean(name, byStructure[name]))
+// regionsOf is the region of the body of each class; none of a class that has
+// several.
+func regionsOf(classes []catalog.Class) map[string]string {
+	out := map[string]string{}
+	for i := range classes {
+		c := &classes[i]
+		if region, ok := out[c.Name]; ok && region != c.Region {
+			out[c.Name] = ""
+			continue
 		}
+		out[c.Name] = c.Region
 	}
-	r.Summary = append(r.Summary, mean("all", r.Scores))
+	return out
 }
 
-func mean(name string, scores []score) summary {
-	over := func(of func(score) *float64) *metrics.Interval {
-		var v []float64
-		for _, s := range scores {
-			if x := of(s); x != nil {
-				v = append(v, *x)
+// summarise gives the means of structures, of datasets, of regions, and of all.
+func (r *metricsReport) summarise(regions map[string]string) {
+	groups := map[summary][]score{} // by what they are of
+	structures := map[string]bool{}
+	for _, s := range r.Scores {
+		structures[s.Structure] = true
+		groups[summary{Structure: s.Structure}] = append(groups[summary{Structure: s.Structure}], s)
+		if s.Dataset != "" {
+			for _, of := range []summary{{Dataset: s.Dataset, Structure: s.Structure}, {Dataset: s.Dataset}} {
+				groups[of] = append(groups[of], s)
 			}
 		}
-		if len(v) == 0 {
+		if region := regions[corpus.Fold(s.Structure)]; region != "" {
+			groups[summary{Region: region}] = append(groups[summary{Region: region}], s)
+		}
+	}
+	kind := func(s summary) int {
+		return slices.Index([]bool{s.Structure != "" && s.Dataset == "", s.Structure != "", s.Dataset != "", true}, true)
+	}
+	for _, of := range slices.SortedFunc(maps.Keys(groups), func(a, b summary) int {
+		return cmp.Or(kind(a)-kind(b), cmp.Compare(a.Dataset+a.Region, b.Dataset+b.Region), cmp.Compare(a.Structure, b.Structure))
+	}) {
+		if len(structures) == len(r.Scores) && of.Structure != "" {
+			continue // one score each, printed already
+		}
+		r.Summary = append(r.Summary, mean(of, groups[of]))
+	}
+	r.Summary = append(r.Summary, mean(summary{Structure: "all"}, r.Scores))
+}
+
+// caseOf names the case of a score; a file that is one structure is its own.
+func caseOf(s score) string { return s.Dataset + "/" + cmp.Or(s.Case, s.Structure) }
+
+// mean fills a summary in. Of a dataset or region, a case with several scores
+// counts by their mean, since structures of one scan are not independent.
+func mean(of summary, scores []score) summary {
+	key := caseOf
+	if of.Structure != "" {
+		key = func(s score) string { return caseOf(s) + "\x00" + s.Structure }
+	}
+	over := func(value func(score) *float64) *metrics.Interval {
+		sums, counts := map[string]float64{}, map[string]int{}
+		var order []string
+		for _, s := range scores {
+			x := value(s)
+			if x == nil {
+				continue
+			}
+			c := key(s)
+			if counts[c] == 0 {
+				order = append(order, c)
+			}
+			sums[c] += *x
+			counts[c]++
+		}
+		if len(order) == 0 {
 			return nil
+		}
+		v := make([]float64, len(order))
+		for i, c := range order {
+			v[i] = sums[c] / float64(counts[c])
 		}
 		i := metrics.Bootstrap(v, 0.95, 1)
 		return &i
 	}
-	return summary{
-		Structure: name, Cases: len(scores),
-		Dice: over(func(s score) *float64 { return s.Dice }), NSD: over(func(s score) *float64 { return s.NSD }),
+	cases := map[string]bool{}
+	for _, s := range scores {
+		cases[key(s)] = true
 	}
+	of.Cases = len(cases)
+	of.Dice, of.NSD = over(func(s score) *float64 { return s.Dice }), over(func(s score) *float64 { return s.NSD })
+	of.HD95, of.VolumeError = over(func(s score) *float64 { return s.HD95 }), over(func(s score) *float64 { return s.VolumeError })
+	return of
 }
 
 func (a *app) printMetrics(r *metricsReport) {
@@ -273,16 +376,19 @@ func (a *app) printMetrics(r *metricsReport) {
 		if s.Case != "" {
 			name = s.Case + ": " + name
 		}
+		if s.Dataset != "" {
+			name = s.Dataset + "/" + name
+		}
 		a.printf("%-40s %7s %7s %8s %8s %10.2f %10.2f  %s\n", name, show(s.Dice, "%.4f"), show(s.NSD, "%.4f"),
 			show(s.HD95, "%.2f"), show(s.ASSD, "%.2f"), s.PredVolume, s.RefVolume, s.Status)
 	}
 	a.printf("\nmean with 95%% bootstrap interval; NSD at %g mm\n", r.Tolerance)
 	for _, s := range r.Summary {
-		if s.Dice == nil {
-			a.printf("%-40s nothing to compare\n", s.Structure)
+		if s.Dice == nil || s.NSD == nil {
+			a.printf("%-40s nothing to compare\n", s.name())
 			continue
 		}
-		a.printf("%-40s DSC %.4f (%.4f to %.4f)  NSD %.4f (%.4f to %.4f)  n %d\n", s.Structure,
+		a.printf("%-40s DSC %.4f (%.4f to %.4f)  NSD %.4f (%.4f to %.4f)  n %d\n", s.name(),
 			s.Dice.Mean, s.Dice.Low, s.Dice.High, s.NSD.Mean, s.NSD.Low, s.NSD.High, s.Dice.N)
 	}
 	for _, path := range r.Unpaired {

@@ -105,6 +105,53 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// Means are given by structure, by structure and dataset, by dataset and by
+// region, with intervals over cases.
+func TestMetricsByDatasetAndRegion(t *testing.T) {
+	pred, ref := t.TempDir(), t.TempDir()
+	table := `{"labels":[{"value":1,"name":"liver"},{"value":2,"name":"Spleen"},{"value":3,"name":"brainstem"}]}`
+	for _, c := range []struct {
+		at   string
+		pred []uint16 // of the reference 1, 1, 2, 2, 3
+	}{
+		{"A/one", []uint16{1, 1, 2, 2, 3}}, {"A/two", []uint16{1, 0, 0, 0, 3}}, {"B/one", []uint16{1, 0, 2, 2, 0}},
+	} {
+		for _, dir := range []string{pred, ref} {
+			if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(c.at)), 0o750); err != nil {
+				t.Fatal(err)
+			}
+		}
+		labelFile(t, filepath.Join(pred, c.at+".nii.gz"), c.pred...)
+		labelFile(t, filepath.Join(ref, c.at+".nii.gz"), 1, 1, 2, 2, 3)
+		if err := os.WriteFile(filepath.Join(ref, c.at+".labels.json"), []byte(table), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errs := satgraph(t, "metrics", pred, ref, "--json")
+	var report metricsReport
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitDone {
+		t.Fatalf("%d %v %s", code, err, errs)
+	}
+	got := map[string]summary{}
+	for _, s := range report.Summary {
+		got[s.name()] = s
+	}
+	for name, want := range map[string]struct {
+		dice  float64
+		cases int
+	}{
+		"liver": {(1 + 2.0/3 + 2.0/3) / 3, 3}, "A: liver": {(1 + 2.0/3) / 2, 2}, "B: brainstem": {0, 1},
+		"dataset A": {(1 + (2.0/3+0+1)/3) / 2, 2}, "dataset B": {(2.0/3 + 1 + 0) / 3, 1},
+		"region abdomen": {(1 + (2.0/3)/2 + (2.0/3+1)/2) / 3, 3}, "region brain": {2.0 / 3, 3},
+	} {
+		s, ok := got[name]
+		if !ok || s.Dice == nil || s.Cases != want.cases || s.Dice.N != want.cases || math.Abs(s.Dice.Mean-want.dice) > 1e-12 ||
+			s.Dice.Low > s.Dice.Mean || s.Dice.High < s.Dice.Mean || s.NSD == nil || s.VolumeError == nil {
+			t.Errorf("%s: %+v %+v, want %+v", name, s, s.Dice, want)
+		}
+	}
+}
+
 // A series is chosen by its UID, and one that is not there is refused.
 func TestSegmentChoosesASeries(t *testing.T) {
 	series := sharedtest.Path(t, "data/real-ct-dicom/decompressed")
