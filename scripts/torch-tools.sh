@@ -6,4 +6,9 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 scripts/need.sh torch >&2 || exit 3
+have=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+if [ "$have" != 3.11 ]; then
+  echo "torch-tools.sh: /usr/bin/python3 is $have; the wheels of torch-tools.txt are pinned for 3.11, as Debian 12 has it with python3-torch" >&2
+  exit 3
+fi
 TOOLS_PYTHON=/usr/bin/python3 scripts/python-tools.sh torch-tools || exit 3

@@ -14,6 +14,7 @@ import (
 	"satgraph/datasets/build/fromraw"
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/standard"
+	"satgraph/internal/sysmem"
 )
 
 // buildFlags are those of 'corpus build'.
@@ -23,6 +24,7 @@ type buildFlags struct {
 	options build.Options
 	cache   cacheFlags
 	spacing string
+	memory  string
 	asJSON  bool
 }
 
@@ -66,6 +68,7 @@ a corpus is a hash of its content.
 	flags.StringVar(&f.spacing, "spacing", "1,1,3", "mm along the axes")
 	flags.StringVar((*string)(&f.options.Settings.Labels), "labels", string(standard.Nearest), "how masks are resampled: nearest or linear")
 	flags.IntVar(&f.options.Workers, "workers", 0, "scans at work at the same time (default: one more than there are processors)")
+	flags.StringVar(&f.memory, "memory", "", "bound on the memory of all scans at work, as 8G, by which scans are held back (default: 80% of what is free); a scan that takes more works alone")
 	flags.BoolVar(&f.options.Rehash, "rehash", false, "read files again whose size and time have not changed")
 	flags.BoolVar(&f.options.Prune, "prune", false, "drop scans that are not listed any more")
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON document")
@@ -98,6 +101,10 @@ func (f *buildFlags) read(cmd *cobra.Command, names []string) error {
 	if f.options.Workers < 0 {
 		return usageError{errors.New("--workers: want a number above 0")}
 	}
+	if err := f.readMemory(); err != nil {
+		return err
+	}
+	f.source.Spacing = set.Spacing
 	set.Orientation, set.AsPublished = "RAS", f.source.Options.AsPublished
 	f.source.Options.Rectify = set.AsPublished // as the published loader reads headers
 	if err := f.checkSplit(set.AsPublished); err != nil {
@@ -115,6 +122,17 @@ func (f *buildFlags) read(cmd *cobra.Command, names []string) error {
 		f.source.Rows, err = f.rows(cmd, c)
 	}
 	return err
+}
+
+// readMemory settles the budget.
+func (f *buildFlags) readMemory() (err error) {
+	if f.options.Memory, err = parseBytes(f.memory); err != nil {
+		return usageError{fmt.Errorf("--memory: %w", err)}
+	}
+	if free, known := sysmem.Available(); f.options.Memory == 0 && known {
+		f.options.Memory = free / 5 * 4
+	}
+	return nil
 }
 
 // chosen are the datasets of these names; all where none is named.

@@ -47,6 +47,11 @@ func TestCorpusBuild(t *testing.T) {
 		t.Errorf("again: code %d, %+v", code, again)
 	}
 
+	var held buildDocument
+	if code := runJSON(t, &held, "corpus", "build", "--raw", root, "-o", filepath.Join(t.TempDir(), "held"), "--spacing", "0.5,0.5,0.5", "--memory", "1M", "--workers", "4"); code != exitDone || held.Version.Hash != first.Version.Hash {
+		t.Errorf("with little memory: code %d, %+v", code, held)
+	}
+
 	// The generated images are one picture, which gates must see.
 	var report struct {
 		Gates []struct {
@@ -78,6 +83,7 @@ func TestCorpusBuild(t *testing.T) {
 		{"--raw", root, "-o", corpus, "--spacing", "1,1,0"},
 		{"--raw", root, "-o", corpus, "--labels", "cubic"},
 		{"--raw", root, "-o", corpus, "--workers", "-1"},
+		{"--raw", root, "-o", corpus, "--memory", "some"},
 		{"--raw", t.TempDir(), "-o", corpus},
 	} {
 		if code := run(t.Context(), append([]string{"corpus", "build"}, wrong...), &bytes.Buffer{}, &bytes.Buffer{}); code != exitUsage {

@@ -93,6 +93,9 @@ type Options struct {
 	// Workers is how many scans are at work at a time; 0 means one more than there
 	// are processors, so that they have work while one waits for the disk.
 	Workers int
+	// Memory holds scans back that say what they take (Sized) while those at work
+	// take more, in bytes; 0 holds none back. A larger scan works alone.
+	Memory int64
 	// Rehash reads input files again whose size and time have not changed.
 	Rehash bool
 	// Prune drops scans that the source no longer lists.

@@ -39,7 +39,7 @@ func Run(ctx context.Context, from Source, o Options) (*Report, error) {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0) + 1
 	}
-	b := &builder{Options: o, start: time.Now(), cpu: processTime(), report: &Report{Dir: o.Dir, Failures: []Failure{}}}
+	b := &builder{Options: o, start: time.Now(), cpu: processTime(), report: &Report{Dir: o.Dir, Failures: []Failure{}}, admit: admission{budget: o.Memory}}
 	err := b.run(ctx, from)
 	b.report.Seconds = time.Since(b.start).Seconds()
 	b.report.Busy = (processTime() - b.cpu).Seconds() / b.report.Seconds / float64(runtime.GOMAXPROCS(0))
@@ -61,6 +61,7 @@ type builder struct {
 	cpu      time.Duration
 	settings string // digest of Settings
 	manifest *manifest
+	admit    admission
 	temp     string
 
 	mu         sync.Mutex
@@ -259,6 +260,13 @@ func (b *builder) make(ctx context.Context, j *job, e *Entry, worker int) (err e
 			err = fmt.Errorf("internal error: %v (%s)", p, strings.Join(strings.Fields(string(debug.Stack())), " "))
 		}
 	}()
+	if sized, ok := j.scan.(Sized); ok && b.Memory > 0 {
+		leave, err := b.admit.enter(ctx, sized.Bytes(ctx))
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
 	temp := filepath.Join(b.temp, fmt.Sprint(worker))
 	if err := errors.Join(os.RemoveAll(temp), os.Mkdir(temp, 0o755)); err != nil { //nolint:gosec // data for all to read
 		return err

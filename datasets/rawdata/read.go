@@ -149,6 +149,12 @@ func (s *Source) openImage(scan *Scan) (*opened, error) {
 	return &opened{grid: v.Grid, series: v.Series}, nil
 }
 
+// Info reads the header of a case's image. Errors are those of
+// volume.ReadInfoWith.
+func (s *Source) Info(c *Case) (*volume.Info, error) {
+	return volume.ReadInfoWith(s.path(c.Image), s.options.ReadOptions)
+}
+
 // gridOf is the grid of one 3-D volume.
 func gridOf(info *volume.Info) (volume.Grid, error) {
 	g := volume.Grid{Shape: [3]int{1, 1, 1}, Affine: info.Affine}

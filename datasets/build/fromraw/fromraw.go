@@ -29,6 +29,9 @@ type Source struct {
 	// folder are taken.
 	Rows    *corpus.Index
 	Options rawdata.Options
+	// Spacing is that of the corpus, by which scans say what memory they take; SAT's
+	// where it is not given.
+	Spacing [3]float64
 	// Asked says that each of the datasets was asked for: one that is not there is
 	// a failure. Else it is passed by, and stands in Missing after the listing.
 	Asked   bool
@@ -74,7 +77,7 @@ func (s *Source) dataset(ctx context.Context, d *catalog.Dataset) ([]*scan, erro
 		return nil, err
 	}
 	scanOf := func(from *rawdata.Source, c *rawdata.Case) *scan {
-		return &scan{from: from, root: s.Root, which: *c, origin: standard.Origin{
+		return &scan{from: from, root: s.Root, spacing: s.spacing(), which: *c, origin: standard.Origin{
 			Dataset: d.Name, ID: c.ID(), Image: c.ID(), Masks: []string{c.Mask}, Modality: string(d.Modality),
 			Sequence: c.Sequence, Patient: c.Patient, Split: c.Split, Recipe: recipe,
 		}}
@@ -109,6 +112,14 @@ func (s *Source) dataset(ctx context.Context, d *catalog.Dataset) ([]*scan, erro
 	return out, nil
 }
 
+// spacing is that of the corpus, SAT's where it is not said.
+func (s *Source) spacing() [3]float64 {
+	if s.Spacing == [3]float64{} {
+		return standard.SAT().Spacing
+	}
+	return s.Spacing
+}
+
 // recipeOf is a digest of all in a record that voxels depend on.
 func recipeOf(d *catalog.Dataset, o rawdata.Options) (string, error) {
 	text, err := json.Marshal([]any{d.Modality, d.Layouts, d.Masks, d.Labels, d.Recipes, d.Image, o.Layout, o.AsPublished, o.Rectify})
@@ -121,12 +132,14 @@ func recipeOf(d *catalog.Dataset, o rawdata.Options) (string, error) {
 
 // scan is one of a dataset. It is a build.Scan.
 type scan struct {
-	from   *rawdata.Source
-	root   string
-	which  rawdata.Case
-	origin standard.Origin
-	err    error
-	masks  []rawdata.Mask // since Read
+	from *rawdata.Source
+	root string
+	// spacing of the corpus, mm along the axes.
+	spacing [3]float64
+	which   rawdata.Case
+	origin  standard.Origin
+	err     error
+	masks   []rawdata.Mask // since Read
 }
 
 // Origin says what the scan is.
@@ -147,6 +160,33 @@ func (s *scan) Files() []build.File {
 		out[i] = build.File{Name: name, Path: volume.Join(s.root, name)}
 	}
 	return out
+}
+
+// What a scan takes at its peak: its voxels as float32, the standardised ones
+// twice, a bit a voxel for each mask, and what garbage is left of them. A CT of
+// 512×512×200 with one class took 0.49 GB, and 0.54 GB are told.
+const (
+	bytesOfVoxel    = 5
+	bytesOfStandard = 8
+	garbage         = 1.15
+)
+
+// Bytes is about what building the scan takes, told by the image's header.
+func (s *scan) Bytes(context.Context) int64 {
+	if s.err != nil {
+		return 0
+	}
+	info, err := s.from.Info(&s.which)
+	if err != nil || len(info.Shape) < 3 {
+		return 0 // reading it says why
+	}
+	voxels, standard := 1.0, 1.0
+	for axis, n := range info.Shape[:3] {
+		voxels *= float64(n)
+		standard *= max(1, float64(n)*info.Spacing[axis]/s.spacing[axis])
+	}
+	masks := float64(len(s.from.Dataset().Recipes)) * voxels / 8
+	return int64(garbage * (bytesOfVoxel*voxels + bytesOfStandard*standard + masks))
 }
 
 // Read reads image and masks. The error joins the problems of a scan that gives
