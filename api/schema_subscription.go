@@ -79,7 +79,11 @@ func (s *Service) follow(ctx context.Context, p *prepared, give func(r *response
 		return &Error{Code: CodeValidation, Message: "a subscription has exactly one field at its top, without directives"}
 	}
 	begin := &start{}
-	first := s.run(context.WithValue(ctx, startKey{}, begin), p, nil)
+	// Executed in a goroutine of its own, whose stack goes with it: this one may
+	// wait for hours, one of thousands.
+	done := make(chan *response, 1)
+	go func() { done <- s.run(context.WithValue(ctx, startKey{}, begin), p, nil) }()
+	first := <-done
 	if len(first.errors) > 0 {
 		return &refusedError{first}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -67,7 +68,6 @@ func isUpgrade(r *http.Request) bool {
 func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 	select {
 	case s.socketSlots <- struct{}{}:
-		defer func() { <-s.socketSlots }()
 	default:
 		w.Header().Set("Retry-After", "10")
 		s.fail(w, r, &Error{Code: CodeServiceUnavailable, Message: "too many connections at once", Hint: "try again later"})
@@ -76,17 +76,33 @@ func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{socketProtocol}, CompressionMode: websocket.CompressionDisabled, OriginPatterns: s.config.Origins})
 	if err != nil {
 		s.log.Debug("no WebSocket", "error", err) // the library has answered
+		<-s.socketSlots
 		return
 	}
+	// The request ends here, and what it took goes with it: connections stay
+	// open for hours, and there are thousands.
+	k := &socket{s: s, conn: conn, remember: r.Header.Get("Authorization"), operations: map[string]context.CancelFunc{}}
+	go k.serve(withActor(context.WithoutCancel(r.Context()), r.Header))
+}
+
+// serve reads what the client sends until the connection ends.
+func (k *socket) serve(ctx context.Context) {
+	s, conn := k.s, k.conn
+	defer func() { <-s.socketSlots }()
 	defer conn.CloseNow() //nolint:errcheck // at the latest
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("a connection panicked", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
 	if conn.Subprotocol() != socketProtocol {
 		_ = conn.Close(closeProtocol, "Subprotocol not acceptable")
 		return
 	}
 	conn.SetReadLimit(s.limits.BodyBytes)
-	ctx, cancel := context.WithCancel(withActor(r.Context(), r.Header))
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	k := &socket{s: s, conn: conn, ctx: ctx, remember: r.Header.Get("Authorization"), operations: map[string]context.CancelFunc{}}
+	k.ctx = ctx
 	defer k.leave()
 	if !s.sockets.add(k) {
 		_ = conn.Close(websocket.StatusGoingAway, "the service is stopping")
