@@ -126,7 +126,6 @@ var errorTable = []struct {
 	{is: jobs.ErrTooLarge, code: CodeLimit, message: "the job asks for too many structures at once", hint: "ask for fewer"},
 	{is: bus.ErrFull, code: CodeStorageFull, message: "the service has no room for more jobs", hint: "ask the operator; jobs that were taken are kept"},
 	{is: jobs.ErrUnavailable, code: CodeServiceUnavailable, message: "the server that keeps the jobs does not answer now", hint: "try again later, with a key so that the job is not made twice"},
-	{is: jobs.ErrFetch, code: CodeServiceUnavailable, message: "the scan could not be sent to the worker", hint: "ask the operator"},
 	{is: jobs.ErrFinished, code: CodeJobEnded, hint: "its results are still there: job(id:)"},
 	{is: jobs.ErrInterrupted, code: CodeInterrupted, hint: "ask for it again"},
 	{is: jobs.ErrClosed, code: CodeServiceUnavailable, message: "the service is shutting down", hint: "try again later"},

@@ -79,7 +79,7 @@ type Request struct {
 	ImageID   string `json:"imageId,omitempty"`
 	ImagePath string `json:"imagePath,omitempty"`
 	// ImageSHA256 is the hash of the file, in hex. Where it is empty the scan is
-	// not known to be another job's, and cannot be sent to other machines.
+	// not known to be another job's.
 	ImageSHA256 string `json:"imageSha256,omitempty"`
 	// Model is the name of the model to run; empty is the default one.
 	Model string `json:"model,omitempty"`
@@ -197,8 +197,6 @@ var (
 	ErrTooLarge = errors.New("the job is too large for the job server")
 	// ErrBadRequest: the request cannot be carried out by anyone.
 	ErrBadRequest = errors.New("the job cannot be taken")
-	// ErrFetch: a scan or result could not be sent between machines.
-	ErrFetch = errors.New("a file could not be sent between the machines")
 )
 
 // planned gives the structures of a plan before anything ran.

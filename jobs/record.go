@@ -97,13 +97,10 @@ func (a *advert) lacks(r *record) string {
 	if a.Memory > 0 && r.Memory > a.Memory {
 		return fmt.Sprintf("has %d MiB of memory", r.Memory>>20)
 	}
-	if r.Kind != Segmentation {
-		if !slices.Contains(a.Homes, r.Home) {
-			return "reaches the files of the service"
-		}
-		return ""
+	if !slices.Contains(a.Homes, r.Home) {
+		return "reaches the files of the service"
 	}
-	if a.Models == nil {
+	if r.Kind != Segmentation || a.Models == nil {
 		return ""
 	}
 	for i, digest := range a.Models {

@@ -33,8 +33,8 @@ type Config struct {
 	// Replicas are the copies that a cluster keeps; 0 means 3 where it has as many
 	// servers, else one.
 	Replicas int
-	// WorkOnly is for a process that takes jobs and none in. Its Dir is a service's
-	// own, or a folder for itself, into which scans are fetched.
+	// WorkOnly is for a process that does jobs and takes none in. Its Dir is the
+	// folder of the service, on the same machine or a shared disk.
 	WorkOnly bool
 
 	// Models opens the models.
@@ -152,6 +152,9 @@ func Open(c Config) (*Runner, error) {
 	home, err := homeOf(c.Dir, !c.WorkOnly)
 	if err != nil {
 		return nil, fmt.Errorf("the folder of jobs: %w", err)
+	}
+	if c.WorkOnly && home == "" {
+		return nil, fmt.Errorf("%w: %s is not the folder of a service", ErrBadRequest, c.Dir)
 	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	r := &Runner{queue: &queue{config: c, log: c.Log, dir: c.Dir, files: home, mirror: newMirror()}, stopAll: stop}

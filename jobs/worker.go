@@ -509,7 +509,7 @@ func Retriable(err error) bool {
 	for _, passing := range []error{
 		syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN,
 		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ESTALE,
-		inference.ErrMemory, remote.ErrUnavailable, ErrUnavailable, ErrFetch,
+		inference.ErrMemory, remote.ErrUnavailable, ErrUnavailable,
 	} {
 		if errors.Is(err, passing) {
 			return true
