@@ -43,7 +43,8 @@ type Options struct {
 	// Listen is an address, as 127.0.0.1:4222, on which the server inside the
 	// process takes workers of other processes; empty: none.
 	Listen string
-	// Token is what they must know. It is asked for wherever Listen is set.
+	// Token is what they must know, asked for wherever Listen is set; with URL, what
+	// its server asks for.
 	Token string
 
 	// Name of the connection, for who looks at the server.
@@ -90,6 +91,9 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 		with = append(with, nats.InProcessServer(server.Server), nats.Token(o.Token))
 	} else {
 		with = append(with, nats.Timeout(connectTime))
+		if o.Token != "" {
+			with = append(with, nats.Token(o.Token))
+		}
 		if o.Creds != "" {
 			with = append(with, nats.UserCredentials(o.Creds))
 		}

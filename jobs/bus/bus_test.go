@@ -57,6 +57,10 @@ func TestListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.Close()
+	if other, err = bus.Open(t.Context(), bus.Options{URL: "nats://" + b.Address(), Token: "secret"}); err != nil {
+		t.Fatal(err)
+	}
+	other.Close()
 	if _, err := bus.Open(t.Context(), bus.Options{URL: "nats://wrong@" + b.Address()}); !errors.Is(err, bus.ErrNoServer) {
 		t.Errorf("with a wrong token: %v", err)
 	}
