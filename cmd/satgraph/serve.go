@@ -135,6 +135,7 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, runner.Close()) }()
+	showJobs(observer, runner)
 	classes, err := corpusClasses()
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"satgraph/inference/onnx"
 	"satgraph/internal/steps"
 	"satgraph/internal/sysmem"
+	"satgraph/jobs"
 )
 
 // watchOptions say how an operator sees the service.
@@ -104,6 +105,20 @@ func (a *app) serveOperator(ctx context.Context, o *serveOptions, observer *obse
 		}
 	}()
 	return fmt.Sprintf("; metrics at http://%s/metrics", listener.Addr()), func() { _ = server.Close() }, nil
+}
+
+// showJobs adds how the queue of jobs stands to the metrics.
+func showJobs(observer *observe.Observer, runner *jobs.Runner) {
+	observer.Gauge("jobs", "Jobs that have not ended, by state.", "state", func() map[string]float64 {
+		s := runner.Stats()
+		return map[string]float64{"queued": float64(s.Queued), "running": float64(s.Running)}
+	})
+	observer.Gauge("jobs_oldest_wait_seconds", "How long the job that has waited longest has done so.", "", func() map[string]float64 {
+		return map[string]float64{"": runner.Stats().Waited.Seconds()}
+	})
+	observer.Gauge("job_workers", "Workers that were heard of lately.", "", func() map[string]float64 {
+		return map[string]float64{"": float64(runner.Stats().Workers)}
+	})
 }
 
 // notify tells the service manager how the service is, where one asked to be told
