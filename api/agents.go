@@ -99,5 +99,5 @@ func (c callersImages) Find(ctx context.Context, id string) (mcp.Scan, error) {
 	if err != nil {
 		return mcp.Scan{}, err
 	}
-	return mcp.Scan{ID: id, Path: path}, nil
+	return mcp.Scan{ID: id, Path: path, SHA256: id}, nil
 }

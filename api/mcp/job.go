@@ -13,6 +13,7 @@ import (
 	"satgraph/api/auth"
 	"satgraph/inference"
 	"satgraph/internal/plain"
+	"satgraph/internal/steps"
 	"satgraph/jobs"
 	"satgraph/volume"
 )
@@ -51,7 +52,7 @@ const mostStructures = 200
 
 type jobOut struct {
 	Job        string         `json:"job"`
-	State      string         `json:"state" jsonschema:"QUEUED, RUNNING, DONE, PARTIAL (some could not be segmented), REFUSED, FAILED, CANCELLED"`
+	State      string         `json:"state" jsonschema:"QUEUED, RUNNING, DONE, PARTIAL (some could not be segmented), REFUSED, FAILED, CANCELLED or DEAD (tried too often)"`
 	Ended      bool           `json:"ended"`
 	Progress   float64        `json:"progress" jsonschema:"0 to 1"`
 	Position   int            `json:"position,omitempty" jsonschema:"place in the queue, 1 being the next"`
@@ -81,7 +82,7 @@ func (s *Server) jobTools() {
 	}
 	addTool(s, tool{
 		name: "segment", title: "Segment structures in a scan", needs: auth.Segment, changes: true, waits: true,
-		description: `Segments what a query asks for in a scan, and returns the job with each structure's status, volume and mask. It waits for at most "wait" seconds, with progress notifications; a job that is not done then goes on by itself: call job with its id. What cannot be segmented is listed with the reason, never guessed. Asking twice runs twice: keep the job's id.`,
+		description: `Segments what a query asks for in a scan, and returns the job with each structure's status, volume and mask. It waits for at most "wait" seconds, with progress notifications; a job that is not done then goes on by itself: call job with its id. What cannot be segmented is listed with the reason, never guessed. Keep the job's id rather than asking twice.`,
 		input: func(p map[string]*jsonschema.Schema) {
 			scanLimits(p["scan"])
 			queryLimits(p)
@@ -148,7 +149,9 @@ func (s *Server) segment(ctx context.Context, call *sdk.CallToolRequest, in segm
 		return nil, err
 	}
 	j, err := s.config.Jobs.Submit(ctx, jobs.Request{
-		Owner: auth.Of(ctx).Subject, ImageID: scan.ID, ImagePath: scan.Path, Model: models[0].Name, Plan: plan,
+		Trace: steps.Carry(ctx), Owner: auth.Of(ctx).Subject,
+		ImageID: scan.ID, ImagePath: scan.Path, ImageSHA256: scan.SHA256,
+		Model: models[0].Name, ModelDigest: jobs.Digest(models[0]), Plan: plan,
 	})
 	if err != nil {
 		return nil, err

@@ -47,6 +47,9 @@ type Jobs interface {
 type Scan struct {
 	ID   string // how the caller names it
 	Path string
+	// SHA256 of the file, in hex, where it is known: the same scan asked the same
+	// question is then computed once.
+	SHA256 string
 }
 
 // Scans finds scans by what callers name them.
