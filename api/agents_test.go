@@ -1,9 +1,11 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -136,6 +138,38 @@ func TestAgentsOverHTTP(t *testing.T) {
 	}
 	if log := c.audited(); !strings.Contains(log, "mcp.segment") || !strings.Contains(log, job.Job) || !strings.Contains(log, "NOT_OWNER") {
 		t.Errorf("the audit log: %s", log)
+	}
+}
+
+// Progress comes while the request still waits.
+func TestAgentsProgressOverHTTP(t *testing.T) {
+	release := make(chan struct{})
+	s := start(t, &jobtest.Model{Look: func(ctx context.Context) error {
+		select {
+		case <-release:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}})
+	image := s.upload(scan(t, "scan.nii"))
+	var once sync.Once
+	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "0"}, &mcp.ClientOptions{
+		ProgressNotificationHandler: func(context.Context, *mcp.ProgressNotificationClientRequest) { once.Do(func() { close(release) }) },
+	})
+	session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: s.URL + "/mcp"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = session.Close() }()
+	params := &mcp.CallToolParams{Name: "segment", Arguments: map[string]any{"scan": image, "query": "left atrium", "wait": 60}}
+	params.SetProgressToken("p")
+	result, err := session.CallTool(t.Context(), params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, _ := result.StructuredContent.(map[string]any); answer["ended"] != true {
+		t.Errorf("no progress came while it waited: %v", answer)
 	}
 }
 

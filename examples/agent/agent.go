@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,7 +20,6 @@ import (
 type agent struct {
 	session  *mcp.ClientSession
 	to       io.Writer
-	scans    string
 	pictures string
 	jobs     map[string]string // as the transcript calls them, by their ids
 	notices  []string          // that the transcript holds already
@@ -27,7 +27,7 @@ type agent struct {
 }
 
 func connect(ctx context.Context, program, scans string, to io.Writer) (*agent, error) {
-	a := &agent{to: to, scans: scans, jobs: map[string]string{}}
+	a := &agent{to: to, jobs: map[string]string{}}
 	client := mcp.NewClient(&mcp.Implementation{Name: "agent-example", Version: "1"}, &mcp.ClientOptions{
 		ProgressNotificationHandler: func(_ context.Context, p *mcp.ProgressNotificationClientRequest) {
 			fmt.Fprintf(os.Stderr, "%3.0f %% %s\n", p.Params.Progress, p.Params.Message)
@@ -112,13 +112,15 @@ func (a *agent) keep(c *mcp.ImageContent) error {
 	return os.WriteFile(filepath.Join(a.pictures, "picture.png"), c.Data, 0o600)
 }
 
+var reMask = regexp.MustCompile(`"mask":"[^"]*/([^"/]+)"`)
+
 // tidy takes out what differs from run to run, ids of jobs and folders, and what
 // is said again and again.
 func (a *agent) tidy(text string) string {
 	for id, name := range a.jobs {
 		text = strings.ReplaceAll(text, id, name)
 	}
-	text = strings.ReplaceAll(text, filepath.Join(a.scans, ".results", "1", "jobs"), "RESULTS")
+	text = reMask.ReplaceAllString(text, `"mask":"…/$1"`)
 	for _, notice := range a.notices {
 		text = strings.ReplaceAll(text, notice, "(the notice above)")
 	}
