@@ -15,6 +15,10 @@ SAMPLING = {
 }
 
 
+# What the training code looks for in a row's modality, the first that fits.
+MODALITIES = {"mri": ("t1", "t2", "mri", "flair", "dwi"), "ct": ("ct",), "pet": ("pet",)}
+
+
 def embed(path, box, shape):
     mask = np.zeros(shape, dtype=bool)
     if box:
@@ -41,6 +45,9 @@ def main():
         with open(split + ".jsonl") as f:
             rows = [json.loads(line) for line in f]
         for row in rows:
+            assert {"image", "mask"} <= set(row) and ("is_3D" not in row or row["is_3D"] == "3D"), row
+            kinds = [kind for kind, words in MODALITIES.items() if any(w in row["modality"].lower() for w in words)]
+            assert kinds, "the training code knows no modality " + row["modality"]
             assert SAMPLING <= set(config[row["dataset"]]), row["dataset"]
             image = np.load(row["renorm_image"])
             assert image.dtype == np.float32 and list(image.shape) == row["chwd"], row["renorm_image"]
