@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -40,9 +41,7 @@ func newWorker(q *queue, id string) (*worker, error) {
 	c := &q.config
 	w := &worker{q: q, kinds: map[string]Kind{}}
 	w.advert = advert{ID: id, Name: c.Name, Device: c.Device, Memory: c.MemoryBytes, Slots: c.Parallel}
-	for name, kind := range c.Kinds {
-		w.kinds[name] = kind
-	}
+	maps.Copy(w.kinds, c.Kinds)
 	if c.Models != nil {
 		w.kinds[Segmentation] = &segmentation{models: c.Models, run: c.Run, max: c.MaxImageBytes, log: q.log}
 		if known, ok := c.Models.(Manifests); ok {
@@ -233,7 +232,7 @@ func (w *worker) do(ctx context.Context, r record, request Request) {
 	defer cancel(nil)
 	a := &attempt{record: r, started: time.Now(), changed: make(chan struct{}, 1)}
 	var beside sync.WaitGroup
-	beating, stop := context.WithCancel(context.Background())
+	beating, stop := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the work, which a cancelled job has too
 	beside.Go(func() { w.beat(beating, a) })
 	beside.Go(func() { w.guard(beating, a, cancel) })
 	defer beside.Wait()

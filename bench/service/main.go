@@ -185,7 +185,7 @@ func frame(c net.Conn, text string) error {
 	if len(text) > math.MaxUint16 {
 		return errors.New("the frame is too long")
 	}
-	head := binary.BigEndian.AppendUint16([]byte{0x81, 0x80 | 126}, uint16(len(text)))
+	head := binary.BigEndian.AppendUint16([]byte{0x81, 0x80 | 126}, uint16(len(text))) //nolint:gosec // bounded above
 	_, err := c.Write(append(append(head, 0, 0, 0, 0), text...))
 	return err
 }

@@ -236,7 +236,7 @@ func (r *restore) free(ctx context.Context, path string) error {
 	case errors.Is(err, graph.ErrForeign):
 		return err // somebody's own file is not replaced
 	case err != nil:
-		return nil // a damaged store is what backups are for
+		return nil //nolint:nilerr // a damaged store is what backups are for
 	}
 	if err := old.Close(); err != nil { // which ends its journal, unless others have it open
 		return err

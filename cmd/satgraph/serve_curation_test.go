@@ -108,7 +108,7 @@ func servedCuration(t *testing.T, store string) {
 	s.wants(`mutation {applyChangeSet(id: "`+id+`", by: "rev")`+outcome+`}`, `"NOT_FOUND"`)
 
 	// Somebody builds on the term: taking it back is then a conflict.
-	rename(t, store, heart, "heart, renamed")
+	rename(t, store, "heart, renamed")
 	other := s.wants(`{changeSets(first: 1) {totalCount pageInfo {hasNextPage endCursor} nodes {id title by before revision changes {operation before after}}}}`, `"before":"heart"`, `"after":"heart, renamed"`, `"hasNextPage":true`)
 	var history struct {
 		Data struct {
@@ -123,7 +123,7 @@ func servedCuration(t *testing.T, store string) {
 	}
 	renamed := history.Data.ChangeSets.Nodes[0].ID
 	s.wants(`{changeSets(first: 5, after: "`+history.Data.ChangeSets.PageInfo.EndCursor+`") {nodes {id}} changeSet(id: "`+id+`") {undoneBy number} none: changeSet(id: "x") {id}}`, `"id":"`+id+`"`, `"undoneBy":null`, `"none":null`)
-	rename(t, store, heart, "heart, again")
+	rename(t, store, "heart, again")
 	s.wants(`mutation {undoChangeSet(id: "`+renamed+`", by: "rev")`+outcome+`}`, "ChangeSetConflict", "heart, again")
 	s.wants(`mutation {undoChangeSet(id: "`+id+`", by: "rev")`+outcome+`}`, `"undoes":"`+id+`"`)
 	s.wants(`mutation {undoChangeSet(id: "`+id+`", by: "rev")`+outcome+`}`, `"BAD_USER_INPUT"`)

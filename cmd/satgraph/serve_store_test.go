@@ -59,8 +59,8 @@ func (s *service) waits(what string, holds func() bool) {
 	}
 }
 
-// rename changes a name in a store as another process would.
-func rename(t *testing.T, store, id, to string) {
+// rename gives the heart a name in a store as another process would.
+func rename(t *testing.T, store, to string) {
 	t.Helper()
 	other, err := (&app{store: store}).openStore(t.Context())
 	if err != nil {
@@ -72,7 +72,7 @@ func rename(t *testing.T, store, id, to string) {
 		t.Fatal(err)
 	}
 	for i := range snapshot.Terms {
-		if old := snapshot.Terms[i]; old.ID == id {
+		if old := snapshot.Terms[i]; old.ID == heart {
 			changed := old
 			changed.Name = to
 			cs := graph.ChangeSet{Title: "rename", Author: "test", Changes: []graph.Change{{Op: graph.UpdateTerm, Old: &old, New: &changed}}}
@@ -82,7 +82,7 @@ func rename(t *testing.T, store, id, to string) {
 			return
 		}
 	}
-	t.Fatalf("no term %s", id)
+	t.Fatalf("no term %s", heart)
 }
 
 const heart = "UBERON:0000948"
@@ -93,7 +93,7 @@ func TestServeSeesChangesOfOthers(t *testing.T) {
 	if got := s.heartName(); got != "heart" {
 		t.Fatalf("the heart is called %q", got)
 	}
-	rename(t, store, heart, "cor")
+	rename(t, store, "cor")
 	s.waits("the heart is called cor", func() bool { return s.heartName() == "cor" })
 }
 
@@ -117,7 +117,7 @@ func TestServeWithoutItsServer(t *testing.T) {
 		if got := s.heartName(); !strings.HasPrefix(got, "heart") {
 			t.Errorf("%s: the heart is called %q", what, got)
 		}
-		rename(t, server.URI, heart, "heart, while "+what)
+		rename(t, server.URI, "heart, while "+what)
 		lose(false)
 		s.waits("ready, with the new name", func() bool {
 			return s.heartName() == "heart, while "+what && strings.Contains(health("/readyz"), `"degraded":[]`)

@@ -98,7 +98,7 @@ func TestKilledIsTheSame(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	kills := 0
 	for range 10 {
-		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestKilledIsTheSame$") //nolint:gosec // the test itself
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestKilledIsTheSame$")
 		child.Env = append(os.Environ(), childDir+"="+killed)
 		if err := child.Start(); err != nil {
 			t.Fatal(err)

@@ -41,7 +41,7 @@ const void *OrtGetApiBase(void) { return &base; }
 	if err := os.WriteFile(source, []byte(code), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), cc, "-shared", "-fPIC", "-o", path, source).CombinedOutput(); err != nil { //nolint:gosec // the compiler that built this test
+	if out, err := exec.CommandContext(t.Context(), cc, "-shared", "-fPIC", "-o", path, source).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 }

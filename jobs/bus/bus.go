@@ -83,7 +83,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	}
 	address := o.URL
 	if o.URL == "" {
-		server, err := startServer(o)
+		server, err := startServer(o) //nolint:contextcheck // it lives until Close, not for this call
 		if err != nil {
 			return nil, err
 		}
