@@ -249,6 +249,18 @@ func TestWhatIsAnothersIsNotThere(t *testing.T) {
 	if left, err := os.ReadDir(filepath.Join(c.dir, "images")); err != nil || len(left) > 0 {
 		t.Errorf("left %v, %v", left, err)
 	}
+	// An administrator takes a scan from all who have it.
+	for _, s := range []*service{ada, bob} {
+		if status, text = s.do(http.MethodPost, "/images", bytes.NewReader(file), "Content-Type", "application/octet-stream"); status != http.StatusCreated {
+			t.Errorf("sent once more: %d %s", status, text)
+		}
+	}
+	if status, _ = admin.do(http.MethodDelete, "/images/"+image, nil); status != http.StatusNoContent {
+		t.Errorf("deleted by an administrator: %d", status)
+	}
+	if left, err := os.ReadDir(filepath.Join(c.dir, "images")); err != nil || len(left) > 0 {
+		t.Errorf("left by an administrator: %v, %v", left, err)
+	}
 	if log := c.audited(); !strings.Contains(log, `"outcome":"NOT_OWNER"`) || !strings.Contains(log, `"action":"image.delete"`) {
 		t.Errorf("audit log:\n%s", log)
 	}

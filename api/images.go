@@ -218,7 +218,7 @@ func (s *imageStore) remove(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	last, err := s.owners.disclaim(id, auth.Of(ctx).Subject, info.Size())
+	last, err := s.owners.disclaim(id, auth.Of(ctx), info.Size())
 	if err != nil || !last {
 		return err
 	}

@@ -101,17 +101,26 @@ func (o *owners) claim(id, subject string) (fresh bool, err error) {
 	return i < 0, o.write(id, list)
 }
 
-// disclaim takes a scan from the subject; last where nobody has it any more.
-func (o *owners) disclaim(id, subject string, size int64) (last bool, err error) {
+// disclaim takes a scan from the caller; last where nobody has it any more. An
+// administrator who does not have it takes it from all who do.
+func (o *owners) disclaim(id string, caller auth.Identity, size int64) (last bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	list, err := o.read(id)
 	if err != nil {
 		return false, err
 	}
-	kept := slices.DeleteFunc(slices.Clone(list), func(w owner) bool { return w.Subject == subject })
-	if len(kept) < len(list) {
-		o.used[subject] -= size
+	his := func(w owner) bool { return w.Subject == caller.Subject }
+	if caller.May(auth.Administer) && !slices.ContainsFunc(list, his) {
+		his = func(owner) bool { return true }
+	}
+	var kept []owner
+	for _, w := range list {
+		if his(w) {
+			o.used[w.Subject] -= size
+		} else {
+			kept = append(kept, w)
+		}
 	}
 	if len(kept) > 0 {
 		return false, o.write(id, kept)
