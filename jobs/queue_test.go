@@ -162,9 +162,9 @@ func TestLostWorkerCannotWrite(t *testing.T) {
 	}
 	release()
 	_ = first.Close()
-	after, err := second.Get(t.Context(), id)
-	if err != nil || after.Folder != j.Folder || after.Finished != j.Finished {
-		t.Errorf("it was changed: %v, %s, %s", err, after.Folder, j.Folder)
+	after := wait(t, second, id)
+	if after.Folder != j.Folder || !after.Finished.Equal(j.Finished) {
+		t.Errorf("it was changed: %s at %v, %s at %v", after.Folder, after.Finished, j.Folder, j.Finished)
 	}
 	if _, err := service.MaskPath(t.Context(), id, after.Structures[0].File); err != nil {
 		t.Error(err)

@@ -309,7 +309,7 @@ func (a *attempt) beat(rate time.Duration) beat {
 	defer a.mu.Unlock()
 	b := beat{
 		Epoch: a.record.Epoch, Phase: a.status.Phase, Progress: a.status.Progress,
-		Info: a.status.Model, Structures: a.status.Structures,
+		Info: a.status.Model, Structures: slices.Clone(a.status.Structures),
 	}
 	switch done := a.status.Progress - a.from; {
 	case !a.first.IsZero() && done > 0.02:
@@ -386,7 +386,7 @@ func (w *worker) settle(ctx context.Context, a *attempt, t *Task, out *Outcome, 
 			a.mu.Lock()
 			r.Info = a.status.Model
 			if out == nil {
-				r.Structures = a.status.Structures
+				r.Structures = slices.Clone(a.status.Structures)
 			}
 			a.mu.Unlock()
 			final(r)
