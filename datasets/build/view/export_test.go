@@ -105,8 +105,8 @@ func TestExportInOwnUnits(t *testing.T) {
 			t.Fatalf("voxel %d is %g, want %g", i, v, want.Data[i])
 		}
 	}
-	// KiTS23's licence is not one that allows everything.
-	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "KiTS23") {
+	// KiTS23's licence lets its scans be passed on.
+	if len(r.Warnings) > 0 {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 }
