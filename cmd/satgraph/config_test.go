@@ -81,6 +81,10 @@ func TestConfigCommands(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	t.Setenv("SATGRAPH_THREADS", "3")
+	t.Setenv("NEO4J_PASSWORD", "") // restored at the end: services of tests set it
+	if err := os.Unsetenv("NEO4J_PASSWORD"); err != nil {
+		t.Fatal(err)
+	}
 	code, out, _ = satgraph(t, "config", "show", "--json", "--config", good, "--addr", "127.0.0.1:9")
 	var shown []struct{ Key, Value, Source string }
 	if err := json.Unmarshal([]byte(out), &shown); err != nil || code != exitDone {
