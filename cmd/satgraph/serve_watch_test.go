@@ -133,7 +133,11 @@ func TestServeIsObserved(t *testing.T) {
 	ask(`{ nothing }`)
 	ask(strings.Repeat("{ a", 400))
 
-	metrics := fetch(t, http.MethodGet, operator[1]+"/metrics", "")
+	var metrics string
+	s.waits("a look at the store's revision", func() bool {
+		metrics = fetch(t, http.MethodGet, operator[1]+"/metrics", "")
+		return strings.Contains(metrics, `{operation="revision",outcome="ok"}`)
+	})
 	for _, want := range []string{
 		`satgraph_graphql_operation_seconds_count{field="segment",kind="mutation",outcome="ok"} 1`,
 		`satgraph_graphql_refused_total{code="GRAPHQL_VALIDATION_FAILED"}`,
