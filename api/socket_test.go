@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"satgraph/api"
+	"satgraph/internal/tooltest"
 	"satgraph/labelmap"
 )
 
@@ -244,17 +245,7 @@ func TestStoppingClosesSockets(t *testing.T) {
 // The graphql-ws library of npm as a client; where node is missing the test is
 // skipped, on CI it fails.
 func TestGraphQLWSClient(t *testing.T) {
-	fetched, err := exec.CommandContext(t.Context(), "../scripts/graphql-ws.sh").Output()
-	if err != nil {
-		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-			err = fmt.Errorf("%w: %s", err, exit.Stderr)
-		}
-		if os.Getenv("CI") != "" || os.Getenv("SATGRAPH_REQUIRE_SHARED") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	modules := strings.TrimSpace(string(fetched))
+	modules := tooltest.Get(t.Context(), t, "../scripts/graphql-ws.sh")
 	s, _ := curated(t, quick)
 	script := filepath.Join(t.TempDir(), "client.cjs")
 	if err := os.WriteFile(script, []byte(`

@@ -18,6 +18,7 @@ import (
 
 	"satgraph/datasets/phantom"
 	"satgraph/inference/onnx/onnxtest"
+	"satgraph/internal/tooltest"
 	"satgraph/volume"
 )
 
@@ -165,17 +166,7 @@ func TestMCPOverHTTP(t *testing.T) {
 func TestMCPWithPythonClient(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	made, err := exec.CommandContext(ctx, "../../scripts/python-tools.sh", "mcp-tools").Output()
-	if err != nil {
-		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-			err = fmt.Errorf("%w: %s", err, exit.Stderr)
-		}
-		if os.Getenv("CI") != "" || os.Getenv("SATGRAPH_REQUIRE_SHARED") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	python := strings.TrimSpace(string(made))
+	python := tooltest.Get(ctx, t, "../../scripts/python-tools.sh", "mcp-tools")
 	dir := t.TempDir()
 	phantomScan(t, filepath.Join(dir, "phantom.nii.gz"))
 	path, err := built()

@@ -9,19 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"satgraph/internal/tooltest"
 	"satgraph/labelmap"
 )
 
 // TestSSSOMPackage has the sssom package validate what is written, and reads
 // back what it writes.
 func TestSSSOMPackage(t *testing.T) {
-	python, err := exec.CommandContext(t.Context(), "../../scripts/python-tools.sh", "sssom-tools").Output()
-	if err != nil {
-		if os.Getenv("CI") != "" || os.Getenv("SATGRAPH_REQUIRE_SHARED") == "1" {
-			t.Fatalf("the sssom package cannot be had: %v", err)
-		}
-		t.Skipf("the sssom package cannot be had here: %v", err)
-	}
+	python := tooltest.Get(t.Context(), t, "../../scripts/python-tools.sh", "sssom-tools")
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	want := set()
@@ -40,7 +35,7 @@ func TestSSSOMPackage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), "testdata/validate.py",
+	cmd := exec.CommandContext(t.Context(), python, "testdata/validate.py",
 		path("ours.tsv"), path("ours.json"), path("theirs.tsv"), path("theirs.json"))
 	var report strings.Builder
 	cmd.Stderr = &report
