@@ -24,7 +24,7 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 			if !ok {
 				continue
 			}
-			found := &candidate{id: id, score: 0.985 * quality, predicate: e.predicate(id), reasons: []string{c.reason + s.said(c.where)}, sure: true, evidence: byTable}
+			found := &candidate{id: id, score: 0.985 * quality, predicate: e.predicate(id), reasons: []string{c.reason + s.said(c.where)}, sure: true, evidence: byTable, field: c.fieldOf(label)}
 			if t, _ := e.tree.Term(id); side != graph.Unsided && t.Laterality == graph.Unsided {
 				if sided, ok := e.ofSide(id, side); ok {
 					found.id = sided
@@ -112,7 +112,7 @@ func (e *Engine) liverSegment(l *labelmap.RawLabel, a *answer, s *surroundings) 
 	e.look(&found, reading{text: "liver segment " + m[1] + m[2], quality: 1, reason: "a segment of the liver, in a list about it"}, l.Modality)
 	for _, c := range found.found {
 		if c.score >= 0.8 && e.tree.IsDescendant(c.id, liver) {
-			a.none, c.sure, c.score = "", true, 0.985
+			a.none, c.sure, c.score, c.field = "", true, 0.985, "segments of the liver"
 			a.add(*c)
 		}
 	}

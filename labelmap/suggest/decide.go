@@ -82,7 +82,7 @@ func (e *Engine) suggestion(c *candidate) Suggestion {
 	}
 	return Suggestion{
 		TermID: c.id, Name: t.Name, Base: base, Kind: t.Kind, Predicate: c.predicate, Laterality: t.Laterality,
-		Score: c.score, Reasons: c.reasons, evidence: c.evidence,
+		Score: c.score, Reasons: c.reasons, evidence: c.evidence, field: c.field,
 	}
 }
 

@@ -123,16 +123,27 @@ type measures struct {
 	kinds             [kindsOfEvidence]struct{ right, wrong, below int }
 }
 
-// measure answers the judged labels, logs what was missed, and counts; labels
-// known before are counted apart.
+// measure answers the judged labels; labels known before are counted apart.
 func measure(t *testing.T, e *Engine, set []judged) *measures {
 	t.Helper()
-	var labels []labelmap.RawLabel
-	for _, j := range set {
-		labels = append(labels, j.label)
+	var m, fresh measures
+	m.answer(t, e, set, &fresh)
+	m.log(t, "")
+	if fresh.all.answerable+fresh.all.doubtful < len(set) {
+		fresh.log(t, ", labels of no earlier list")
+	}
+	return &m
+}
+
+// answer answers labels, logs what was missed, and counts, in fresh those that
+// are not known.
+func (m *measures) answer(t *testing.T, e *Engine, set []judged, fresh *measures) {
+	t.Helper()
+	labels := make([]labelmap.RawLabel, len(set))
+	for i, j := range set {
+		labels[i] = j.label
 	}
 	results := e.Suggest(labels, 5)
-	var m, fresh measures
 	for i, j := range set {
 		r := &results[i]
 		if said := describe(r, j); said != "" {
@@ -143,11 +154,6 @@ func measure(t *testing.T, e *Engine, set []judged) *measures {
 			fresh.count(r, j)
 		}
 	}
-	m.log(t, "")
-	if fresh.all.answerable+fresh.all.doubtful < len(set) {
-		fresh.log(t, ", labels of no earlier list")
-	}
-	return &m
 }
 
 func (m *measures) count(r *Result, j judged) {

@@ -79,6 +79,32 @@ func (e *Engine) calibrate(l *labelmap.RawLabel, a *answer, s *surroundings) {
 	}
 }
 
+// leastAgreed is how many labels of a list must be read by one field for any of
+// them to be accepted unseen.
+const leastAgreed = 3
+
+// agreed keeps below Accept what is read as an abbreviation of a field that no
+// other labels of the list speak for: "CC" among tracts is one, alone it may be
+// anything.
+func agreed(out []Result, at []int) {
+	terms := map[string]map[string]bool{} // by field, whatever their side
+	for _, i := range at {
+		for _, s := range out[i].Suggestions[:min(1, len(out[i].Suggestions))] {
+			if terms[s.field] == nil {
+				terms[s.field] = map[string]bool{}
+			}
+			terms[s.field][s.Base] = true
+		}
+	}
+	for _, i := range at {
+		for k := range out[i].Suggestions {
+			if s := &out[i].Suggestions[k]; s.field != "" && len(terms[s.field]) < leastAgreed {
+				s.Score = min(s.Score, Accept-0.01)
+			}
+		}
+	}
+}
+
 // elsewhere says whether a term, or the site of a finding, lies where the list is
 // not: where no other label lies, while most lie in another place.
 func (e *Engine) elsewhere(id string, s *surroundings) bool {

@@ -57,6 +57,7 @@ type Suggestion struct {
 	Reasons    []string
 
 	evidence evidence
+	field    string
 }
 
 // Result is what is suggested for one label, best first. When Abstained, the
@@ -248,6 +249,7 @@ func (e *Engine) list(labels []labelmap.RawLabel, at []int, top int, out []Resul
 		l := &labels[at[k]]
 		out[at[k]] = e.decide(l, e.within(l, alone[k], ctx), ctx, top)
 	})
+	agreed(out, at)
 	once(out, at)
 	e.measured(out, at)
 }
@@ -347,9 +349,10 @@ type candidate struct {
 	ceiling   float64 // above which surroundings do not lift it; 0 for none
 	predicate labelmap.Predicate
 	reasons   []string
-	short     bool // found by an abbreviation of two letters or less
-	partial   bool // some words of the label are not accounted for
-	sure      bool // its score is not to be weighed against the surroundings again
+	short     bool   // found by an abbreviation of two letters or less
+	partial   bool   // some words of the label are not accounted for
+	sure      bool   // its score is not to be weighed against the surroundings again
+	field     string // whose abbreviation it is read as; other labels of the list must speak for it
 	evidence  evidence
 }
 

@@ -25,6 +25,21 @@ type meaning struct {
 	short           bool // the label shortens a name: a term's own name goes before it
 }
 
+// leastSpelled is how many letters a label has that is no abbreviation, but
+// the words themselves.
+const leastSpelled = 9
+
+// fieldOf is the field whose abbreviation a label is, empty for none: the table
+// gives it before the colon of the reason.
+func (c placed) fieldOf(label string) string {
+	_, bare := handed(split(label))
+	if !c.short || len(strings.Join(bare, "")) >= leastSpelled {
+		return ""
+	}
+	field, _, _ := strings.Cut(c.reason, ":")
+	return c.where + " " + field
+}
+
 // placed is a label that means something beside certain structures.
 type placed struct {
 	where string // id of the term whose surroundings it needs; empty for none
