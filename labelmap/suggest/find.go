@@ -175,14 +175,14 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 		if modality != "" && c.Modality == modality {
 			score = 0.98
 		}
-		a.add(candidate{id: c.TermID, score: score * r.quality, predicate: c.Predicate, reasons: because(r, "the corpus class "+c.Name), evidence: r.evidence})
+		a.add(candidate{id: c.TermID, score: score * e.quality(r, c.TermID), predicate: c.Predicate, reasons: because(r, "the corpus class "+c.Name), evidence: r.evidence})
 	}
 	asked, bare := handed(r.text)
 	short := len(key(r.text)) <= 2 && !r.told && !strings.ContainsFunc(r.text, unicode.IsDigit)
 	hits := e.search(r.text, hitsAsked)
 	for _, h := range hits {
 		term, _ := e.tree.Term(h.ID)
-		c := candidate{id: h.ID, score: h.Score * r.quality, reasons: because(r, h.Reasons...), short: shortFor(h, r, short), partial: doubtfully(h), evidence: evidenceOf(h).of(r.evidence)}
+		c := candidate{id: h.ID, score: h.Score * e.quality(r, h.ID), reasons: because(r, h.Reasons...), short: shortFor(h, r, short), partial: doubtfully(h), evidence: evidenceOf(h).of(r.evidence)}
 		switch {
 		case asked != graph.Unsided && term.Laterality == graph.Unsided:
 			// Search thinks little of a term without the side asked for; here it is
@@ -209,6 +209,15 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 	if len(hits) == 0 && asked != graph.Unsided {
 		e.lookUnsided(a, r, asked, strings.Join(bare, " "))
 	}
+}
+
+// quality is how sure a reading is of a term, which may be of another sort than
+// the label says.
+func (e *Engine) quality(r reading, id string) float64 {
+	if sort, ok := one(e.tree, r.sort); ok && !e.tree.IsDescendant(id, sort, graph.IsA) {
+		return r.quality * otherSort
+	}
+	return r.quality
 }
 
 // lookUnsided looks for a sided structure of which only the unsided term is
@@ -549,6 +558,9 @@ func (s *surroundings) holds(where string) bool {
 	return about
 }
 
+// aboutAlso is how many labels of a long list make it one about a structure too.
+const aboutAlso = 6
+
 func (s *surroundings) about(where string) bool {
 	if slices.ContainsFunc(s.named, func(id string) bool { return s.under(id, where) }) {
 		return true
@@ -559,7 +571,7 @@ func (s *surroundings) about(where string) bool {
 			n += k
 		}
 	}
-	return n >= 2 && 10*n >= 3*s.total || n >= 1 && 2*n >= s.total
+	return n >= 2 && 10*n >= 3*s.total || n >= 1 && 2*n >= s.total || n >= aboutAlso
 }
 
 // affinity is how much of the list lies in the same region as a term: 1 for all

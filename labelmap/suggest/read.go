@@ -18,6 +18,7 @@ type reading struct {
 	told     bool    // words that were left out say what a short name means
 	partial  bool    // a word was left out that nothing explains
 	evidence evidence
+	sort     string // name of the sort of structure that the label says it is
 }
 
 // leastNamed is how many letters must stay where initials are left out.
@@ -116,8 +117,12 @@ func (v *vocabulary) readings(name string) []reading {
 	}
 	if m := rePrefix.FindStringSubmatch(text); m != nil {
 		kind := map[string]string{"A": "artery", "V": "vein", "N": "nerve", "M": "muscle"}[m[1]]
+		before := len(out)
 		add(split(m[2])+" "+kind, m[1]+"_ stands for "+kind, 0.97)
 		add(split(m[2]), m[1]+"_ stands for "+kind, 0.96)
+		for i := before; i < len(out); i++ {
+			out[i].sort = strings.Replace(kind, "muscle", "muscle organ", 1)
+		}
 	}
 	if t := reMargin.ReplaceAllString(text, ""); t != text {
 		add(split(t), "a planning margin (PRV) around it", 0.9)
@@ -155,12 +160,16 @@ func (v *vocabulary) readings(name string) []reading {
 	}
 	for i := range out {
 		out[i].told = reCavity.MatchString(split(text))
-		if i < written && len(out) > written && reVessel.MatchString(apart) {
-			out[i].quality *= 0.8 // "renal a" is no "renal"
+		if i < written && len(out) > written && reVessel.MatchString(apart) && out[i].sort == "" {
+			out[i].quality *= otherSort
 		}
 	}
 	return out
 }
+
+// otherSort is how sure a reading is that leaves out what sort of structure is
+// meant: "renal a" is no "renal".
+const otherSort = 0.8
 
 // loose are readings that leave out what says nothing in most labels: the voxel
 // value, a count, a remark in parentheses.

@@ -47,6 +47,9 @@ func TestTablesNameTerms(t *testing.T) {
 			known("families", m)
 		}
 	}
+	for _, f := range rows("tg263", 2) {
+		known("tg263", strings.TrimPrefix(f[1], "<"))
+	}
 	for _, f := range rows("parcels", 3) {
 		if hits := tree.Search("left "+f[1], 1); len(hits) == 0 || hits[0].Score < 0.5 {
 			t.Errorf("parcels: %q is not in the tree", f[1])

@@ -99,6 +99,10 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 			}
 		}
 	}
+	for _, f := range rows("tg263", 2) {
+		name, broad := strings.CutPrefix(f[1], "<")
+		v.place(tree, "", f[0], meaning{meaning: name, reason: "TG-263's name", broad: broad})
+	}
 	for _, f := range rows("parcels", 3) {
 		v.parcels[f[0]] = meaning{meaning: f[1], reason: f[2]}
 	}
