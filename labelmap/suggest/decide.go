@@ -144,7 +144,7 @@ func (e *Engine) rivals(ranked []*candidate, s *surroundings) []string {
 		if c.score < best.score-tie {
 			break
 		}
-		if e.lesser(best, c, s) {
+		if c.found < best.found-tie || e.lesser(best, c, s) {
 			continue
 		}
 		out = append(out, e.name(c.id))

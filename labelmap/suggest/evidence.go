@@ -61,20 +61,21 @@ func (e *Engine) calibrate(l *labelmap.RawLabel, a *answer, s *surroundings) {
 	relative := e.words.relative(l.Name)
 	dorsal := reDorsal.MatchString(strings.TrimSpace(l.Name)) && !s.spinal(e)
 	for _, c := range a.found {
-		if c.score < Accept {
+		if c.found = c.score; c.score < Accept {
+			c.score = min(c.score, sideless)
 			continue
 		}
 		weak := c.evidence >= byOther
 		switch {
 		case c.sure:
-			weak = weak || c.evidence == byTable && letters <= 2
-		case c.evidence == byShort && e.elsewhere(c.id, s):
+			weak = weak || c.evidence == byTable && (letters <= 2 || letters <= capitals && e.elsewhere(c.id, s))
+		case (c.evidence == byShort && letters <= capitals || letters <= 2) && e.elsewhere(c.id, s):
 			weak = true
 		case !e.isTrained(c.id):
 			weak = weak || relative || dorsal
 		}
 		if weak {
-			c.score = Accept - 0.01
+			c.score = sideless
 		}
 	}
 }

@@ -346,6 +346,7 @@ type answer struct {
 type candidate struct {
 	id        string
 	score     float64
+	found     float64 // its score before it was held below Accept
 	ceiling   float64 // above which surroundings do not lift it; 0 for none
 	predicate labelmap.Predicate
 	reasons   []string
@@ -382,7 +383,7 @@ func (a *answer) ranked() []*candidate {
 		out = append(out, c)
 	}
 	slices.SortFunc(out, func(x, y *candidate) int {
-		return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(x.id, y.id))
+		return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(y.found, x.found), cmp.Compare(x.id, y.id))
 	})
 	return out
 }
