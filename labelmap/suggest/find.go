@@ -105,6 +105,9 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	if a.best() < 0.8 {
 		e.division(&a, l)
 	}
+	if a.best() < completeBelow {
+		e.completed(&a, l)
+	}
 	if len(a.found) == 0 {
 		e.partly(&a, l)
 	}

@@ -53,7 +53,7 @@ var (
 	reCapsFirst   = regexp.MustCompile(`^([A-Z]{2,4})([a-z]{3,})$`)
 	reNumber      = regexp.MustCompile(`(?i)^(?:\d+[ab]?|[ivx]+[ab]?)$`)
 	reRange       = regexp.MustCompile(`(?i)^(.*?)\b([ctl]?)(\d{1,2})\s*(?:-|–|to|bis|a)\s*([ctl]?)(\d{1,2})\b(.*)$`)
-	reLetter      = regexp.MustCompile(`^([LRlr])([A-Za-z][a-z]{3,})$`)
+	reLetter      = regexp.MustCompile(`^([LRlr])([A-Za-z][a-z]{2,})$`)
 	reMidSide     = regexp.MustCompile(`^(.*\pL{3,})[ _\-.]+(L|R|l|r|Lt|Rt|LT|RT|lt|rt|li|re)[ _\-.]+(\pL{3,}.*)$`)
 	reGlued       = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{4,})$`)
 	reCounted     = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|\b[ctls])s?[_\- ]*\d{1,2}$`)
@@ -226,7 +226,7 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	if parts := v.apart(text); parts != "" {
 		out = append(out, reading{text: parts, quality: 0.92, reason: "run together"})
 	}
-	if m := reLetter.FindStringSubmatch(text); m != nil && v.known[strings.ToLower(m[2])] {
+	if m := reLetter.FindStringSubmatch(text); m != nil && (v.known[strings.ToLower(m[2])] || v.shorts[strings.ToLower(m[2])].meaning != "") {
 		out = append(out, reading{text: m[1] + " " + m[2], quality: 0.92, reason: "the first letter is the side"})
 	}
 	if m := reGlued.FindStringSubmatch(text); m != nil {

@@ -76,6 +76,7 @@ type Engine struct {
 	tree    *graph.Tree
 	classes map[string][]Class            // by normalised name
 	trained map[string]labelmap.Predicate // how the first class of a term relates to it
+	whole   []string                      // words of classes that labels cut off
 	codes   map[string][]string
 	words   *vocabulary
 	// Ids of the terms by which places are told apart.
@@ -125,6 +126,7 @@ func New(tree *graph.Tree, classes []Class, options ...Option) *Engine {
 			}
 		}
 	}
+	e.whole = wholeWords(e.classes)
 	e.regions, e.bodyParts, e.sorts = ids(tree, regionNames), ids(tree, bodyParts), ids(tree, sortNames)
 	e.midline, e.sizeTable = ids(tree, midlineNames), sizesOf(tree)
 	e.shortening = sync.OnceValue(func() map[string][]shortText { return shortTexts(tree) })
