@@ -101,6 +101,9 @@ func (e *Engine) anySided(rows []placed, side graph.Laterality) bool {
 // write it.
 var reSegment = regexp.MustCompile(`(?i)^(?:liver|hepatic|couinaud)?[ _\-]*(?:(?:segments?|segm?|s)[ _.\-]*(\d[ab]?)|(?:segments?|segm?|s)?[ _.\-]*([ivx]+[ab]?))$`)
 
+// reSaysSegment is what makes more of it than a number.
+var reSaysSegment = regexp.MustCompile(`(?i)liver|hepatic|couinaud|seg`)
+
 // liverSegment reads "S3", "Segment 6" and "IV" in a list about the liver.
 func (e *Engine) liverSegment(l *labelmap.RawLabel, a *answer, s *surroundings) {
 	m := reSegment.FindStringSubmatch(strings.TrimSpace(l.Name))
@@ -112,7 +115,10 @@ func (e *Engine) liverSegment(l *labelmap.RawLabel, a *answer, s *surroundings) 
 	e.look(&found, reading{text: "liver segment " + m[1] + m[2], quality: 1, reason: "a segment of the liver, in a list about it"}, l.Modality)
 	for _, c := range found.found {
 		if c.score >= 0.8 && e.tree.IsDescendant(c.id, liver) {
-			a.none, c.sure, c.score, c.field = "", true, 0.985, "segments of the liver"
+			a.none, c.sure, c.score = "", true, 0.985
+			if !reSaysSegment.MatchString(l.Name) {
+				c.field = "segments of the liver"
+			}
 			a.add(*c)
 		}
 	}
