@@ -71,6 +71,7 @@ func (e *Engine) calibrate(l *labelmap.RawLabel, a *answer, s *surroundings) {
 			weak = weak || c.evidence == byTable && (letters <= 2 || letters <= capitals && e.elsewhere(c.id, s))
 		case (c.evidence == byShort && letters <= capitals || letters <= 2) && e.elsewhere(c.id, s):
 			weak = true
+			c.short = c.short || letters <= 2
 		case !e.isTrained(c.id):
 			weak = weak || relative || dorsal
 		}
