@@ -158,6 +158,13 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 			}
 		}
 	}
+	for _, r := range a.told {
+		for _, spelt := range e.spellings(r.text) {
+			if rows := e.words.anywhere(spelt.key); len(rows) > 0 {
+				return rows, spelt.side, r.quality
+			}
+		}
+	}
 	if a.none != "" || a.best() >= 0.9 {
 		return nil, graph.Unsided, 0
 	}
@@ -259,9 +266,16 @@ func (v *vocabulary) here(name string, s *surroundings, named bool) []placed {
 		})
 	}
 	if len(here) == 0 {
-		here = slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where != "" })
+		here = unplaced(rows)
 	}
 	return here
+}
+
+// anywhere are the rows that a label has in whatever surroundings.
+func (v *vocabulary) anywhere(name string) []placed { return unplaced(v.contexts[name]) }
+
+func unplaced(rows []placed) []placed {
+	return slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where != "" })
 }
 
 // around are places that lists about the brain lie in and are not about.

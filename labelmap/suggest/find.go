@@ -68,25 +68,10 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 		}
 	}
 	if a.best() < 0.85 {
-		for _, written := range a.read {
-			for _, r := range e.words.translate(written.text) {
-				r.quality *= written.quality
-				r.evidence = byLanguage.of(written.evidence)
-				e.look(&a, r, l.Modality)
-			}
-		}
+		e.translated(&a, a.read, l)
 	}
 	if a.best() < doubt {
-		for _, loose := range a.loose {
-			if loose.partial {
-				continue
-			}
-			for _, r := range e.words.translate(loose.text) {
-				r.quality *= loose.quality
-				r.evidence = byLanguage.of(loose.evidence)
-				e.look(&a, r, l.Modality)
-			}
-		}
+		e.translated(&a, a.loose, l)
 	}
 	if reBothHand.MatchString(l.Name) && a.best() < 0.96 {
 		a.several = "it names both sides"
@@ -112,6 +97,21 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 		e.partly(&a, l)
 	}
 	return a
+}
+
+// translated adds what readings say in other languages.
+func (e *Engine) translated(a *answer, readings []reading, l *labelmap.RawLabel) {
+	for _, written := range readings {
+		if written.partial {
+			continue
+		}
+		for _, r := range e.words.translate(written.text) {
+			r.quality *= written.quality
+			r.evidence = byLanguage.of(written.evidence)
+			a.told = append(a.told, r)
+			e.look(a, r, l.Modality)
+		}
+	}
 }
 
 // before adds what equal labels of other datasets were settled as. A name of a
@@ -604,7 +604,7 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	if a.none == "" && a.several == "" && a.best() < doubt {
 		e.initials(l, &a, s)
 	}
-	if diseased(l.Name) {
+	if diseased(l.Name) || slices.ContainsFunc(a.told, func(r reading) bool { return diseased(r.text) }) {
 		for _, c := range a.found {
 			if t, _ := e.tree.Term(c.id); t.Kind != graph.KindFinding {
 				c.score = min(c.score, doubt-0.05) // a lesion of the kidney is no kidney

@@ -341,8 +341,9 @@ type answer struct {
 	none string
 	// several says that the label names more than one thing.
 	several string
-	// read and loose are the ways to read the label, once they were made.
-	read, loose []reading
+	// read and loose are the ways to read the label, once they were made, and told
+	// what it says in other languages.
+	read, loose, told []reading
 }
 
 type candidate struct {

@@ -73,11 +73,11 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 	for _, f := range rows("languages", 3) {
 		l := v.languages[f[0]]
 		if l == nil {
-			l = &lexicon{phrases: map[string]string{}, joined: f[0] == chinese, compounds: f[0] == "German"}
+			l = &lexicon{phrases: map[string]string{}, joined: f[0] == chinese, compounds: f[0] == "German" || f[0] == "Dutch"}
 			v.languages[f[0]] = l
 			v.order = append(v.order, f[0])
 		}
-		words := strings.Fields(strings.ToLower(f[1]))
+		words := strings.Fields(strings.ToLower(separated(f[1])))
 		if l.joined {
 			words = strings.Split(f[1], "")
 		}
