@@ -35,6 +35,7 @@ type Labels struct {
 	Labels   []labelmap.RawLabel
 	Comments int      // comment lines
 	Passed   []string // what was no label at all: files of a folder that are no masks
+	Folder   string   // that holds the labels' files, where they are mask files
 }
 
 // Flags of labels.

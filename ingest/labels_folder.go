@@ -35,7 +35,7 @@ func readLabelFolder(path string, o LabelOptions) (*Labels, error) {
 	if len(entries) > o.Terms {
 		return nil, fileError(path, 0, fmt.Errorf("%w: more than %d files", ErrTooLarge, o.Terms))
 	}
-	c := &collector{labels: &Labels{Format: LabelsFolder, Encoding: "UTF-8"}, o: o}
+	c := &collector{labels: &Labels{Format: LabelsFolder, Encoding: "UTF-8", Folder: path}, o: o}
 	names := make([]string, 0, len(entries))
 	for _, e := range entries {
 		if !e.IsDir() {

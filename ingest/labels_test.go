@@ -246,7 +246,7 @@ func TestLabelFolder(t *testing.T) {
 	}
 	twice := []string{FlagNameTwice}
 	want := &Labels{
-		Format: LabelsFolder, Encoding: "UTF-8", Passed: []string{".hidden.nii", "notes.txt"},
+		Format: LabelsFolder, Encoding: "UTF-8", Passed: []string{".hidden.nii", "notes.txt"}, Folder: filepath.Join(dir, "segmentations"),
 		Labels: []raw{
 			{Dataset: "TS", Name: "kidney_left", File: "kidney_left.nrrd"},
 			{Dataset: "TS", Name: "liver", File: "liver.nii", Flags: twice},

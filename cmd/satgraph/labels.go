@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,14 +27,20 @@ func (a *app) labelsCommand() *cobra.Command {
 }
 
 // labelFlags say how a file of labels is to be read.
-type labelFlags struct{ dataset, modality, region, format, table string }
+type labelFlags struct {
+	dataset, modality, region, format, table string
+	namesOnly                                bool
+	progress                                 io.Writer // told how many masks are measured
+}
 
-func (f *labelFlags) add(cmd *cobra.Command) {
+func (f *labelFlags) add(cmd *cobra.Command, progress io.Writer) {
+	f.progress = progress
 	cmd.Flags().StringVar(&f.dataset, "dataset", "", "the dataset's name, where the file does not say")
 	cmd.Flags().StringVar(&f.modality, "modality", "", "ct, mri or pet, where the file does not say")
 	cmd.Flags().StringVar(&f.region, "region", "", "what the scans show, where the file does not say: abdomen, brain …")
 	cmd.Flags().StringVar(&f.format, "format", "", "format of the file (default: told from its content)")
 	cmd.Flags().StringVar(&f.table, "table", "", "the table that names the values of a label volume (default: one of the same name, or dataset.json)")
+	cmd.Flags().BoolVar(&f.namesOnly, "names-only", false, "of a folder of masks take the files' names, and do not measure them")
 }
 
 func (a *app) labelsSuggestCommand() *cobra.Command {
@@ -51,8 +58,9 @@ region, context), nnU-Net's dataset.json, a Decathlon dataset.json, a FreeSurfer
 ITK-SNAP or 3D Slicer table, BIDS dseg.tsv, SSSOM, a folder with one mask file a
 structure, a DICOM segmentation or structure set, or a label volume (NIfTI, NRRD,
 MetaImage). A volume is measured, and its values are named by the table beside it
-or by --table: values that no label names, labels that do not occur, sides that
-do not fit and implausible sizes are noted.
+or by --table; so is each mask of a folder, unless --names-only is given. Values
+that no label names, labels that do not occur, sides that do not fit and
+implausible sizes are noted.
 
 The list is read as a whole: "LA" among the chambers of a heart is an atrium. A
 label that means nothing, several things, or one of several things gets
@@ -80,7 +88,7 @@ or a sentence encoder (vocab.txt and one .onnx file). It changes no answer.`,
 			})
 		},
 	}
-	flags.add(cmd)
+	flags.add(cmd, a.err)
 	cmd.Flags().IntVar(&top, "top", 5, "suggestions for each label at most")
 	cmd.Flags().StringVar(&ranker, "ranker", "", "folder of a bundle or sentence encoder that orders candidates by meaning")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")

@@ -57,7 +57,7 @@ taken as they are.`,
 			})
 		},
 	}
-	read.add(cmd)
+	read.add(cmd, a.err)
 	cmd.Flags().StringVar(&by, "by", "", "who brings them in (default: the user's name)")
 	cmd.Flags().BoolVar(&decisions, "decisions", false, "FILE holds decisions as SSSOM")
 	cmd.Flags().BoolVar(&ledger, "ledger", false, "FILE is a ledger that \"labels export --format ledger\" wrote")

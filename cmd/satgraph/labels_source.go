@@ -43,7 +43,22 @@ func (f *labelFlags) read(ctx context.Context, path string) (*ingest.Labels, err
 		labels, err := labelvolume.Segments(path, f.like(path))
 		return &ingest.Labels{Format: labelsSegments, Encoding: "DICOM", Labels: labels}, err
 	}
-	return ingest.ReadLabels(path, f.options(format))
+	labels, err := ingest.ReadLabels(path, f.options(format))
+	if err == nil && labels.Format == ingest.LabelsFolder && !f.namesOnly {
+		err = f.measureMasks(ctx, labels)
+	}
+	return labels, err
+}
+
+// measureMasks adds what the masks of a folder show.
+func (f *labelFlags) measureMasks(ctx context.Context, labels *ingest.Labels) error {
+	progress := newProgress(f.progress)
+	measured, err := labelvolume.Masks(ctx, labels.Folder, labels.Labels, volume.ReadOptions{}, func(done, total int) { progress.count("masks measured", done, total) })
+	if err != nil {
+		return err
+	}
+	labels.Labels = measured
+	return nil
 }
 
 func (f *labelFlags) options(format ingest.LabelFormat) ingest.LabelOptions {

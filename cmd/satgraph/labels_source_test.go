@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"satgraph/datasets/phantom"
 	"satgraph/internal/sharedtest"
+	"satgraph/volume"
 )
 
 // classMap writes the names of a real label map's values beside a copy of it, with
@@ -31,11 +33,11 @@ func classMap(t *testing.T, scan, classes string, swapped bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	volume := filepath.Join(t.TempDir(), "seg.nii.gz")
-	if err := os.WriteFile(volume, data, 0o600); err != nil {
+	file := filepath.Join(t.TempDir(), "seg.nii.gz")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	table, err := os.Create(strings.TrimSuffix(volume, ".nii.gz") + ".txt")
+	table, err := os.Create(strings.TrimSuffix(file, ".nii.gz") + ".txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +59,7 @@ func classMap(t *testing.T, scan, classes string, swapped bool) string {
 	if err := table.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return volume
+	return file
 }
 
 func TestLabelsOfVolume(t *testing.T) {
@@ -71,8 +73,8 @@ func TestLabelsOfVolume(t *testing.T) {
 		{"data/real-mr/abdomen/example_seg_mr.nii.gz", "total_mr", "mri", false, 1442},
 		{"data/real-mr/abdomen/example_seg_mr.nii.gz", "total_mr", "mri", true, 1721},
 	} {
-		volume := classMap(t, c.scan, c.classes, c.swapped)
-		code, out, errOut := satgraph(t, "labels", "suggest", volume, "--modality", c.modality, "--dataset", "D", "--json")
+		file := classMap(t, c.scan, c.classes, c.swapped)
+		code, out, errOut := satgraph(t, "labels", "suggest", file, "--modality", c.modality, "--dataset", "D", "--json")
 		if code != 0 {
 			t.Fatalf("exit %d: %s", code, errOut)
 		}
@@ -104,6 +106,89 @@ func TestLabelsOfVolume(t *testing.T) {
 		}
 		if c.swapped != (wrongSide > 5) || !c.swapped && wrongSide > 0 || sizes > 0 {
 			t.Errorf("%s, swapped %v: %d flagged for their side, %d for their size", c.scan, c.swapped, wrongSide, sizes)
+		}
+	}
+}
+
+// phantomMasks writes the structures of a phantom into a file each, with left and
+// right exchanged.
+func phantomMasks(t *testing.T) string {
+	t.Helper()
+	p, err := phantom.Generate(phantom.Options{Seed: 3, Version: 1, Spacing: 6, FullFOV: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	swap := strings.NewReplacer("left", "right", "right", "left")
+	for _, class := range []string{"left kidney", "right kidney", "left lung", "right lung", "liver"} {
+		m := &volume.LabelMap{Grid: p.Tissues.Grid, Data: make([]uint16, len(p.Tissues.Data))}
+		for i, v := range p.Tissues.Data {
+			if slices.Contains(p.Classes[class], v) {
+				m.Data[i] = 1
+			}
+		}
+		if err := volume.WriteLabelMap(filepath.Join(dir, strings.ReplaceAll(swap.Replace(class), " ", "_")+".nii.gz"), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestLabelsOfMasks suggests for a real folder of masks, as it is and with the
+// files of the two kidneys exchanged, and for a phantom's with all sides
+// exchanged.
+func TestLabelsOfMasks(t *testing.T) {
+	folder := sharedtest.Path(t, "data/real-ct/example_seg_fast")
+	dir := t.TempDir()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	swap := strings.NewReplacer("kidney_left.", "kidney_right.", "kidney_right.", "kidney_left.")
+	for _, e := range entries {
+		if err := os.Symlink(filepath.Join(folder, e.Name()), filepath.Join(dir, swap.Replace(e.Name()))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		path string
+		more []string
+		want []string // labels flagged for their side
+		ml   bool     // measured
+	}{
+		{folder, nil, nil, true},
+		{dir, nil, []string{"kidney_left", "kidney_right"}, true},
+		{dir, []string{"--names-only"}, nil, false},
+		{phantomMasks(t), nil, []string{"left_kidney", "left_lung", "right_kidney", "right_lung"}, true},
+	} {
+		code, out, errOut := satgraph(t, append([]string{"labels", "suggest", c.path, "--modality", "ct", "--dataset", "D", "--json"}, c.more...)...)
+		if code != 0 {
+			t.Fatalf("exit %d: %s", code, errOut)
+		}
+		var doc struct {
+			Labels []suggestionRow `json:"labels"`
+		}
+		if err := json.Unmarshal([]byte(out), &doc); err != nil {
+			t.Fatal(err)
+		}
+		var flagged []string
+		measured := 0
+		for _, l := range doc.Labels {
+			if l.Geometry != nil {
+				measured++
+			}
+			for _, f := range l.Flags {
+				if strings.Contains(f, "called left") || strings.Contains(f, "called right") || strings.Contains(f, "sides are swapped") {
+					flagged = append(flagged, l.Raw)
+				}
+			}
+		}
+		slices.Sort(flagged)
+		if flagged = slices.Compact(flagged); !slices.Equal(flagged, c.want) || (measured > 0) != c.ml {
+			t.Errorf("%s %q: %q flagged for their side, want %q; %d of %d measured", c.path, c.more, flagged, c.want, measured, len(doc.Labels))
+		}
+		if c.ml != strings.Contains(errOut, "masks measured") {
+			t.Errorf("told %q", errOut)
 		}
 	}
 }

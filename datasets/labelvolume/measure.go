@@ -42,7 +42,8 @@ type sum struct {
 // counter walks over the voxels of a volume, the first axis fastest.
 type counter struct {
 	shape  [3]int
-	at     int // voxels seen
+	mask   bool // all that is not 0 is one structure, of value 1
+	at     int  // voxels seen
 	values [math.MaxUint16 + 1]*sum
 	low    [3]int // of all that is labelled
 	high   [3]int
@@ -52,16 +53,29 @@ type counter struct {
 // is never held in memory as a whole. Errors are those of volume.ReadLabelRows,
 // and the context's.
 func Measure(ctx context.Context, path string, o volume.ReadOptions) (*Measured, error) {
-	c := &counter{low: [3]int{math.MaxInt, math.MaxInt, math.MaxInt}}
-	g, err := volume.ReadLabelRows(path, o, func(g volume.Grid, labels []uint16) error {
+	c := newCounter(false)
+	g, err := c.read(ctx, path, o)
+	if err != nil {
+		return nil, err
+	}
+	m := &Measured{Grid: g, Found: c.found(g)}
+	middle := middleOf(gridSpan(g), c.span(g))
+	for i := range m.Found {
+		m.Found[i].Geometry.Side = middle.side(m.Found[i].Geometry.Centroid[0])
+	}
+	return m, nil
+}
+
+func newCounter(mask bool) *counter {
+	return &counter{mask: mask, low: [3]int{math.MaxInt, math.MaxInt, math.MaxInt}}
+}
+
+func (c *counter) read(ctx context.Context, path string, o volume.ReadOptions) (volume.Grid, error) {
+	return volume.ReadLabelRows(path, o, func(g volume.Grid, labels []uint16) error {
 		c.shape = g.Shape
 		c.take(labels)
 		return ctx.Err()
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &Measured{Grid: g, Found: c.found(g)}, nil
 }
 
 // take counts a piece of the volume, run by run.
@@ -70,10 +84,13 @@ func (c *counter) take(labels []uint16) {
 		i := c.at % c.shape[0]
 		end := min(len(labels), n+c.shape[0]-i) // of this row
 		v, m := labels[n], n+1
-		for m < end && labels[m] == v {
+		for m < end && (labels[m] == v || c.mask && v != 0 && labels[m] != 0) {
 			m++
 		}
 		if v != 0 {
+			if c.mask {
+				v = 1
+			}
 			row := c.at / c.shape[0]
 			c.run(v, i, i+m-n, row%c.shape[1], row/c.shape[1])
 		}
@@ -101,21 +118,42 @@ func (c *counter) run(v uint16, from, to, j, k int) {
 	}
 }
 
+// found says what each value shows, but not its side.
 func (c *counter) found(g volume.Grid) []Found {
 	var out []Found
-	middle := c.middle(g)
 	for v, s := range c.values {
 		if s == nil {
 			continue
 		}
 		n := float64(s.voxels)
-		at := g.Affine.Apply([3]float64{s.i / n, s.j / n, s.k / n})
 		out = append(out, Found{
 			Value: int64(v), Border: s.border,
-			Geometry: labelmap.Geometry{Voxels: s.voxels, VolumeML: n * g.VoxelVolume() / 1000, Centroid: at, Side: middle.side(at[0])},
+			Geometry: labelmap.Geometry{Voxels: s.voxels, VolumeML: n * g.VoxelVolume() / 1000, Centroid: g.Affine.Apply([3]float64{s.i / n, s.j / n, s.k / n})},
 		})
 	}
 	return out
+}
+
+// span is what lies between two places, in mm from left to right.
+type span struct{ low, high float64 }
+
+func (s span) with(other span) span { return span{min(s.low, other.low), max(s.high, other.high)} }
+
+// span is how far apart the outermost voxels lie that are labelled.
+func (c *counter) span(g volume.Grid) span { return spanOf(g, c.low, c.high) }
+
+func gridSpan(g volume.Grid) span {
+	return spanOf(g, [3]int{}, [3]int{g.Shape[0] - 1, g.Shape[1] - 1, g.Shape[2] - 1})
+}
+
+// spanOf is that of a box along the axes of a grid.
+func spanOf(g volume.Grid, low, high [3]int) span {
+	s := span{g.Affine[0][3], g.Affine[0][3]}
+	for a := range 3 {
+		from, to := g.Affine[0][a]*float64(low[a]), g.Affine[0][a]*float64(high[a])
+		s.low, s.high = s.low+min(from, to), s.high+max(from, to)
+	}
+	return s
 }
 
 // middle is where the middle of the body may lie, in mm from left to right: that
@@ -129,19 +167,8 @@ type middle struct {
 // structure must lie to have a side.
 const shareOfMiddle = 0.1
 
-func (c *counter) middle(g volume.Grid) middle {
-	var m middle
-	center := func(low, high [3]int) float64 {
-		return g.Affine.Apply([3]float64{float64(low[0]+high[0]) / 2, float64(low[1]+high[1]) / 2, float64(low[2]+high[2]) / 2})[0]
-	}
-	last := [3]int{g.Shape[0] - 1, g.Shape[1] - 1, g.Shape[2] - 1}
-	m.volume = center([3]int{}, last)
-	m.labelled = center(c.low, c.high)
-	// What is labelled is as wide as its box along the axes of the volume.
-	for a := range 3 {
-		m.slack += math.Abs(g.Affine[0][a]) * float64(c.high[a]-c.low[a]) * shareOfMiddle / 2
-	}
-	return m
+func middleOf(volume, labelled span) middle {
+	return middle{(volume.low + volume.high) / 2, (labelled.low + labelled.high) / 2, (labelled.high - labelled.low) * shareOfMiddle / 2}
 }
 
 // side is the side of both middles that a place clearly lies on. In RAS, x grows
