@@ -12,7 +12,6 @@ import (
 
 	"satgraph/datasets/build"
 	"satgraph/datasets/build/view"
-	"satgraph/datasets/catalog"
 	"satgraph/datasets/export"
 	"satgraph/datasets/export/bids"
 	"satgraph/datasets/export/croissant"
@@ -28,6 +27,7 @@ import (
 
 // exportFlags are the flags of corpus export.
 type exportFlags struct {
+	catalogFlag
 	format, out string
 	sel         export.Select
 	overlap     string
@@ -137,6 +137,7 @@ are refused by name where a format has one label a voxel, unless --overlap says
 how both are kept. Datasets whose licence forbids passing them on, or that
 nobody has checked, are named; --strict-licence refuses them.`
 	flags := cmd.Flags()
+	f.add(cmd)
 	flags.StringVar(&f.format, "format", "", "one of "+strings.Join(formatNames(), ", "))
 	flags.StringVarP(&f.out, "out", "o", "", "folder to write")
 	flags.StringSliceVar(&f.sel.Datasets, "dataset", nil, "only these datasets")
@@ -201,16 +202,16 @@ func (f *exportFlags) settings(cmd corpusFormat) map[string]string {
 
 // exportSource opens a built corpus, or a folder of phantoms, and says what is to
 // be warned of. units asks for intensities in the scans' own units.
-func exportSource(folder string, units bool) (src export.Source, warnings []string, err error) {
+func exportSource(folder string, records *catalogFlag, units bool) (src export.Source, warnings []string, err error) {
 	if !build.Is(folder) {
 		src, err = phantoms.Open(folder)
 		return src, nil, err
 	}
-	records, err := catalog.Builtin()
+	known, err := records.read()
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := view.Open(folder, records)
+	c, err := view.Open(folder, known)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -235,7 +236,7 @@ func exportProgress(p *progress) func(export.Progress) {
 }
 
 func (a *app) exportCorpus(ctx context.Context, folder string, format corpusFormat, f *exportFlags) error {
-	src, warnings, err := exportSource(folder, f.format != "sat")
+	src, warnings, err := exportSource(folder, &f.catalogFlag, f.format != "sat")
 	if err != nil {
 		return err
 	}

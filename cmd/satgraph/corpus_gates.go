@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -133,6 +134,14 @@ func (a *app) measureCorpus(ctx context.Context, dir string, in *gates.Input) er
 	if err != nil {
 		return err
 	}
+	for _, list := range [][]*build.Entry{built.Scans, built.Failed} {
+		for _, e := range list {
+			if !slices.Contains(in.Datasets, e.Dataset) {
+				in.Datasets = append(in.Datasets, e.Dataset)
+			}
+		}
+	}
+	slices.Sort(in.Datasets)
 	in.Built = gates.BuiltCorpus{Corpus: built, Index: in.Index, Wholes: gates.WholesOf(tree, classes)}
 	return nil
 }

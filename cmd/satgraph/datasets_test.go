@@ -77,7 +77,7 @@ func newDataset(t *testing.T, structures bool) string {
 		}
 		m := make([]float32, g.Voxels())
 		for v := range 5 {
-			m[2*v] = float32(v)
+			m[v] = float32(v)
 		}
 		write("imagesTr/ab_"+id+"_0000.nii.gz", make([]float32, g.Voxels()))
 		write("labelsTr/ab_"+id+".nii.gz", m)

@@ -108,7 +108,7 @@ func (d *Dataset) checkLabels() error {
 }
 
 func (d *Dataset) checkRecipes() error {
-	if len(d.Recipes) == 0 {
+	if len(d.Recipes) == 0 && !d.Draft {
 		return wrong([]any{"recipes"}, "no recipe: the dataset makes no class")
 	}
 	seen := map[string]bool{}

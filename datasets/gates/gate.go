@@ -79,9 +79,11 @@ type Input struct {
 	Index *corpus.Index
 	// Before is an earlier version of the list.
 	Before *corpus.Index
-	// Built gives the measurements of a built corpus.
-	Built Measurements
-	Use   Use
+	// Built gives the measurements of a built corpus, and Datasets names those that
+	// it holds; nil for all of the catalog.
+	Built    Measurements
+	Datasets []string
+	Use      Use
 	// AsPublished says that the published form of masks and lists is used, whose
 	// faults then count.
 	AsPublished bool

@@ -426,3 +426,28 @@ func TestWholesComeFromTheTree(t *testing.T) {
 		}
 	}
 }
+
+// A built corpus is held against the records of its own datasets alone; a record
+// that nobody reviewed, and a dataset without one, stop it.
+func TestBuiltDatasets(t *testing.T) {
+	c := oneDataset(t, "CC-BY-4.0")
+	d, _ := c.Dataset("AbdomenCT1K")
+	d.Draft = true
+	stopped := func(gate string, datasets ...string) (names []string) {
+		for _, f := range of(run(t, gates.Input{Catalog: c, Datasets: datasets}, gate), gate).Findings {
+			if f.Severity == gates.Stop {
+				names = append(names, f.Dataset)
+			}
+		}
+		return names
+	}
+	if got := stopped("licence", "AbdomenCT1K", "Unheard"); !slices.Equal(got, []string{"Unheard"}) {
+		t.Errorf("licence: %v", got)
+	}
+	if got := stopped("draft-record", "AbdomenCT1K", "Unheard"); !slices.Equal(got, []string{"AbdomenCT1K"}) {
+		t.Errorf("draft-record: %v", got)
+	}
+	if got := stopped("draft-record", "Unheard"); len(got) > 0 {
+		t.Errorf("of a dataset that the corpus does not hold: %v", got)
+	}
+}

@@ -15,6 +15,7 @@ import (
 func recordGates() []Gate {
 	gates := []Gate{
 		{"licence", "a corpus may only be used as the licence of each of its datasets allows", needNothing, licences},
+		{"draft-record", "a record that nobody has reviewed may call structures by wrong names", needNothing, drafts},
 		{"known-overlap", "a scan that two datasets took from the same place must be on one side, and counts once", needNothing, knownOverlaps},
 		{"class-names", "two classes whose names differ by case, spelling or number would be trained as two structures", needNothing, classNames},
 	}
@@ -42,13 +43,17 @@ var known = map[string]string{
 }
 
 // datasets are the records that the input is about: those of the list's rows
-// if there is a list.
+// if there is a list, else those of the datasets that a built corpus holds.
 func (in *Input) datasets() []*catalog.Dataset {
-	all := in.Catalog.Datasets()
-	if in.Index == nil {
-		return all
-	}
-	return slices.DeleteFunc(all, func(d *catalog.Dataset) bool { return len(in.Index.OfDataset(d.Name)) == 0 })
+	return slices.DeleteFunc(in.Catalog.Datasets(), func(d *catalog.Dataset) bool {
+		switch {
+		case in.Index != nil:
+			return len(in.Index.OfDataset(d.Name)) == 0
+		case in.Datasets != nil:
+			return !slices.Contains(in.Datasets, d.Name)
+		}
+		return false
+	})
 }
 
 // anomalies is the check of a gate that only records tell of.
@@ -89,6 +94,21 @@ func licences(_ context.Context, in *Input, found func(Finding)) error {
 	for _, d := range in.datasets() {
 		if f, bad := licenceFinding(d, in.Use); bad {
 			found(f)
+		}
+	}
+	for _, name := range in.Datasets {
+		if _, known := in.Catalog.Dataset(name); !known {
+			found(Finding{Severity: Stop, Dataset: name, Subject: name, What: "it has no record, so nobody knows its licence: --catalog names the folder of your records"})
+		}
+	}
+	return nil
+}
+
+// drafts finds records that are still as they were proposed.
+func drafts(_ context.Context, in *Input, found func(Finding)) error {
+	for _, d := range in.datasets() {
+		if d.Draft {
+			found(Finding{Severity: Stop, Dataset: d.Name, Subject: d.Name, What: "its record is a draft: look through it, and take out \"draft: true\""})
 		}
 	}
 	return nil

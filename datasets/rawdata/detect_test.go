@@ -2,7 +2,6 @@ package rawdata_test
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,15 +46,15 @@ func TestDetect(t *testing.T) {
 	}{
 		"nnU-Net": {
 			append(each(ids, "imagesTr/liver_ID_0000.nii.gz", "labelsTr/liver_ID.nii.gz"), "dataset.json"), "nnunet",
-			"D/imagesTr/liver_{case#}_0000.nii.gz", "D/labelsTr/liver_{case}.nii.gz", nil, 0,
+			"D/imagesTr/liver_{case#}_0000.nii.gz train", "D/labelsTr/liver_{case}.nii.gz", nil, 0,
 		},
 		"nnU-Net, two channels": {
 			append(each(ids, "imagesTr/liver_ID_0000.nii.gz", "imagesTr/liver_ID_0001.nii.gz", "labelsTr/liver_ID.nii.gz"), "dataset.json"), "nnunet",
-			"D/imagesTr/liver_{case#}_{part2=0000|0001}.nii.gz", "D/labelsTr/liver_{case}.nii.gz", nil, 0,
+			"D/imagesTr/liver_{case#}_{part2=0000|0001}.nii.gz train", "D/labelsTr/liver_{case}.nii.gz", nil, 0,
 		},
 		"Decathlon": {
 			append(each(ids, "imagesTr/la_ID.nii.gz", "labelsTr/la_ID.nii.gz"), "dataset.json", "imagesTs/la_900.nii.gz"), "decathlon",
-			"D/images{part1=Tr|Ts}/la_{case#}.nii.gz", "D/labelsTr/la_{case}.nii.gz", nil, 1,
+			"D/imagesTr/la_{case#}.nii.gz train", "D/labelsTr/la_{case}.nii.gz", nil, 1,
 		},
 		"TotalSegmentator": {
 			each(ids, "sID/ct.nii.gz", "sID/segmentations/liver.nii.gz", "sID/segmentations/aorta.nii.gz"), "structures",
@@ -77,9 +76,9 @@ func TestDetect(t *testing.T) {
 		},
 		"BIDS": {
 			each([]string{"01", "02", "x9"}, "rawdata/sub-ID/anat/sub-ID_T2w.nii.gz", "derivatives/sub-ID/anat/sub-ID_dseg.nii.gz"), "bids",
-			"D/rawdata/sub-{case}/anat/sub-{case}_T2w.nii.gz", "D/derivatives/sub-{case}/anat/sub-{case}_dseg.nii.gz", nil, 0,
+			"D/rawdata/sub-{case}/anat/sub-{case}_T2w.nii.gz MRI T2", "D/derivatives/sub-{case}/anat/sub-{case}_dseg.nii.gz", nil, 0,
 		},
-		"sequences":   {each(ids, "IDa/IDa-t1.nii.gz", "IDa/IDa-t2.nii.gz", "IDa/IDa-seg.nii.gz"), "pairs", "D/{case#}a/{case#}a-t{part2=1|2}.nii.gz", "D/{case}a/{case}a-seg.nii.gz", nil, 0},
+		"sequences":   {each(ids, "IDa/IDa-t1.nii.gz", "IDa/IDa-t2.nii.gz", "IDa/IDa-seg.nii.gz"), "pairs", "D/{case#}a/{case#}a-t1.nii.gz MRI T1, D/{case#}a/{case#}a-t2.nii.gz MRI T2", "D/{case}a/{case}a-seg.nii.gz", nil, 0},
 		"one of each": {[]string{"p7/image.nii.gz", "p7/mask.nii.gz"}, "pairs", "D/{case}/image.nii.gz", "D/{case}/mask.nii.gz", nil, 0},
 		"one is left": {append(each(ids, "images/ID.nii.gz", "masks/ID.nii.gz"), "images/400.nii.gz"), "pairs", "D/images/{case#}.nii.gz", "D/masks/{case}.nii.gz", nil, 1},
 	} {
@@ -88,13 +87,18 @@ func TestDetect(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if len(got.Scans) != 1 {
-			t.Errorf("%s: %d families", name, len(got.Scans))
-			continue
+		var images, masks []string
+		for _, f := range got.Families {
+			images = append(images, strings.Join(strings.Fields(f.Image.String()+" "+f.Sequence+" "+f.Split), " "))
+			masks = append(masks, f.Mask.String())
 		}
-		image, mask := got.Scans[0].Image.String(), got.Scans[0].Mask.String()
-		if fmt.Sprint(image, mask) != fmt.Sprint(c.image, c.mask) || len(got.Left) != c.left || !slices.Equal(got.Structures, c.structures) {
-			t.Errorf("%s: got %s, %s, %q, %q left; want %s, %s, %q, %d left", name, image, mask, got.Structures, got.Left, c.image, c.mask, c.structures, c.left)
+		image, mask := strings.Join(images, ", "), strings.Join(slices.Compact(masks), ", ")
+		left := 0
+		for _, l := range got.Left {
+			left += l.Files
+		}
+		if image != c.image || mask != c.mask || left != c.left || !slices.Equal(got.Structures, c.structures) {
+			t.Errorf("%s: got %s, %s, %q, %v left; want %s, %s, %q, %d left", name, image, mask, got.Structures, got.Left, c.image, c.mask, c.structures, c.left)
 		}
 		if got.Kind != c.kind {
 			t.Errorf("%s: told as %s", name, got.Kind)

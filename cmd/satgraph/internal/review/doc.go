@@ -44,7 +44,7 @@ var ErrNoTerminal = errors.New("labels review needs a terminal")
 // decisions stand that were made. Errors: ErrNoTerminal, the book's, the
 // context's.
 func Run(ctx context.Context, c Config, in io.Reader, out io.Writer) (int, error) {
-	if !isTerminal(in) || !isTerminal(out) || os.Getenv("TERM") == "dumb" {
+	if !IsTerminal(in) || !IsTerminal(out) || os.Getenv("TERM") == "dumb" {
 		return 0, fmt.Errorf("%w that is read from and written to; `labels list` and `labels accept` do the same in scripts", ErrNoTerminal)
 	}
 	m, err := newModel(ctx, c)
@@ -61,7 +61,8 @@ func Run(ctx context.Context, c Config, in io.Reader, out io.Writer) (int, error
 	return 0, err
 }
 
-func isTerminal(stream any) bool {
+// IsTerminal says whether a stream is a terminal.
+func IsTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(f.Fd())
 }
