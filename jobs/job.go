@@ -95,6 +95,10 @@ type Request struct {
 	// writes it down; empty where nobody records it.
 	Trace string `json:"trace,omitempty"`
 
+	// Size is how much work it is, in whatever measure the kind has, where that is
+	// known beforehand: by it queued jobs are told when they should end. Of a
+	// segmentation it is found out.
+	Size float64 `json:"size,omitempty"`
 	// Params are what another kind of work asks for.
 	Params json.RawMessage `json:"params,omitempty"`
 }
@@ -123,6 +127,10 @@ type Job struct {
 	Progress float64 `json:"progress"`
 	// Phase says in a word what is being done: one of inference's phases.
 	Phase string `json:"phase,omitempty"`
+	// Done and Total count the units of the work, such as scans; 0 and 0 where it
+	// has none, or where they are not known yet.
+	Done  int `json:"done,omitempty"`
+	Total int `json:"total,omitempty"`
 	// Position is the place in the queue, 1 being the next to run; 0 when the
 	// job is not waiting.
 	Position int `json:"-"`

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"satgraph/inference"
 )
@@ -15,6 +16,13 @@ type Kind interface {
 	// that [Retriable] knows is tried again later; any other is the job's end. It
 	// should end soon after ctx, whose cause says why.
 	Run(ctx context.Context, t *Task) (*Outcome, error)
+}
+
+// Patient is what a [Kind] may say beside: how long a job may run, in place of
+// [Config.Timeout].
+type Patient interface {
+	// Timeout is how long a job may run; 0 is without end.
+	Timeout() time.Duration
 }
 
 // Task is a job as a kind of work sees it.
@@ -33,10 +41,15 @@ type Task struct {
 
 // Status is how far the work is.
 type Status struct {
-	Phase      string
-	Progress   float64 // 0 to 1
-	Model      ModelInfo
-	Structures []inference.StructureResult
+	Phase    string
+	Progress float64 // 0 to 1
+	// Done and Total count the units of the work, such as scans; 0 and 0 where it
+	// has none. Left is about how long the rest takes; 0 where only the progress
+	// tells.
+	Done, Total int
+	Left        time.Duration
+	Model       ModelInfo
+	Structures  []inference.StructureResult
 }
 
 // Outcome is what became of a job.

@@ -349,7 +349,7 @@ func (q *queue) take(entry jetstream.KeyValueEntry) {
 // estimate is how long a job takes on a device; 0 where nothing is known. m.mu is
 // held.
 func (m *mirror) estimate(r *record, device string) time.Duration {
-	measured, ok := m.rates[rateKey(r.ModelDigest, device)]
+	measured, ok := m.rates[rateKey(r, device)]
 	if !ok || r.Litres <= 0 {
 		return 0
 	}

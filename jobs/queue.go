@@ -278,6 +278,7 @@ func (q *queue) present(id string, request Request) (Job, bool) {
 		j.Waits = m.waits(s)
 	case Running:
 		j.Phase, j.Progress, j.Model = s.told.Phase, s.told.Progress, s.told.Info
+		j.Done, j.Total = s.told.Done, s.told.Total
 		for i := range s.told.Structures {
 			if i < len(j.Structures) {
 				j.Structures[i] = s.told.Structures[i]
@@ -465,7 +466,7 @@ func (j *Job) alike(o *Job) bool {
 		}
 		return n
 	}
-	return j.State == o.State && j.Progress == o.Progress && j.Phase == o.Phase && j.Position == o.Position &&
+	return j.State == o.State && j.Progress == o.Progress && j.Done == o.Done && j.Total == o.Total && j.Phase == o.Phase && j.Position == o.Position &&
 		j.Starts == o.Starts && j.Waits == o.Waits && found(j) == found(o)
 }
 

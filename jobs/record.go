@@ -21,7 +21,7 @@ type record struct {
 	Model       string   `json:"model,omitempty"`
 	ModelDigest string   `json:"modelDigest,omitempty"`
 	Memory      int64    `json:"memory,omitempty"`
-	Litres      float64  `json:"litres,omitempty"` // of the scan
+	Litres      float64  `json:"litres,omitempty"` // of the scan; of another kind, its Size
 	Same        string   `json:"same,omitempty"`   // hash of what is computed
 
 	State    State     `json:"state"`
@@ -46,6 +46,8 @@ type record struct {
 	Warnings   []string                    `json:"warnings,omitempty"`
 	Output     json.RawMessage             `json:"output,omitempty"`
 	Progress   float64                     `json:"progress,omitempty"`
+	Done       int                         `json:"done,omitempty"`
+	Total      int                         `json:"total,omitempty"`
 	Folder     string                      `json:"folder,omitempty"` // of the files, inside home's
 	From       string                      `json:"from,omitempty"`
 }
@@ -67,6 +69,8 @@ type beat struct {
 	Epoch      uint64                      `json:"epoch"`
 	Phase      string                      `json:"phase,omitempty"`
 	Progress   float64                     `json:"progress"`
+	Done       int                         `json:"done,omitempty"`
+	Total      int                         `json:"total,omitempty"`
 	Left       time.Duration               `json:"left,omitempty"` // 0: not known
 	Info       ModelInfo                   `json:"info"`
 	Structures []inference.StructureResult `json:"structures,omitempty"`
@@ -114,15 +118,18 @@ func (a *advert) lacks(r *record) string {
 	return fmt.Sprintf("has the model %q in this version", r.Model)
 }
 
-// A rate is how fast a model is on a device.
+// A rate is how fast a model is on a device, or how fast another kind of work.
 type rate struct {
-	Model, Device   string
+	Model, Device   string // of another kind, its name
 	SecondsPerLitre float64
 	Jobs            int
 }
 
-func rateKey(digest, device string) string {
-	return keyRate + hash(digest, device)
+func rateKey(r *record, device string) string {
+	if r.Kind != Segmentation {
+		return keyRate + hash("kind "+r.Kind, device)
+	}
+	return keyRate + hash(r.ModelDigest, device)
 }
 
 // hash names some texts.
@@ -138,7 +145,7 @@ func hash(parts ...string) string {
 func newRecord(id, home string, r *Request, now time.Time) record {
 	return record{
 		ID: id, Home: home, Kind: r.kind(), Owner: r.Owner, Priority: r.Priority, Model: r.Model, ModelDigest: r.ModelDigest,
-		Memory: r.MemoryBytes, State: Queued, Created: now,
+		Memory: r.MemoryBytes, Litres: r.Size, State: Queued, Created: now,
 	}
 }
 
@@ -172,7 +179,7 @@ func (r *Request) fingerprint() string {
 // job makes a snapshot of a record and its request.
 func (r *record) job(request Request) Job {
 	j := Job{
-		ID: r.ID, State: r.State, Progress: r.Progress, Starts: r.Starts, Worker: r.Worker, From: r.From,
+		ID: r.ID, State: r.State, Progress: r.Progress, Done: r.Done, Total: r.Total, Starts: r.Starts, Worker: r.Worker, From: r.From,
 		Created: r.Created, Started: r.Started, Finished: r.Finished, Request: request, Model: r.Info,
 		Warnings: append([]string(nil), r.Warnings...), Output: r.Output, Folder: r.Folder,
 	}
@@ -210,6 +217,6 @@ func (r *record) leave(structures []inference.StructureResult) {
 
 // again puts a job back into the queue.
 func (r *record) again() {
-	r.State, r.Claim, r.Started, r.Progress = Queued, nil, time.Time{}, 0
+	r.State, r.Claim, r.Started, r.Progress, r.Done, r.Total = Queued, nil, time.Time{}, 0, 0, 0
 	r.Structures, r.Warnings, r.Info, r.Folder = nil, nil, ModelInfo{}, ""
 }

@@ -45,8 +45,10 @@ type Config struct {
 	Name, Device string
 	// MemoryBytes is what a job may ask of this worker; 0 means anything.
 	MemoryBytes int64
-	// Parallel is how many jobs run at once; 0 means one, less none.
-	Parallel int
+	// Parallel is how many jobs run at once; 0 means one, less none. Beside is how
+	// many of Kinds run at once beside them, so that hours of work hold up no
+	// segmentation; 0 has them wait in the same line.
+	Parallel, Beside int
 
 	// Classify turns the error of a run into what is kept with the failed job.
 	// Nil keeps the error's text under the code "FAILED".
@@ -134,7 +136,7 @@ func (c *Config) withDefaults() {
 // concurrent use.
 type Runner struct {
 	*queue
-	worker *worker
+	workers []*worker
 
 	stopWork, stopAll context.CancelCauseFunc
 	work, beside      sync.WaitGroup
@@ -195,20 +197,34 @@ func (r *Runner) start(ctx, start context.Context) (err error) {
 		}
 	}
 	r.beside.Go(func() { r.keep(ctx) })
-	if r.config.Parallel < 0 {
-		return nil
-	}
-	if r.worker, err = newWorker(r.queue, rand.Text()); err != nil {
-		return err
-	}
-	if err := r.worker.tell(start); err != nil {
-		return err
-	}
-	r.beside.Go(func() { r.advertise(ctx) })
 	work, stop := context.WithCancelCause(ctx)
 	r.stopWork = stop
-	for range r.config.Parallel {
-		r.work.Go(func() { r.worker.loop(work) })
+	together := r.config.Kinds
+	if r.config.Beside > 0 {
+		together = nil
+	}
+	if r.config.Parallel > 0 {
+		err = r.employ(start, ctx, work, r.config.Parallel, true, together)
+	}
+	if err == nil && r.config.Beside > 0 {
+		err = r.employ(start, ctx, work, r.config.Beside, false, r.config.Kinds)
+	}
+	return err
+}
+
+// employ starts a worker.
+func (r *Runner) employ(start, ctx, work context.Context, slots int, segments bool, other map[string]Kind) error {
+	w, err := newWorker(r.queue, rand.Text(), slots, segments, other)
+	if err != nil {
+		return err
+	}
+	r.workers = append(r.workers, w)
+	if err := w.tell(start); err != nil {
+		return err
+	}
+	r.beside.Go(func() { r.advertise(ctx, w) })
+	for range slots {
+		r.work.Go(func() { w.loop(work) })
 	}
 	return nil
 }
@@ -274,16 +290,16 @@ func (q *queue) subscribe() error {
 	return told(err)
 }
 
-// advertise tells of this worker until ctx ends.
-func (r *Runner) advertise(ctx context.Context) {
+// advertise tells of a worker until ctx ends.
+func (r *Runner) advertise(ctx context.Context, w *worker) {
 	tick := time.NewTicker(r.config.Lease / 6)
 	defer tick.Stop()
-	r.mirror.meet(r.worker.advert)
+	r.mirror.meet(w.advert)
 	for {
-		r.publish("worker", &r.worker.advert)
+		r.publish("worker", &w.advert)
 		select {
 		case <-ctx.Done():
-			gone := r.worker.advert
+			gone := w.advert
 			gone.Gone = true
 			r.publish("worker", &gone)
 			return
@@ -307,9 +323,9 @@ func (r *Runner) Close() error {
 		r.mirror.changed() // so that subscriptions see that it is closed
 		r.mirror.mu.Unlock()
 		r.bus.Close()
-		if r.worker != nil {
-			_ = os.Remove(r.worker.lock.Name())
-			_ = r.worker.lock.Close()
+		for _, w := range r.workers {
+			_ = os.Remove(w.lock.Name())
+			_ = w.lock.Close()
 		}
 	})
 	return nil

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,12 +38,14 @@ var (
 	errCancel  = errors.New("the job was cancelled")
 )
 
-func newWorker(q *queue, id string) (*worker, error) {
+// newWorker makes one that does several jobs at once: segmentations, or with
+// other work of the other kinds.
+func newWorker(q *queue, id string, slots int, segments bool, other map[string]Kind) (*worker, error) {
 	c := &q.config
 	w := &worker{q: q, kinds: map[string]Kind{}}
-	w.advert = advert{ID: id, Name: c.Name, Device: c.Device, Memory: c.MemoryBytes, Slots: c.Parallel}
-	maps.Copy(w.kinds, c.Kinds)
-	if c.Models != nil {
+	w.advert = advert{ID: id, Name: c.Name, Device: c.Device, Memory: c.MemoryBytes, Slots: slots}
+	maps.Copy(w.kinds, other)
+	if segments && c.Models != nil {
 		w.kinds[Segmentation] = &segmentation{models: c.Models, run: c.Run, max: c.MaxImageBytes, log: q.log}
 		if known, ok := c.Models.(Manifests); ok {
 			w.advert.Models = []string{}
@@ -257,8 +260,15 @@ func (w *worker) run(ctx context.Context, t *Task) (out *Outcome, err error) {
 			err = fmt.Errorf("internal error in job %s", t.ID)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, w.q.config.Timeout)
-	defer cancel()
+	kind, timeout := w.kinds[t.Request.kind()], w.q.config.Timeout
+	if p, ok := kind.(Patient); ok {
+		timeout = p.Timeout()
+	}
+	if timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		ctx = limited
+	}
 	ctx, step := steps.Start(steps.Resume(ctx, t.Request.Trace), "job", steps.Str("job.id", t.ID))
 	defer func() { step.End(err) }()
 	if err := os.RemoveAll(t.Out); err != nil {
@@ -267,9 +277,9 @@ func (w *worker) run(ctx context.Context, t *Task) (out *Outcome, err error) {
 	if err := os.MkdirAll(t.Out, 0o750); err != nil {
 		return nil, err
 	}
-	out, err = w.kinds[t.Request.kind()].Run(ctx, t)
+	out, err = kind.Run(ctx, t)
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: the job ran longer than %v: %w", errTooLong, w.q.config.Timeout, err)
+		err = fmt.Errorf("%w: the job ran longer than %v: %w", errTooLong, timeout, err)
 	}
 	return out, err
 }
@@ -284,6 +294,7 @@ type attempt struct {
 
 	mu     sync.Mutex
 	status Status
+	at     time.Time // of the status
 	first  time.Time // when the windows began, and how far it was then
 	from   float64
 }
@@ -293,6 +304,7 @@ func (a *attempt) update(change func(*Status)) {
 	defer a.mu.Unlock()
 	was := a.status.Progress
 	change(&a.status)
+	a.at = time.Now()
 	a.status.Progress = max(was, a.status.Progress)
 	if a.first.IsZero() && a.status.Progress >= windowsFrom {
 		a.first, a.from = time.Now(), a.status.Progress
@@ -311,7 +323,10 @@ func (a *attempt) beat(rate time.Duration) beat {
 		Epoch: a.record.Epoch, Phase: a.status.Phase, Progress: a.status.Progress,
 		Info: a.status.Model, Structures: slices.Clone(a.status.Structures),
 	}
+	b.Done, b.Total = a.status.Done, a.status.Total
 	switch done := a.status.Progress - a.from; {
+	case a.status.Left > 0:
+		b.Left = max(time.Second, a.status.Left-time.Since(a.at))
 	case !a.first.IsZero() && done > 0.02:
 		b.Left = time.Duration(float64(time.Since(a.first)) / done * (1 - a.status.Progress))
 	case rate > 0:
@@ -384,7 +399,7 @@ func (w *worker) settle(ctx context.Context, a *attempt, t *Task, out *Outcome, 
 				return errFenced
 			}
 			a.mu.Lock()
-			r.Info = a.status.Model
+			r.Info, r.Done, r.Total = a.status.Model, a.status.Done, a.status.Total
 			if out == nil {
 				r.Structures = slices.Clone(a.status.Structures)
 			}
@@ -420,14 +435,14 @@ func (w *worker) settled(ctx context.Context, a *attempt, r *record) {
 	if err := os.RemoveAll(filepath.Join(w.q.dir, r.ID, "work")); err != nil {
 		w.q.log.Warn("the saved state of a job stays behind", "job", r.ID, "error", err)
 	}
-	if r.State != Done && r.State != Partial || r.Starts > 1 || r.Litres <= 0 || r.ModelDigest == "" {
+	if r.State != Done && r.State != Partial || r.Starts > 1 || r.Litres <= 0 || r.Kind == Segmentation && r.ModelDigest == "" {
 		return
 	}
-	key := rateKey(r.ModelDigest, w.advert.Device)
+	key := rateKey(r, w.advert.Device)
 	now := time.Since(a.started).Seconds() / r.Litres
 	var have rate
 	revision, err := w.q.table.get(ctx, key, &have)
-	have.Model, have.Device = r.Model, w.advert.Device
+	have.Model, have.Device = cmp.Or(r.Model, r.Kind), w.advert.Device
 	have.Jobs++
 	// The mean of all, later that of the last dozen or so.
 	have.SecondsPerLitre += (now - have.SecondsPerLitre) / float64(min(have.Jobs, 12))
