@@ -92,12 +92,7 @@ func responseKey(f *ast.Field) string {
 // eachTopField calls f for the fields at the top of the operation, those of its
 // fragments included.
 func (p *prepared) eachTopField(f func(*ast.Field)) {
-	fragments := map[string]*ast.FragmentDefinition{}
-	for _, d := range p.document.Definitions {
-		if fragment, ok := d.(*ast.FragmentDefinition); ok {
-			fragments[fragment.Name.Value] = fragment
-		}
-	}
+	fragments := p.fragments()
 	seen := map[string]bool{}
 	var all func(set *ast.SelectionSet)
 	all = func(set *ast.SelectionSet) {
@@ -215,8 +210,9 @@ func callerKey(ctx context.Context) string {
 	return "address:" + askerOf(ctx).address
 }
 
-// asker is where a request comes from, and its id.
-type asker struct{ address, request string }
+// asker is where a request comes from, and its id; connection tells its connection
+// from others.
+type asker struct{ address, connection, request string }
 
 type askerKey struct{}
 
@@ -227,7 +223,7 @@ func askerOf(ctx context.Context) asker {
 
 // withAsker notes where a request comes from.
 func withAsker(r *http.Request, request string) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), askerKey{}, asker{network(r.RemoteAddr), request}))
+	return r.WithContext(context.WithValue(r.Context(), askerKey{}, asker{network(r.RemoteAddr), r.RemoteAddr, request}))
 }
 
 // network is the address of a client; of an IPv6 one the network of 64 bits,

@@ -131,7 +131,8 @@ type Limits struct {
 	UploadAge time.Duration
 	// UploadStall is how long an upload may send nothing: 30 s.
 	UploadStall time.Duration
-	// Requests is the number of GraphQL requests at the same time: 64.
+	// Requests is the number of GraphQL requests that wait for their turn: 512 for
+	// each kind of work.
 	Requests int
 	// Agents is the number of requests of agents at the same time, which may wait
 	// for jobs, and UserAgents the same for one caller: 64 and 8.
@@ -171,7 +172,7 @@ func (l Limits) withDefaults() Limits {
 	orElse(&l.UserUploads, 2)
 	orElse(&l.UploadAge, 24*time.Hour)
 	orElse(&l.UploadStall, 30*time.Second)
-	orElse(&l.Requests, 64)
+	orElse(&l.Requests, 512)
 	orElse(&l.Agents, 64)
 	orElse(&l.UserAgents, 8)
 	orElse(&l.Sockets, 10_000)
@@ -202,11 +203,13 @@ type Service struct {
 	sendings *sendings
 	schema   graphql.Schema
 	sizes    guard.Sizes // of introspection
-	requests chan struct{}
+	lanes    lanes
 	uploads  chan struct{}
 	handler  http.Handler
 
-	documents  documents
+	documents  *documents
+	answers    *recent[answerKey, *response]
+	walks      walks
 	persisted  persisted
 	treeFields map[string]bool // fields of Query that the tree alone answers
 
@@ -265,7 +268,8 @@ func New(c Config) (*Service, error) {
 	if err := s.boundIntrospection(); err != nil {
 		return nil, err
 	}
-	s.requests = make(chan struct{}, s.limits.Requests)
+	s.lanes = newLanes(s.limits.Requests)
+	s.documents, s.answers = newDocuments(), newAnswers()
 	s.socketSlots = make(chan struct{}, s.limits.Sockets)
 	s.uploads = make(chan struct{}, s.limits.Uploads)
 	s.refusals = auth.NewRates(1, 20)

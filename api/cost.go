@@ -24,18 +24,11 @@ var costs = map[string]float64{
 
 // affordable refuses an operation that may ask for more values than the limit,
 // before anything of it is executed: lists multiply by what their arguments ask
-// for, by every name that they are asked for under. It refuses introspection where
-// that is switched off.
-func (s *Service) affordable(p *prepared) error {
-	e := estimate{schema: &s.schema, variables: p.request.Variables, fragments: map[string]*ast.FragmentDefinition{}, defaults: map[string]ast.Value{}}
-	for _, d := range p.document.Definitions {
-		if f, ok := d.(*ast.FragmentDefinition); ok {
-			e.fragments[f.Name.Value] = f
-		}
-	}
-	for _, v := range p.operation.VariableDefinitions {
-		e.defaults[v.Variable.Name.Value] = v.DefaultValue
-	}
+// for, by every name that they are asked for under, and lists of terms by how long
+// they are. It refuses introspection where that is switched off, and says in which
+// lane the operation is to be executed.
+func (s *Service) affordable(p *prepared) (*turns, error) {
+	e := s.newEstimate(p)
 	var root *graphql.Object
 	switch p.operation.Operation {
 	case ast.OperationTypeMutation:
@@ -47,15 +40,50 @@ func (s *Service) affordable(p *prepared) error {
 	}
 	cost := e.set(root, p.operation.SelectionSet, 0)
 	if e.introspects && s.config.NoIntrospection {
-		return &Error{Code: CodeForbidden, Message: "this service does not tell its schema", Hint: "read api/schema.graphql of its version"}
+		return nil, &Error{Code: CodeForbidden, Message: "this service does not tell its schema", Hint: "read api/schema.graphql of its version"}
 	}
 	if limit := s.limits.Cost; cost > float64(limit) {
-		return &Error{
+		return nil, &Error{
 			Code: CodeLimit, Message: "the request may gather " + sayCost(cost) + " values, and at most " + number(limit) + " are given",
 			Hint: "give the lists a smaller first or limit, or ask in several requests",
 		}
 	}
-	return nil
+	switch {
+	case p.asks == asksOthers:
+		return s.lanes.store, nil
+	case p.asks != asksTree || p.tree == nil:
+		return s.lanes.long, nil
+	}
+	gathered, exact := e.gatherCost(s, p.tree, p.operation.SelectionSet, float64(s.limits.Values))
+	switch {
+	case gathered > float64(s.limits.Values):
+		return nil, errGathers(s.limits.Values)
+	case gathered > longWork, !exact && (cost > longWork || e.nestsLists(p.operation.SelectionSet, 0)):
+		return s.lanes.long, nil
+	}
+	return s.lanes.short, nil
+}
+
+func (s *Service) newEstimate(p *prepared) *estimate {
+	e := &estimate{schema: &s.schema, variables: p.request.Variables, fragments: p.fragments(), defaults: map[string]ast.Value{}}
+	for _, v := range p.operation.VariableDefinitions {
+		e.defaults[v.Variable.Name.Value] = v.DefaultValue
+	}
+	return e
+}
+
+// fragments are those of a document, by name.
+func (k *kept) fragments() map[string]*ast.FragmentDefinition {
+	var fragments map[string]*ast.FragmentDefinition
+	for _, d := range k.document.Definitions {
+		if f, ok := d.(*ast.FragmentDefinition); ok {
+			if fragments == nil {
+				fragments = map[string]*ast.FragmentDefinition{}
+			}
+			fragments[f.Name.Value] = f
+		}
+	}
+	return fragments
 }
 
 func sayCost(cost float64) string {

@@ -58,6 +58,7 @@ const (
 	CodeTimeout            Code = "TIMEOUT"
 	CodeStorageFull        Code = "STORAGE_FULL"
 	CodeServiceUnavailable Code = "SERVICE_UNAVAILABLE"
+	CodeBusy               Code = "BUSY" // too many requests wait already
 	CodeInternal           Code = "INTERNAL"
 )
 
@@ -116,6 +117,7 @@ var errorTable = []struct {
 	{is: auth.ErrExpired, code: CodeUnauthenticated, message: auth.ErrExpired.Error(), hint: "get a new token"},
 	{is: auth.ErrRevoked, code: CodeUnauthenticated, message: auth.ErrRevoked.Error(), hint: "ask an administrator for another"},
 	{is: auth.ErrUnavailable, code: CodeServiceUnavailable, message: "credentials cannot be checked now", hint: "try again later"},
+	{is: errBusy, code: CodeBusy, message: "too many requests wait already", hint: "try again in a second"},
 	{is: errAudit, code: CodeServiceUnavailable, message: "nothing can be changed now: the audit log cannot be written", hint: "ask the operator"},
 	{is: ErrUnknownModel, code: CodeNotFound, hint: "models { name } lists the models"},
 	{is: errNoImage, code: CodeNotFound, message: "no image has this id", hint: "upload it with POST /images and use the id in the answer"},
@@ -177,6 +179,7 @@ var statuses = map[Code]int{
 	CodeTimeout:            http.StatusRequestTimeout,
 	CodeStorageFull:        http.StatusInsufficientStorage,
 	CodeServiceUnavailable: http.StatusServiceUnavailable,
+	CodeBusy:               http.StatusServiceUnavailable,
 	CodeInternal:           http.StatusInternalServerError,
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"satgraph/api/auth"
 	"satgraph/api/guard"
+	"satgraph/graph"
 	"satgraph/internal/steps"
 )
 
@@ -41,8 +42,12 @@ type request struct {
 	Variables map[string]any
 	// persist is the hash under which the query is kept once it is found valid.
 	persist string
-	// ReadOnly refuses mutations: the request came by GET.
+	// ReadOnly refuses mutations, and gives answers of the tree tags: the request
+	// came by GET.
 	ReadOnly bool
+	// mediaType is that of the answer, and have are the tags of what the client has.
+	mediaType string
+	have      []string
 }
 
 // A response is what execution gave. Without data at all the request was
@@ -52,10 +57,18 @@ type response struct {
 	data     any
 	errors   []gqlerrors.FormattedError
 	status   int // of a refusal
+
+	text []byte // of an answer that is kept, as JSON: shared, read only
+	tag  string // of one that has an ETag
+	// unchanged is an answer that the client has, by its tag: nothing else is set.
+	unchanged bool
 }
 
 // appendJSON appends the response as the GraphQL specification writes it.
 func (r *response) appendJSON(b []byte) ([]byte, error) {
+	if r.text != nil {
+		return append(b, r.text...), nil
+	}
 	b = append(b, '{')
 	if len(r.errors) > 0 {
 		text, err := json.Marshal(r.errors)
@@ -88,14 +101,6 @@ func (s *Service) graphQL(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &Error{Code: CodeNotAcceptable, Message: "GraphQL answers are JSON", Hint: "accept " + typeResponse + " or " + typeJSON})
 		return
 	}
-	select {
-	case s.requests <- struct{}{}:
-		defer func() { <-s.requests }()
-	default:
-		w.Header().Set("Retry-After", "1")
-		s.fail(w, r, &Error{Code: CodeServiceUnavailable, Message: "too many requests at once", Hint: "try again in a second"})
-		return
-	}
 	var (
 		q   *request
 		err error
@@ -111,30 +116,16 @@ func (s *Service) graphQL(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(withActor(r.Context(), r.Header), s.limits.RequestTime)
 	defer cancel()
-	if r.Method == http.MethodPost {
-		s.answer(w, r, mediaType, s.execute(ctx, q), false)
-		return
-	}
-	s.answerGet(ctx, w, r, mediaType, q)
-}
-
-// answerGet answers a request that came by GET. What the tree alone tells has an
-// ETag, by which clients and caches ask whether it is still so.
-func (s *Service) answerGet(ctx context.Context, w http.ResponseWriter, r *http.Request, mediaType string, q *request) {
-	tag := s.treeTag(ctx, q, mediaType)
-	head := func() {
-		w.Header().Set("ETag", tag)
+	q.mediaType, q.have = mediaType, r.Header.Values("If-None-Match")
+	res := s.execute(ctx, q)
+	if res.tag != "" {
+		w.Header().Set("ETag", res.tag)
 		w.Header().Set("Cache-Control", "private, no-cache")
 		w.Header().Add("Vary", "Accept")
 	}
-	if tag != "" && unchanged(r, tag) {
-		head()
+	if res.unchanged {
 		w.WriteHeader(http.StatusNotModified)
 		return
-	}
-	res := s.execute(ctx, q)
-	if tag != "" && len(res.errors) == 0 && s.treeTag(ctx, q, mediaType) == tag { // no new tree came in between
-		head()
 	}
 	s.answer(w, r, mediaType, res, false)
 }
@@ -145,8 +136,11 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, mediaType strin
 	status := http.StatusOK
 	switch {
 	case res.executed:
-	case malformed || mediaType == typeResponse || res.status == http.StatusMethodNotAllowed || res.status == http.StatusUnauthorized:
+	case malformed || mediaType == typeResponse || res.status == http.StatusMethodNotAllowed || res.status == http.StatusUnauthorized || res.status == http.StatusServiceUnavailable:
 		status = res.status
+	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
 	}
 	if status == http.StatusUnauthorized {
 		auth.Challenge(w.Header(), auth.ErrUnauthenticated)
@@ -344,6 +338,9 @@ type prepared struct {
 	kept
 	request   *request
 	operation *ast.OperationDefinition
+	tree      *graph.Tree // the revision that is read
+	asks      asks
+	answer    *response // where it is kept, or the client has it
 }
 
 // prepare reads a request, checks its variables and what its caller may do. A
@@ -366,43 +363,93 @@ func (s *Service) prepare(ctx context.Context, q *request) (*prepared, *response
 	if q.persist != "" {
 		s.persisted.keep(q.persist, q.Query)
 	}
-	p := &prepared{k, q, operation}
+	p := &prepared{kept: k, request: q, operation: operation, tree: s.config.Tree()}
 	if refused := s.permit(ctx, p); refused != nil {
 		return nil, refused
 	}
-	if err := s.affordable(p); err != nil {
-		return nil, refuse(err)
-	}
+	p.asks = s.whatIsAsked(p)
+	p.answer = s.answerKept(p)
 	return p, nil
+}
+
+// begin brings a request to where it can be executed, in its turn. Call leave
+// when it was. A response says why it is not executed.
+func (s *Service) begin(ctx context.Context, q *request) (p *prepared, leave func(), refused *response) {
+	caller := s.turnOf(ctx)
+	leave, err := s.lanes.short.take(ctx, caller)
+	if err != nil {
+		return nil, nil, refuse(err)
+	}
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			refused = refuse(s.panicked("request", thrown))
+		}
+		if refused != nil && leave != nil {
+			leave()
+		}
+	}()
+	if p, refused = s.prepare(ctx, q); refused != nil || p.answer != nil {
+		return p, leave, refused
+	}
+	lane, err := s.affordable(p)
+	if err != nil {
+		return p, leave, refuse(err)
+	}
+	if lane != s.lanes.short {
+		leave()
+		if leave, err = lane.take(ctx, caller); err != nil {
+			return p, nil, refuse(err)
+		}
+	}
+	return p, leave, nil
+}
+
+// turnOf is who waits for a turn: the caller, or where the service asks nobody who
+// they are, the connection.
+func (s *Service) turnOf(ctx context.Context) string {
+	if s.config.Auth == nil {
+		return askerOf(ctx).connection
+	}
+	return callerKey(ctx)
 }
 
 // execute runs one request that came over HTTP.
 func (s *Service) execute(ctx context.Context, q *request) *response {
 	ctx, step := steps.Start(ctx, "graphql")
-	p, refused := s.prepare(ctx, q)
+	p, leave, refused := s.begin(ctx, q)
 	if refused != nil {
-		observed(step, nil, refused)
+		observed(step, p, refused)
 		return refused
 	}
+	defer leave()
 	if p.operation.Operation == ast.OperationTypeSubscription {
 		r := refuse(&Error{Code: CodeBadRequest, Message: "subscriptions go over WebSocket", Hint: "connect to this address with the subprotocol " + socketProtocol})
 		observed(step, p, r)
 		return r
 	}
-	r := s.run(ctx, p, nil)
+	r := s.run(ctx, p)
 	observed(step, p, r)
 	return r
 }
 
-// run executes a request; root is what its top fields are fields of.
-func (s *Service) run(ctx context.Context, p *prepared, root any) *response {
+// run executes a request, or gives the answer that is kept of it.
+func (s *Service) run(ctx context.Context, p *prepared) *response {
+	if p.answer != nil {
+		return p.answer
+	}
+	return s.keepAnswer(p, s.perform(ctx, p, p.tree, nil))
+}
+
+// perform executes a request on a revision of the tree; root is what its top fields
+// are fields of.
+func (s *Service) perform(ctx context.Context, p *prepared, tree *graph.Tree, root any) *response {
 	result := graphql.Execute(graphql.ExecuteParams{
 		Schema:        s.schema,
 		Root:          root,
 		AST:           p.document,
 		OperationName: p.request.Operation,
 		Args:          p.request.Variables,
-		Context:       s.withBudget(ctx),
+		Context:       s.withBudget(ctx, tree),
 	})
 	if result.Data == nil && ctx.Err() != nil {
 		return refuse(ctx.Err())

@@ -114,8 +114,8 @@ type budget struct {
 	suggested  map[string]map[string]*suggest.Result // by dataset and key
 }
 
-func (s *Service) withBudget(ctx context.Context) context.Context {
-	b := &budget{total: s.limits.Values, tree: s.config.Tree()}
+func (s *Service) withBudget(ctx context.Context, tree *graph.Tree) context.Context {
+	b := &budget{total: s.limits.Values, tree: tree}
 	b.left.Store(int64(s.limits.Values))
 	return context.WithValue(ctx, budgetKey{}, b)
 }
@@ -150,9 +150,13 @@ func spend(ctx context.Context, n int) error {
 	if b == nil || b.left.Add(-int64(n)) >= 0 {
 		return nil
 	}
+	return errGathers(b.total)
+}
+
+func errGathers(most int) error {
 	return &Error{
 		Code:    CodeLimit,
-		Message: fmt.Sprintf("the request gathers more than %d values", b.total),
+		Message: fmt.Sprintf("the request gathers more than %d values", most),
 		Hint:    "ask for fewer fields or give the lists a smaller limit",
 	}
 }

@@ -82,7 +82,7 @@ func (s *Service) follow(ctx context.Context, p *prepared, give func(r *response
 	// Executed in a goroutine of its own, whose stack goes with it: this one may
 	// wait for hours, one of thousands.
 	done := make(chan *response, 1)
-	go func() { done <- s.run(context.WithValue(ctx, startKey{}, begin), p, nil) }()
+	go func() { done <- s.perform(context.WithValue(ctx, startKey{}, begin), p, s.config.Tree(), nil) }()
 	first := <-done
 	if len(first.errors) > 0 {
 		return &refusedError{first}
@@ -96,7 +96,7 @@ func (s *Service) follow(ctx context.Context, p *prepared, give func(r *response
 		}
 		limited, cancel := context.WithTimeout(ctx, s.limits.RequestTime)
 		defer cancel()
-		return give(s.run(limited, p, e))
+		return give(s.perform(limited, p, s.config.Tree(), e))
 	})
 }
 

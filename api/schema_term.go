@@ -106,7 +106,7 @@ func (s *Service) termType(t *types) *graphql.Object {
 
 // addLists adds the lists of terms that hang on a term, by name.
 func (s *Service) addLists(term *graphql.Object, t *types) {
-	for _, list := range termLists() {
+	for _, list := range termLists {
 		arguments := graphql.FieldConfigArgument{"limit": limitArgument(list.limit, maxTerms)}
 		if list.byRelation {
 			arguments["relations"] = relationsArgument(t)
@@ -118,47 +118,14 @@ func (s *Service) addLists(term *graphql.Object, t *types) {
 				if err != nil {
 					return nil, err
 				}
-				tree := s.tree(ctx)
-				ids, err := list.of(ctx, tree, x, a)
+				terms, err := s.gather(ctx, &list, x, a)
 				if err != nil {
 					return nil, err
 				}
-				return termsOf(ctx, tree, ids[:min(len(ids), limit)])
+				terms = terms[:min(len(terms), limit)]
+				return terms, charge(ctx, len(terms))
 			}),
 		})
-	}
-}
-
-// termList is a list of terms that hangs on a term.
-type termList struct {
-	name, description string
-	limit             int // where none is given
-	byRelation        bool
-	ids               func(tree *graph.Tree, id string, types ...graph.RelationType) []string
-}
-
-// of gathers the list by name and pays for the walk: a list may be long though
-// only its first terms are given.
-func (l *termList) of(ctx context.Context, tree *graph.Tree, x *graph.Term, a args) ([]string, error) {
-	const perValue = 50
-	ids := l.ids(tree, x.ID, relations(a)...)
-	if err := spend(ctx, len(ids)/perValue); err != nil {
-		return nil, err
-	}
-	return tree.SortByName(ids), nil
-}
-
-func termLists() []termList {
-	return []termList{
-		{"parents", "The terms directly above it.", 100, true, (*graph.Tree).Parents},
-		{"children", "The terms directly below it.", 100, true, (*graph.Tree).Children},
-		{"ancestors", "All terms above it, each once.", 1000, true, (*graph.Tree).Ancestors},
-		{"descendants", "All terms below it, each once.", 1000, true, (*graph.Tree).Descendants},
-		{"siblings", "The terms that share a parent with it by the same relation.", 100, true, (*graph.Tree).Siblings},
-		{
-			"parts", "The parts that make it up: its direct parts, without those that are a kind or a part of another of them.", 100, false,
-			func(tree *graph.Tree, id string, _ ...graph.RelationType) []string { return tree.Parts(id) },
-		},
 	}
 }
 
@@ -176,13 +143,7 @@ func termsOf(ctx context.Context, tree *graph.Tree, ids []string) ([]*graph.Term
 	if err := charge(ctx, len(ids)); err != nil {
 		return nil, err
 	}
-	terms := make([]*graph.Term, 0, len(ids))
-	for _, id := range ids {
-		if x, ok := tree.Term(id); ok {
-			terms = append(terms, x)
-		}
-	}
-	return terms, nil
+	return termsByID(tree, ids), nil
 }
 
 func limitArgument(standard, most int) *graphql.ArgumentConfig {

@@ -23,7 +23,7 @@ const (
 func (s *Service) addConnections(term *graphql.Object, t *types) {
 	connection := s.connectionType(term, t)
 	t.terms = connection
-	for _, list := range termLists() {
+	for _, list := range termLists {
 		arguments := pageArguments()
 		if list.byRelation {
 			arguments["relations"] = relationsArgument(t)
@@ -31,12 +31,11 @@ func (s *Service) addConnections(term *graphql.Object, t *types) {
 		term.AddFieldConfig(list.name+"Connection", &graphql.Field{
 			Type: required(connection), Description: list.description + " Sorted by name, page by page.", Args: arguments,
 			Resolve: on(s, func(ctx context.Context, x *graph.Term, a args) (any, error) {
-				tree := s.tree(ctx)
-				ids, err := list.of(ctx, tree, x, a)
+				terms, err := s.gather(ctx, &list, x, a)
 				if err != nil {
 					return nil, err
 				}
-				return pageOf(tree, x.ID, ids, a)
+				return pageOf(x.ID, terms, a)
 			}),
 		})
 	}
@@ -51,14 +50,14 @@ func pageArguments() graphql.FieldConfigArgument {
 	}
 }
 
-// byName lists the ids of a tree's terms by name, once for each revision.
+// byName lists a tree's terms by name, once for each revision.
 type byName struct {
-	mu   sync.Mutex
-	tree *graph.Tree
-	ids  []string
+	mu    sync.Mutex
+	tree  *graph.Tree
+	terms []*graph.Term
 }
 
-func (b *byName) of(tree *graph.Tree) []string {
+func (b *byName) of(tree *graph.Tree) []*graph.Term {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.tree != tree {
@@ -67,30 +66,30 @@ func (b *byName) of(tree *graph.Tree) []string {
 		for i := range terms {
 			ids[i] = terms[i].ID
 		}
-		b.tree, b.ids = tree, tree.SortByName(ids)
+		b.tree, b.terms = tree, termsByID(tree, tree.SortByName(ids))
 	}
-	return b.ids
+	return b.terms
 }
 
 // allTerms is a page of the terms of one kind and side, where these are given.
 func (s *Service) allTerms(ctx context.Context, a args) (*page, error) {
 	tree := s.tree(ctx)
-	ids := s.names.of(tree)
+	all := s.names.of(tree)
 	kind, ofKind := a["kind"].(graph.Kind)
 	side, ofSide := a["laterality"].(graph.Laterality)
 	if ofKind || ofSide {
 		if err := spend(ctx, searchCost); err != nil {
 			return nil, err
 		}
-		chosen := make([]string, 0, len(ids))
-		for _, id := range ids {
-			if x, ok := tree.Term(id); ok && (!ofKind || x.Kind == kind) && (!ofSide || x.Laterality == side) {
-				chosen = append(chosen, id)
+		chosen := make([]*graph.Term, 0, len(all))
+		for _, x := range all {
+			if (!ofKind || x.Kind == kind) && (!ofSide || x.Laterality == side) {
+				chosen = append(chosen, x)
 			}
 		}
-		ids = chosen
+		all = chosen
 	}
-	return pageOf(tree, "", ids, a)
+	return pageOf("", all, a)
 }
 
 // page is one page of a list of terms.
@@ -106,8 +105,8 @@ type termEdge struct {
 	term *graph.Term
 }
 
-// pageOf cuts the page that a asks for from ids, which are sorted by name.
-func pageOf(tree *graph.Tree, of string, ids []string, a args) (*page, error) {
+// pageOf cuts the page that a asks for from terms, which are sorted by name.
+func pageOf(of string, terms []*graph.Term, a args) (*page, error) {
 	first, hasFirst := a["first"].(int)
 	last, hasLast := a["last"].(int)
 	switch {
@@ -119,9 +118,9 @@ func pageOf(tree *graph.Tree, of string, ids []string, a args) (*page, error) {
 	if n := first + last; n < 0 || n > maxPage {
 		return nil, &Error{Code: CodeBadInput, Message: "first and last go from 0 to " + number(maxPage)}
 	}
-	from, to := 0, len(ids)
+	from, to := 0, len(terms)
 	if cursor := a.text("after"); cursor != "" {
-		at, found, err := place(tree, ids, cursor)
+		at, found, err := place(terms, cursor)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +129,7 @@ func pageOf(tree *graph.Tree, of string, ids []string, a args) (*page, error) {
 		}
 	}
 	if cursor := a.text("before"); cursor != "" {
-		at, _, err := place(tree, ids, cursor)
+		at, _, err := place(terms, cursor)
 		if err != nil {
 			return nil, err
 		}
@@ -141,11 +140,9 @@ func pageOf(tree *graph.Tree, of string, ids []string, a args) (*page, error) {
 	} else {
 		from = max(from, to-last)
 	}
-	p := &page{total: len(ids), before: from > 0, after: to < len(ids), edges: make([]termEdge, 0, to-from)}
-	for _, id := range ids[from:to] {
-		if x, ok := tree.Term(id); ok {
-			p.edges = append(p.edges, termEdge{of, x})
-		}
+	p := &page{total: len(terms), before: from > 0, after: to < len(terms), edges: make([]termEdge, 0, to-from)}
+	for _, x := range terms[from:to] {
+		p.edges = append(p.edges, termEdge{of, x})
 	}
 	return p, nil
 }
@@ -156,23 +153,19 @@ func cursorOf(x *graph.Term) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strings.ToLower(x.Name) + "\x00" + x.ID))
 }
 
-// place finds where a cursor lies in ids; found says whether its term is there
+// place finds where a cursor lies among terms; found says whether its term is there
 // still.
-func place(tree *graph.Tree, ids []string, cursor string) (at int, found bool, err error) {
+func place(terms []*graph.Term, cursor string) (at int, found bool, err error) {
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	name, id, ok := strings.Cut(string(text), "\x00")
 	if err != nil || !ok || len(cursor) > maxText {
 		return 0, false, &Error{Code: CodeBadInput, Message: quote(cursor[:min(len(cursor), 40)]) + " is no cursor", Hint: "use a cursor that an edge or pageInfo gave"}
 	}
-	at, found = slices.BinarySearchFunc(ids, name, func(other, name string) int {
-		x, ok := tree.Term(other)
-		if !ok {
-			return 1
-		}
+	at, found = slices.BinarySearchFunc(terms, name, func(x *graph.Term, name string) int {
 		if c := strings.Compare(strings.ToLower(x.Name), name); c != 0 {
 			return c
 		}
-		return strings.Compare(other, id)
+		return strings.Compare(x.ID, id)
 	})
 	return at, found, nil
 }

@@ -257,12 +257,17 @@ func (k *socket) finish(ctx context.Context, id string) bool {
 // where it is refused.
 func (k *socket) run(ctx context.Context, id string, q *request) *response {
 	ctx, step := steps.Start(ctx, "graphql")
-	p, refused := k.s.prepare(ctx, q)
+	limited, cancel := context.WithTimeout(ctx, k.s.limits.RequestTime)
+	defer cancel()
+	p, leave, refused := k.s.begin(limited, q)
 	if refused != nil {
-		observed(step, nil, refused)
+		observed(step, p, refused)
 		return refused
 	}
 	if p.operation.Operation == ast.OperationTypeSubscription {
+		leave()
+		cancel()
+		p.tree = nil // an old revision is not kept for as long as it lasts
 		key := "subscriptions " + callerKey(ctx)
 		if !k.s.perCaller.enter(key, k.s.mostFor(k.s.limits.UserSubscriptions)) {
 			r := refuse(&Error{Code: CodeLimit, Message: "you have as many subscriptions open as you may", Hint: "complete some first"})
@@ -279,17 +284,8 @@ func (k *socket) run(ctx context.Context, id string, q *request) *response {
 		}
 		return nil
 	}
-	select {
-	case k.s.requests <- struct{}{}:
-		defer func() { <-k.s.requests }()
-	default:
-		r := refuse(&Error{Code: CodeServiceUnavailable, Message: "too many requests at once", Hint: "try again in a second"})
-		observed(step, p, r)
-		return r
-	}
-	limited, cancel := context.WithTimeout(ctx, k.s.limits.RequestTime)
-	defer cancel()
-	r := k.s.run(limited, p, nil)
+	defer leave()
+	r := k.s.run(limited, p)
 	observed(step, p, r)
 	if !r.executed {
 		return r
