@@ -139,6 +139,8 @@ func (s *Service) authenticate(next http.Handler) http.Handler {
 		}
 		ctx := auth.With(r.Context(), caller)
 		if wait, ok := s.mayAsk(ctx); !ok {
+			s.way.refused(s.turnOf(ctx), refuse(errTooOften()))
+			_ = s.way.wait(ctx, s.turnOf(ctx)) // it is refused anyway
 			w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 			s.fail(w, r, errTooOften())
 			return

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -503,4 +504,17 @@ func TestServiceForOtherMachinesWantsCallers(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = l.Close()
+}
+
+// A request is put down once, whichever way it came.
+func TestARefusalIsPutDownOnce(t *testing.T) {
+	c := newClub(t, auth.Identity{})
+	viewer := c.member("viewer", auth.Viewer, auth.Segment)
+	before := strings.Count(c.audited(), "query.term")
+	if status, _ := viewer.do(http.MethodGet, "/graphql?query="+url.QueryEscape(`{term(name: "heart") {id}}`), nil); status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+	if n := strings.Count(c.audited(), "query.term") - before; n != 1 {
+		t.Errorf("put down %d times: %s", n, c.audited())
+	}
 }

@@ -17,7 +17,11 @@ const (
 	asksOthers asks = iota
 	asksTree
 	asksSchema
+	asksPlans // what models make of the tree, by the processor alone; also of the tree
 )
+
+// planFields are the fields of Query that ask for plans.
+var planFields = []string{"resolve", "model", "models"}
 
 // whatIsAsked says what a request asks. Of the tree alone are fields of terms with
 // none below that asks the store: their answer is the same for as long as its
@@ -26,7 +30,7 @@ func (s *Service) whatIsAsked(p *prepared) asks {
 	if p.operation.Operation != ast.OperationTypeQuery || p.tree == nil {
 		return asksOthers
 	}
-	tree, schema, others := false, false, false
+	tree, schema, plans, others := false, false, false, false
 	p.eachTopField(func(x *ast.Field) {
 		switch name := x.Name.Value; {
 		case name == "__typename":
@@ -34,12 +38,14 @@ func (s *Service) whatIsAsked(p *prepared) asks {
 			schema = true
 		case s.treeFields[name]:
 			tree = true
+		case slices.Contains(planFields, name):
+			plans = true
 		default:
 			others = true
 		}
 	})
 	switch {
-	case others, tree && schema:
+	case others, schema && (tree || plans):
 		return asksOthers
 	case schema:
 		return asksSchema
@@ -64,8 +70,12 @@ func (s *Service) whatIsAsked(p *prepared) asks {
 			}
 		}
 	}
-	if look(p.operation.SelectionSet); !pure {
+	look(p.operation.SelectionSet)
+	switch {
+	case !pure:
 		return asksOthers
+	case plans:
+		return asksPlans
 	}
 	return asksTree
 }
@@ -87,7 +97,7 @@ func newAnswers() *recent[answerKey, *response] {
 }
 
 func (p *prepared) key() (k answerKey, ok bool) {
-	if p.asks == asksOthers {
+	if p.asks != asksTree && p.asks != asksSchema {
 		return k, false
 	}
 	k = answerKey{revision: p.tree.Revision(), query: p.request.Query, operation: p.request.Operation}

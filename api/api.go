@@ -131,6 +131,8 @@ type Limits struct {
 	UploadAge time.Duration
 	// UploadStall is how long an upload may send nothing: 30 s.
 	UploadStall time.Duration
+	// DrainTime is how long requests may go on once the service is told to stop: 20 s.
+	DrainTime time.Duration
 	// Requests is the number of GraphQL requests that wait for their turn: 512 for
 	// each kind of work.
 	Requests int
@@ -172,6 +174,7 @@ func (l Limits) withDefaults() Limits {
 	orElse(&l.UserUploads, 2)
 	orElse(&l.UploadAge, 24*time.Hour)
 	orElse(&l.UploadStall, 30*time.Second)
+	orElse(&l.DrainTime, 20*time.Second)
 	orElse(&l.Requests, 512)
 	orElse(&l.Agents, 64)
 	orElse(&l.UserAgents, 8)
@@ -203,6 +206,8 @@ type Service struct {
 	sendings *sendings
 	schema   graphql.Schema
 	sizes    guard.Sizes // of introspection
+	drain    drain
+	way      giveWay
 	lanes    lanes
 	uploads  chan struct{}
 	handler  http.Handler
@@ -284,7 +289,7 @@ func New(c Config) (*Service, error) {
 	if s.agentHandler, err = s.newAgents(); err != nil {
 		return nil, err
 	}
-	if s.handler, err = s.protect(s.authenticate(s.routes(compressed))); err != nil {
+	if s.handler, err = s.protect(s.counted(s.authenticate(s.routes(compressed)))); err != nil {
 		return nil, err
 	}
 	if c.Wrap != nil {

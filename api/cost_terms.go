@@ -13,6 +13,10 @@ import (
 // longWork is from how many values on a request is long work.
 const longWork = 2_000
 
+// countedTerms is how many terms the lists may have that are counted beforehand:
+// those that were not asked for before are gathered for it.
+const countedTerms = 20_000
+
 // gatherCost counts what an operation will gather of the tree, as its resolvers
 // will pay for it, without executing it: the lists of terms are as long as they
 // are in the tree. exact is false where not all of it hangs on terms that the
@@ -41,6 +45,7 @@ type counter struct {
 	tree  *graph.Tree
 	limit float64
 	steps int
+	terms int // of the lists that were looked at
 	exact bool
 	known map[counted]float64
 }
@@ -165,7 +170,12 @@ func (c *counter) field(x *graph.Term, f *ast.Field) float64 {
 			}
 			return 0
 		}
+		if c.terms > countedTerms {
+			c.exact = false
+			return 0
+		}
 		terms := c.s.walks.of(c.tree, l, x, c.relations(f))
+		c.terms += len(terms)
 		sum := float64(len(terms) / perWalked)
 		if !page {
 			return sum + c.below(terms, c.upTo(f, l.limit), f.SelectionSet)

@@ -111,7 +111,13 @@ func (s *Service) graphQL(w http.ResponseWriter, r *http.Request) {
 		q, err = s.urlRequest(r)
 	}
 	if err != nil {
-		s.answer(w, r, mediaType, refuse(err), true)
+		caller := s.turnOf(r.Context())
+		res := refuse(err)
+		s.way.refused(caller, res)
+		if held := s.way.wait(r.Context(), caller); held != nil {
+			res = refuse(held)
+		}
+		s.answer(w, r, mediaType, res, true)
 		return
 	}
 	ctx, cancel := context.WithTimeout(withActor(r.Context(), r.Header), s.limits.RequestTime)
@@ -376,7 +382,10 @@ func (s *Service) prepare(ctx context.Context, q *request) (*prepared, *response
 // when it was. A response says why it is not executed.
 func (s *Service) begin(ctx context.Context, q *request) (p *prepared, leave func(), refused *response) {
 	caller := s.turnOf(ctx)
-	leave, err := s.lanes.short.take(ctx, caller)
+	err := s.way.wait(ctx, caller)
+	if err == nil {
+		leave, err = s.lanes.short.take(ctx, caller)
+	}
 	if err != nil {
 		return nil, nil, refuse(err)
 	}
@@ -384,7 +393,11 @@ func (s *Service) begin(ctx context.Context, q *request) (p *prepared, leave fun
 		if thrown := recover(); thrown != nil {
 			refused = refuse(s.panicked("request", thrown))
 		}
-		if refused != nil && leave != nil {
+		if refused == nil {
+			return
+		}
+		s.way.refused(caller, refused)
+		if leave != nil {
 			leave()
 		}
 	}()

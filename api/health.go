@@ -21,7 +21,8 @@ func (s *Service) getHealth(w http.ResponseWriter, r *http.Request) {
 }
 
 // getReady says what the service can do now. It is ready as long as it can
-// answer from its tree; what else is wrong makes it degraded.
+// answer from its tree; what else is wrong makes it degraded. A service that stops
+// is draining.
 func (s *Service) getReady(w http.ResponseWriter, r *http.Request) {
 	checks, degraded := s.checks(r.Context())
 	answer := map[string]any{"status": "ready", "terms": 0, "models": len(s.config.Models()), "degraded": degraded, "checks": checks}
@@ -34,6 +35,10 @@ func (s *Service) getReady(w http.ResponseWriter, r *http.Request) {
 	} else {
 		status = http.StatusServiceUnavailable
 		answer["status"] = "not ready"
+	}
+	if s.drain.began() {
+		status = http.StatusServiceUnavailable
+		answer["status"] = "draining"
 	}
 	s.writeJSON(w, r, status, answer)
 }

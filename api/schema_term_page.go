@@ -61,12 +61,7 @@ func (b *byName) of(tree *graph.Tree) []*graph.Term {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.tree != tree {
-		terms := tree.Terms()
-		ids := make([]string, len(terms))
-		for i := range terms {
-			ids[i] = terms[i].ID
-		}
-		b.tree, b.terms = tree, termsByID(tree, tree.SortByName(ids))
+		b.tree, b.terms = tree, allByName(tree)
 	}
 	return b.terms
 }

@@ -14,9 +14,6 @@ import (
 // service that asks nobody who they are refuses.
 var ErrNotLoopback = errors.New("not a loopback address")
 
-// drainTime is how long requests may go on once the service is told to stop.
-const drainTime = 10 * time.Second
-
 // Listen opens the address for [Service.Serve]; "127.0.0.1:0" takes a free
 // port. Other machines reach only an address that Config.AllowRemote allows;
 // without it the error is ErrNotLoopback.
@@ -42,9 +39,11 @@ func (s *Service) Listen(ctx context.Context, address string) (net.Listener, err
 // remote says whether other machines may reach the service.
 func (s *Service) remote() bool { return s.config.AllowRemote || s.config.Auth != nil }
 
-// Serve answers on the listener until ctx ends; then it takes no new requests,
-// lets the present ones finish for ten seconds, and returns nil. It closes the
-// listener.
+// Serve answers on the listener until ctx ends. Then it drains: /readyz says so,
+// new requests are refused with Retry-After, WebSockets are closed with 1001, and
+// the present requests finish within Limits.DrainTime, after which they are cut
+// off; an upload in pieces goes on where it was at another start. It closes the
+// listener and returns nil.
 func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler:           s,
@@ -57,25 +56,37 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes: 64 << 10,
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
-	server.RegisterOnShutdown(s.sockets.close)
-	stopped := make(chan error, 1)
+	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
-		err := server.Shutdown(drain)
-		if err != nil {
-			err = errors.Join(err, server.Close())
-		}
-		stopped <- err
+		defer close(stopped)
+		s.stop(context.WithoutCancel(ctx), server)
 	})
 	err := server.Serve(l)
 	if !stop() { // the context ended, and the function above runs or has run
-		if drainErr := <-stopped; drainErr != nil {
-			s.log.Warn("requests were cut off", "error", drainErr)
-		}
+		<-stopped
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err
+}
+
+// stop drains the service and shuts its server.
+func (s *Service) stop(ctx context.Context, server *http.Server) {
+	s.sockets.close()
+	var last error
+	if !s.drain.begin(s.limits.DrainTime) {
+		last = errors.New("requests were cut off")
+	}
+	// Those that were refused meanwhile are soon answered.
+	const soon = time.Second
+	ctx, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		last = errors.Join(err, server.Close())
+		s.drain.wait(soon) // for what they have to put down
+	}
+	if last != nil {
+		s.log.Warn("the service stopped before its requests did", "error", last)
+	}
 }

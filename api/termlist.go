@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -57,6 +58,7 @@ type walks struct {
 	mu    sync.Mutex
 	tree  *graph.Tree
 	lists *recent[walk, []*graph.Term]
+	ranks map[*graph.Term]int32 // by name
 }
 
 type walk struct {
@@ -69,24 +71,60 @@ const keptWalks = 1 << 20
 
 // of gives a list, which is shared: read only.
 func (w *walks) of(tree *graph.Tree, l *termList, x *graph.Term, types []graph.RelationType) []*graph.Term {
-	w.mu.Lock()
-	if w.tree != tree {
-		w.tree = tree
-		const perList = 16 // what a list costs beside its terms
-		w.lists = newRecent(keptWalks, func(_ walk, terms []*graph.Term) int { return len(terms) + perList })
-	}
-	lists := w.lists
-	w.mu.Unlock()
+	lists, ranks := w.on(tree)
 	k := walk{list: l.name, id: x.ID}
 	if l.byRelation {
 		k.relations = relationBits(types)
 	}
 	terms, ok := lists.find(k)
 	if !ok {
-		terms = termsByID(tree, tree.SortByName(l.ids(tree, x.ID, types...)))
+		terms = termsByID(tree, l.ids(tree, x.ID, types...))
+		sortByRank(terms, ranks)
 		lists.keep(k, terms)
 	}
 	return terms
+}
+
+func sortByRank(terms []*graph.Term, ranks map[*graph.Term]int32) {
+	type ranked struct {
+		term *graph.Term
+		rank int32
+	}
+	all := make([]ranked, len(terms))
+	for i, x := range terms {
+		all[i] = ranked{x, ranks[x]}
+	}
+	slices.SortFunc(all, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
+	for i := range all {
+		terms[i] = all[i].term
+	}
+}
+
+// on is what is kept of a tree; of the one before, nothing is.
+func (w *walks) on(tree *graph.Tree) (*recent[walk, []*graph.Term], map[*graph.Term]int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.tree != tree {
+		w.tree = tree
+		const perList = 16 // what a list costs beside its terms
+		w.lists = newRecent(keptWalks, func(_ walk, terms []*graph.Term) int { return len(terms) + perList })
+		all := allByName(tree)
+		w.ranks = make(map[*graph.Term]int32, len(all))
+		for i, x := range all {
+			w.ranks[x] = int32(i)
+		}
+	}
+	return w.lists, w.ranks
+}
+
+// allByName are a tree's terms, by name.
+func allByName(tree *graph.Tree) []*graph.Term {
+	terms := tree.Terms()
+	ids := make([]string, len(terms))
+	for i := range terms {
+		ids[i] = terms[i].ID
+	}
+	return termsByID(tree, tree.SortByName(ids))
 }
 
 func termsByID(tree *graph.Tree, ids []string) []*graph.Term {

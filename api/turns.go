@@ -24,7 +24,7 @@ type turns struct {
 	mu      sync.Mutex
 	working int
 	waits   int
-	clock   time.Duration // what the last caller to get a turn had had
+	clock   time.Duration // the time of the caller who got the last turn
 	callers map[string]*line
 	queued  []*line // those with requests that wait
 }

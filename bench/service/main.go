@@ -32,17 +32,63 @@ func main() {
 	}
 }
 
+var token = regexp.MustCompile(`\bsatgraph_\w+`)
+
 var address = regexp.MustCompile(`http://([^/]+)/`)
 
 func run(program string, count int) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
+	defer cancel()
+	for _, part := range []func(ctx context.Context, program string, count int) error{ofOne, ofTwo} {
+		if err := part(ctx, program, count); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ofOne measures a service for one machine, which asks nobody who they are.
+func ofOne(ctx context.Context, program string, count int) error {
+	return served(ctx, program, nil, func(host, _ string, pid int) error {
+		if err := refusals(ctx, host); err != nil {
+			return err
+		}
+		if err := attacks(ctx, "without authentication, each over its own connections", newCaller(host, ""), newCaller(host, ""), 0, 20_000); err != nil {
+			return err
+		}
+		return subscriptions(ctx, host, pid, count)
+	})
+}
+
+// ofTwo measures a service with tokens and its usual rates, so that the good client
+// asks no more often than these allow.
+func ofTwo(ctx context.Context, program string, _ int) error {
+	return served(ctx, program, []string{"--auth", "tokens"}, func(host, dir string, _ int) error {
+		var tokens [2]string
+		for i, name := range []string{"good", "attacker"} {
+			out, err := exec.CommandContext(ctx, program, "token", "create", name, "--store", "sqlite:"+dir+"/tree.db").Output() //nolint:gosec // what the user names
+			if err != nil {
+				return fmt.Errorf("token create: %w", err)
+			}
+			tokens[i] = token.FindString(string(out))
+		}
+		const pause = 25 * time.Millisecond
+		if err := attacks(ctx, "with tokens, two callers", newCaller(host, tokens[0]), newCaller(host, tokens[1]), pause, 500); err != nil {
+			return err
+		}
+		time.Sleep(10 * time.Second) // the attacks are forgiven
+		return attacks(ctx, "with tokens, the same caller", newCaller(host, tokens[0]), newCaller(host, tokens[0]), pause, 500)
+	})
+}
+
+// served runs a service for as long as f measures it.
+func served(ctx context.Context, program string, args []string, f func(host, dir string, pid int) error) (err error) {
 	dir, err := os.MkdirTemp("", "satgraph-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	command := exec.CommandContext(ctx, program, "serve", "--addr", "127.0.0.1:0", "--store", "sqlite:"+dir+"/tree.db", "--data", dir) //nolint:gosec // what the user names
+	command := exec.CommandContext(ctx, program, append([]string{"serve", "--addr", "127.0.0.1:0", "--store", "sqlite:" + dir + "/tree.db", "--data", dir}, args...)...) //nolint:gosec // what the user names
 	said, err := command.StderrPipe()
 	if err != nil {
 		return err
@@ -55,10 +101,7 @@ func run(program string, count int) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := attacks(ctx, host); err != nil {
-		return err
-	}
-	return subscriptions(ctx, host, command.Process.Pid, count)
+	return f(host, dir, command.Process.Pid)
 }
 
 // listening reads the address from what the program says, and lets it go on.

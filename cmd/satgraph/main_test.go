@@ -122,7 +122,7 @@ func TestBadInput(t *testing.T) {
 		{"unknown store", []string{"--store", "mongodb://x", "tree", "stats"}, exitUsage, "mongodb"},
 		{"info of no NIfTI file", []string{"volume", "info", notNIfTI}, exitUsage, "text.nii"},
 		{"model folder missing", []string{"model", "verify", filepath.Join(dir, "nowhere")}, exitUsage, "manifest.json"},
-		{"address others reach", []string{"serve", "--addr", "0.0.0.0:0", "--data", dir, "--log-level", "warn"}, exitFailed, "0.0.0.0"},
+		{"address others reach", []string{"serve", "--addr", "0.0.0.0:0", "--data", dir, "--log-level", "warn"}, exitRefused, "0.0.0.0"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

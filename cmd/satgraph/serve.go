@@ -173,6 +173,9 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 		return err
 	}
 	listener, err := service.Listen(ctx, o.addr)
+	if errors.Is(err, api.ErrNotLoopback) {
+		return refusal{err}
+	}
 	if err != nil {
 		return err
 	}
