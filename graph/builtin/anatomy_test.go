@@ -47,6 +47,26 @@ func TestAnatomy(t *testing.T) {
 	}
 }
 
+// TestNoTwoTermsLieUnderEachOther walks relations of all types together, as a
+// loop may mix them.
+func TestNoTwoTermsLieUnderEachOther(t *testing.T) {
+	tree := tree(t)
+	above := map[[2]string]bool{}
+	for _, term := range tree.Terms() {
+		for _, a := range tree.Ancestors(term.ID) {
+			if above[[2]string{term.ID, a}] = true; above[[2]string{a, term.ID}] {
+				t.Errorf("%s and %s lie under each other", term.ID, a)
+			}
+		}
+	}
+	if head, brain := called(t, tree, "head"), called(t, tree, "brain"); !above[[2]string{brain, head}] || above[[2]string{head, brain}] {
+		t.Error("the brain lies in the head, and the head in no brain")
+	}
+	if len(above) < len(tree.Terms()) {
+		t.Errorf("only %d pairs", len(above))
+	}
+}
+
 // called returns the id of the one term that a name means.
 func called(t *testing.T, tree *graph.Tree, name string) string {
 	t.Helper()
