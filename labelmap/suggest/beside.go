@@ -158,6 +158,9 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 			}
 		}
 	}
+	if rows, side = e.bySideLetter(texts, s); len(rows) > 0 && a.best() < doubt {
+		return rows, side, sideLetterQuality
+	}
 	for _, r := range a.told {
 		for _, spelt := range e.spellings(r.text) {
 			if rows := e.words.anywhere(spelt.key); len(rows) > 0 {
@@ -170,6 +173,28 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 	}
 	rows, side = e.ownPlace(label)
 	return rows, side, ownPlaceQuality
+}
+
+// sideLetterQuality is how sure a meaning is whose side is a letter run together
+// with the abbreviation.
+const sideLetterQuality = 0.8
+
+// bySideLetter reads an abbreviation with the letter of its side before or behind
+// it: "lsmg", "smgr".
+func (e *Engine) bySideLetter(texts []reading, s *surroundings) ([]placed, graph.Laterality) {
+	for _, r := range texts {
+		word := key(r.text)
+		if len(word) <= capitals-2 || strings.Contains(word, " ") {
+			continue
+		}
+		for _, cut := range [][2]string{{word[:1], word[1:]}, {word[len(word)-1:], word[:len(word)-1]}} {
+			side, ok := map[string]graph.Laterality{"l": graph.Left, "r": graph.Right}[cut[0]]
+			if rows := e.words.here(cut[1], s, false); ok && len(rows) > 0 && e.anySided(rows, side) {
+				return rows, side
+			}
+		}
+	}
+	return nil, graph.Unsided
 }
 
 // spelling is a text as the keys of tables are spelt, and the side taken out of
@@ -195,8 +220,22 @@ func (e *Engine) spellings(text string) []spelling {
 		}
 		add(strings.ToLower(separated(text))) // "PrG_R"
 		add(unwrap(split(text)))
+		if side, bare := e.words.genericOff(text); bare != "" && !slices.ContainsFunc(out, func(s spelling) bool { return s.key == bare }) {
+			out = append(out, spelling{bare, side})
+		}
 		return out
 	})
+}
+
+// genericOff leaves out what sort of structure an abbreviation stands for: "mpc
+// muscle". It is empty where no abbreviation is left.
+func (v *vocabulary) genericOff(text string) (graph.Laterality, string) {
+	side, words := handed(split(text))
+	rest := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return v.generic[graph.Normalize(w)] })
+	if len(rest) != 1 || len(words) == 1 || len(rest[0]) > capitals {
+		return side, ""
+	}
+	return side, key(rest[0])
 }
 
 // mostOwnPlace is how many words a label has at most that names its own place;
@@ -257,6 +296,9 @@ func (v *vocabulary) here(name string, s *surroundings, named bool) []placed {
 		rows = slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.short })
 	}
 	here := slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where == "" || !s.holds(c.where) || c.short && s.within(c.where) })
+	if named := slices.DeleteFunc(slices.Clone(here), func(c placed) bool { return !slices.Contains(s.named, c.where) }); len(named) > 0 {
+		here = named
+	}
 	if len(here) > 1 {
 		all := slices.Clone(here)
 		here = slices.DeleteFunc(here, func(c placed) bool {

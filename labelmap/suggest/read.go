@@ -30,7 +30,7 @@ const maxName = 400
 var (
 	reExtension   = regexp.MustCompile(`(?i)(\.seg)?\.(nii(\.gz)?|nrrd|mha|mhd|dcm|stl|png|npz?)$`)
 	reWrapper     = regexp.MustCompile(`(?i)^(the|oar|roi|seg|organ|structure|label|mask|normal|healthy)[ _\-.:]+|[ _\-.]+(mask|seg|segmentation|label|roi|oar|contour|whole|all|total|blood (cavity|pool)|cavity blood|region|area|final|copy|edited|corrected|manual|auto|primar(y|ies))$`)
-	reMargin      = regexp.MustCompile(`(?i)[ _\-]?prv[ _\-]?\d*(mm)?$`)
+	reMargin      = regexp.MustCompile(`(?i)[ _\-]?prv[ _\-]?\d*(mm)?$|^prv[ _\-]+`)
 	reParcel      = regexp.MustCompile(`(?i)^(?:ctx|wm)[-_. ](lh|rh)[-_. ](.+)$`)
 	reHemi        = regexp.MustCompile(`(?i)^(lh|rh)[-_. ](.+)$`)
 	rePrefix      = regexp.MustCompile(`^([AVNM])_([A-Za-z].*)$`)
@@ -41,7 +41,9 @@ var (
 	reValue       = regexp.MustCompile(`(?i)^(?:label|lbl|roi|organ|class|segment|seg|structure|id)?[ _\-]*\d{1,5}[_\-:. ]+|^\s*[\[(]?\d{1,5}[\])]?\s*[:=.,_\- ][:=.,_\- ]*|\s*[\[(]\s*\d{1,5}\s*[\])]$`)
 	reCount       = regexp.MustCompile(`(?i)(?:[_\- ]v?\d{1,3})+$`)
 	reCase        = regexp.MustCompile(`(?i)^(?:sub|subj|subject|case|pat|patient|pt|scan|study|exam|series|ses|img|image|vol)[ _\-]?\d+[ _\-]+`)
-	reMillimetres = regexp.MustCompile(`(?i)[_ ]+\d{1,2} ?mm$`)
+	reMillimetres = regexp.MustCompile(`(?i)(?:[_ ]*(?:\+|\bplus|\bexp|\bmargin)[_ ]*|[_ ]+)\d{1,2} ?[mc]m$`)
+	reLess        = regexp.MustCompile(`(?i)[ _]*(?:-|_not_?|\bminus|\bnot|\bless|\bex(?:cl)?|\bohne|\bsans)[ _\-]*(?:i?gtv|ctv|ptv|itv|igtv|target|tumou?r)s?[a-z]?\d*$`)
+	reSideCount   = regexp.MustCompile(`(?i)^(\pL{4,})[ _\-]([lr])\d$`)
 	reHanNumber   = regexp.MustCompile(`(\p{Han})\d{1,3}$`)
 	reMatter      = regexp.MustCompile(`(?i)[ _]+(gm|wm|gr[ae]y matter|white matter)$`)
 	reLevelWord   = regexp.MustCompile(`(?i)\b([ctls])\d{1,2}(?:[ _/\-]?[ctls]?\d{1,2})?\b`)
@@ -128,7 +130,10 @@ func (v *vocabulary) readings(name string) []reading {
 		add(split(t), "a planning margin (PRV) around it", 0.9)
 	}
 	if t := reMillimetres.ReplaceAllString(text, ""); t != text {
-		add(split(t), "without its margin", 0.9)
+		add(split(reMargin.ReplaceAllString(t, "")), "without its margin", 0.9)
+	}
+	if t := reLess.ReplaceAllString(text, ""); t != text {
+		add(split(t), "without the target volume", 0.8)
 	}
 	if t := reGerman.ReplaceAllStringFunc(apart, germanLevel); t != apart {
 		add(t, "German level of the spine", 0.98)
@@ -236,6 +241,11 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	if side, rest := handed(split(text)); side != graph.Unsided && diseased(text) {
 		out = append(out, reading{text: strings.Join(rest, " "), quality: 0.8, reason: "on whichever side"})
 	}
+	for _, t := range v.unglued(text) {
+		for _, r := range readings(t) {
+			out = append(out, reading{text: r.text, quality: 0.85 * r.quality, reason: "run together", evidence: r.evidence})
+		}
+	}
 	whole := len(out)
 	v.level(text, add)
 	if t, reason := v.unknownOff(text); t != "" {
@@ -250,6 +260,48 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	}
 	return out
 }
+
+// unglued parts what is run together at the end of a name: a known word and the
+// letter of its side ("parotidl"), and a remark behind either ("brainag",
+// "cochlea_lag").
+func (v *vocabulary) unglued(text string) []string {
+	words := strings.Fields(strings.ToLower(separated(text)))
+	if len(words) == 0 {
+		return nil
+	}
+	last := words[len(words)-1]
+	if _, short := v.shorts[last]; short || v.known[last] || isSideWord(last) {
+		return nil
+	}
+	var out []string
+	with := func(parts ...string) {
+		out = append(out, strings.Join(append(slices.Clone(words[:len(words)-1]), parts...), " "))
+	}
+	bare := last
+	for remark := range v.remarks {
+		rest, ok := strings.CutSuffix(last, remark)
+		switch {
+		case !ok || len(rest) == 0 || len(remark) < 2:
+		case len(rest) == 1 && isSideWord(rest) && len(words) > 1, len(rest) >= leastNamed && v.known[rest]:
+			with(rest)
+			bare = rest
+		}
+	}
+	if rest := bare[:len(bare)-1]; len(rest) >= glued && v.known[rest] && isSideWord(bare[len(rest):]) {
+		with(rest, bare[len(rest):])
+	}
+	if m := reSideCount.FindStringSubmatch(text); m != nil && v.known[strings.ToLower(m[1])] && !strings.HasPrefix(strings.ToLower(m[1]), "vert") {
+		out = append(out, m[1]+" "+m[2])
+	}
+	if m := reTrailing.FindStringSubmatch(last); m != nil && v.known[m[1]] && len(words) > 1 {
+		with(m[1]) // "whole brain1"
+	}
+	slices.Sort(out)
+	return out
+}
+
+// reTrailing is a word with a count behind it.
+var reTrailing = regexp.MustCompile(`^(\pL{4,})\d{1,2}$`)
 
 // matter reads "insula left GM" as the structure, and "frontal lobe WM" as its
 // white matter or, less surely, the structure.
