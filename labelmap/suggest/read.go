@@ -39,7 +39,7 @@ var (
 	reCavity      = regexp.MustCompile(`(?i)\b(blood )?(cavity|cav|pool|chamber)\b`)
 	reDisc        = regexp.MustCompile(`(?i)\b([ctl])(\d{1,2}) ?[/-] ?(\d{1,2})\b`)
 	reValue       = regexp.MustCompile(`(?i)^(?:label|lbl|roi|organ|class|segment|seg|structure|id)?[ _\-]*\d{1,5}[_\-:. ]+|^\s*[\[(]?\d{1,5}[\])]?\s*[:=.,_\- ][:=.,_\- ]*|\s*[\[(]\s*\d{1,5}\s*[\])]$`)
-	reCount       = regexp.MustCompile(`(?i)(?:[_\- ]v?\d{1,3})+$`)
+	reCount       = regexp.MustCompile(`(?i)[_\- ]v?\d{1,3}$`)
 	reCase        = regexp.MustCompile(`(?i)^(?:sub|subj|subject|case|pat|patient|pt|scan|study|exam|series|ses|img|image|vol)[ _\-]?\d+[ _\-]+`)
 	reMillimetres = regexp.MustCompile(`(?i)(?:[_ ]*(?:\+|\bplus|\bexp|\bmargin)[_ ]*|[_ ]+)\d{1,2} ?[mc]m$`)
 	reLess        = regexp.MustCompile(`(?i)[ _]*(?:-|_not_?|\bminus|\bnot|\bless|\bex(?:cl)?|\bohne|\bsans)[ _\-]*(?:i?gtv|ctv|ptv|itv|igtv|target|tumou?r)s?[a-z]?\d*$`)
@@ -57,7 +57,7 @@ var (
 	reRange       = regexp.MustCompile(`(?i)^(.*?)\b([ctl]?)(\d{1,2})\s*(?:-|–|to|bis|a)\s*([ctl]?)(\d{1,2})\b(.*)$`)
 	reLetter      = regexp.MustCompile(`^([LRlr])([A-Za-z][a-z]{2,})$`)
 	reMidSide     = regexp.MustCompile(`^(.*\pL{3,})[ _\-.]+(L|R|l|r|Lt|Rt|LT|RT|lt|rt|li|re)[ _\-.]+(\pL{3,}.*)$`)
-	reGlued       = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{4,})$`)
+	reGlued       = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{4,}(?:[ _\-.].*)?)$`)
 	reCounted     = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|\b[ctls])s?[_\- ]*\d{1,2}$`)
 	reAside       = regexp.MustCompile(`\s*\([^()]*\)\s*`)
 	reQualified   = regexp.MustCompile(`(?i),? +(\w+) (division|part|portion|subdivision)$`)
@@ -204,8 +204,13 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		}
 		add(head, "without what follows the comma", 0.85)
 	}
-	if !reCounted.MatchString(text) {
-		add(reCount.ReplaceAllString(text, ""), "without its number", 0.93)
+	for counted := text; !reCounted.MatchString(counted); {
+		bare := reCount.ReplaceAllString(counted, "")
+		if bare == counted {
+			break
+		}
+		add(bare, "without its number", 0.93)
+		counted = bare
 	}
 	add(reHanNumber.ReplaceAllString(text, "$1"), "without its number", 0.93)
 	if t := reNumbered.ReplaceAllString(text, "$1"); t != text && !reCounted.MatchString(text) {
@@ -234,8 +239,8 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	if m := reLetter.FindStringSubmatch(text); m != nil && (v.known[strings.ToLower(m[2])] || v.shorts[strings.ToLower(m[2])].meaning != "") {
 		out = append(out, reading{text: m[1] + " " + m[2], quality: 0.92, reason: "the first letter is the side"})
 	}
-	if m := reGlued.FindStringSubmatch(text); m != nil {
-		out = append(out, reading{text: m[1] + " " + m[2], quality: 0.92, reason: "run together"})
+	if m := reGlued.FindStringSubmatch(text); m != nil && !v.known[strings.ToLower(strings.Fields(separated(text))[0])] {
+		out = append(out, reading{text: m[1] + " " + split(m[2]), quality: 0.92, reason: "run together"})
 	}
 	add(reAside.ReplaceAllString(text, " "), "without the remark", 0.9)
 	if side, rest := handed(split(text)); side != graph.Unsided && diseased(text) {
@@ -243,7 +248,12 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	}
 	for _, t := range v.unglued(text) {
 		for _, r := range readings(t) {
-			out = append(out, reading{text: r.text, quality: 0.85 * r.quality, reason: "run together", evidence: r.evidence})
+			out = append(out, reading{text: r.text, quality: 0.92 * r.quality, reason: "run together", evidence: r.evidence})
+		}
+	}
+	for _, r := range slices.Clone(out) {
+		if t := v.apart(r.text); t != "" {
+			out = append(out, reading{text: t, quality: 0.95 * r.quality, reason: strings.Trim(r.reason+", run together", ", ")})
 		}
 	}
 	whole := len(out)
@@ -287,8 +297,10 @@ func (v *vocabulary) unglued(text string) []string {
 			bare = rest
 		}
 	}
-	if rest := bare[:len(bare)-1]; len(rest) >= glued && v.known[rest] && isSideWord(bare[len(rest):]) {
-		with(rest, bare[len(rest):])
+	if rest := bare[:len(bare)-1]; len(rest) >= glued && isSideWord(bare[len(rest):]) {
+		if parts := v.parts(rest); v.known[rest] || len(parts) > 1 {
+			with(strings.Join(append(parts, bare[len(rest):]), " "))
+		}
 	}
 	if m := reSideCount.FindStringSubmatch(text); m != nil && v.known[strings.ToLower(m[1])] && !strings.HasPrefix(strings.ToLower(m[1]), "vert") {
 		out = append(out, m[1]+" "+m[2])
