@@ -598,7 +598,7 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	if a.none == "" && a.best() < 0.8 && !a.sure() {
 		e.compose(l, &a, s)
 	}
-	if a.none == "" && a.best() < 0.8 {
+	if a.none == "" && (a.best() < 0.8 || e.besideBrain(&a, s)) {
 		e.cortical(l, &a, s)
 	}
 	if a.none == "" && a.several == "" && a.best() < doubt {
