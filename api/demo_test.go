@@ -16,6 +16,7 @@ import (
 	"satgraph/graph/builtin"
 	"satgraph/inference"
 	"satgraph/inference/onnx"
+	"satgraph/internal/tooltest"
 	"satgraph/jobs"
 	"satgraph/models"
 	"satgraph/volume"
@@ -27,8 +28,8 @@ import (
 func TestDemoModelOverGraphQL(t *testing.T) {
 	model, err := models.OpenDemo(onnx.Options{})
 	if err != nil {
-		if errors.Is(err, onnx.ErrNoLibrary) && os.Getenv("SATGRAPH_REQUIRE_SHARED") != "1" && os.Getenv("CI") == "" {
-			t.Skip(err)
+		if errors.Is(err, onnx.ErrNoLibrary) {
+			tooltest.Missing(t, "%v", err)
 		}
 		t.Fatal(err)
 	}

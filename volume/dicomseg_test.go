@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"satgraph/internal/sharedtest"
+	"satgraph/internal/tooltest"
 	"satgraph/volume/internal/dcm"
 	"satgraph/volume/segcode"
 )
@@ -34,14 +35,8 @@ type foundSegment struct {
 // readBack reads a segmentation with highdicom and dcmqi.
 func readBack(t *testing.T, path string) []foundSegment {
 	t.Helper()
-	python, err := exec.CommandContext(t.Context(), "../scripts/dicom-tools.sh").Output()
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("highdicom and dcmqi cannot be had: %v", err)
-		}
-		t.Skipf("highdicom and dcmqi cannot be had here: %v", err)
-	}
-	cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), "testdata/read_seg.py", path)
+	python := tooltest.Get(t.Context(), t, "../scripts/dicom-tools.sh")
+	cmd := exec.CommandContext(t.Context(), python, "testdata/read_seg.py", path)
 	var report strings.Builder
 	cmd.Stderr = &report
 	b, err := cmd.Output()

@@ -12,17 +12,12 @@ import (
 	"satgraph/graph"
 	"satgraph/graph/builtin"
 	"satgraph/graph/export"
+	"satgraph/internal/tooltest"
 )
 
 // TestOutsideTools has fastobo, pronto, networkx and rdflib read the whole tree.
 func TestOutsideTools(t *testing.T) {
-	python, err := exec.CommandContext(t.Context(), "../../scripts/python-tools.sh", "graph-tools").Output()
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("fastobo, pronto, networkx and rdflib cannot be had: %v", err)
-		}
-		t.Skipf("fastobo, pronto, networkx and rdflib cannot be had here: %v", err)
-	}
+	python := tooltest.Get(t.Context(), t, "../../scripts/python-tools.sh", "graph-tools")
 	snapshot, err := builtin.Snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +39,7 @@ func TestOutsideTools(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), "testdata/read_exports.py", dir)
+	cmd := exec.CommandContext(t.Context(), python, "testdata/read_exports.py", dir)
 	var report strings.Builder
 	cmd.Stderr = &report
 	b, err := cmd.Output()

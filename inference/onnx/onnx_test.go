@@ -16,19 +16,16 @@ import (
 	"satgraph/inference"
 	"satgraph/inference/contract"
 	"satgraph/inference/modeltest"
+	"satgraph/internal/tooltest"
 )
 
 const demo = "../../models/demo"
 
-// needLibrary skips where ONNX Runtime is not installed, unless this is a place
-// where it must be.
+// needLibrary ends the test where ONNX Runtime is missing.
 func needLibrary(t *testing.T) {
 	t.Helper()
 	if _, err := FindLibrary(); err != nil {
-		if os.Getenv("SATGRAPH_REQUIRE_SHARED") == "1" || os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		tooltest.Missing(t, "%v", err)
 	}
 }
 

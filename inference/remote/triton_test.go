@@ -16,6 +16,7 @@ import (
 	"satgraph/inference/modeltest"
 	"satgraph/inference/onnx"
 	"satgraph/inference/remote/tritontest"
+	"satgraph/internal/tooltest"
 )
 
 const demo = "../../models/demo"
@@ -77,7 +78,7 @@ func TestAgreesWithLocal(t *testing.T) {
 	overHTTP, overGRPC := triton(t)
 	local, err := onnx.OpenFS(os.DirFS(demo), onnx.Options{})
 	if errors.Is(err, onnx.ErrNoLibrary) {
-		t.Skip(err)
+		tooltest.Missing(t, "%v", err)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 
 	"satgraph/datasets/export"
 	"satgraph/datasets/phantom"
+	"satgraph/internal/tooltest"
 	"satgraph/volume"
 )
 
@@ -149,29 +150,17 @@ func Export(t testing.TB, f export.Format, src export.Source, o export.Options) 
 	return o.Dir, r
 }
 
-// root is the module's folder.
-func root() string {
+// script is the path of one of the module's scripts.
+func script(name string) string {
 	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+	return filepath.Join(filepath.Dir(file), "..", "..", "..", "scripts", name)
 }
 
-// Tool runs a Python program with the packages of a list of scripts/, and
-// returns what it printed. The program is a file beside the test. Where the
-// packages can't be had the test is skipped with the reason; with required it
-// fails.
-func tool(t testing.TB, command []string, required bool, args []string) string {
+// program runs a Python program, which is a file beside the test, and returns
+// what it printed.
+func program(t testing.TB, python string, args []string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(root(), "scripts", command[0]), command[1:]...) //nolint:gosec // the project's own scripts
-	var why strings.Builder
-	cmd.Stderr = &why
-	python, err := cmd.Output()
-	if err != nil {
-		if required {
-			t.Fatalf("%s: %v: %s", command[0], err, why.String())
-		}
-		t.Skipf("the format's own tool can't be had here: %s: %v: %s", command[0], err, why.String())
-	}
-	run := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), args...) //nolint:gosec // what the script printed
+	run := exec.CommandContext(t.Context(), python, args...) //nolint:gosec // what a script of the project printed
 	var report strings.Builder
 	run.Stderr = &report
 	out, err := run.Output()
@@ -181,17 +170,16 @@ func tool(t testing.TB, command []string, required bool, args []string) string {
 	return string(out)
 }
 
-// Python runs a program with the packages of scripts/export-tools.txt; with
-// CI=true they must be there.
+// Python runs a program with the packages of scripts/export-tools.txt.
 func Python(t testing.TB, args ...string) string {
 	t.Helper()
-	return tool(t, []string{"python-tools.sh", "export-tools"}, os.Getenv("CI") != "", args)
+	return program(t, tooltest.Get(t.Context(), t, script("python-tools.sh"), "export-tools"), args)
 }
 
 // DICOM runs a program with those of scripts/dicom-tools.txt.
 func DICOM(t testing.TB, args ...string) string {
 	t.Helper()
-	return tool(t, []string{"dicom-tools.sh"}, os.Getenv("CI") != "", args)
+	return program(t, tooltest.Get(t.Context(), t, script("dicom-tools.sh")), args)
 }
 
 // Torch runs a program with PyTorch, MONAI and nnU-Net (scripts/torch-tools.sh);
@@ -201,7 +189,15 @@ func Torch(t testing.TB, args ...string) string {
 	if os.Getenv("SATGRAPH_TEST_TRAINING") == "0" {
 		t.Skip("PyTorch is not to be used here (SATGRAPH_TEST_TRAINING=0)")
 	}
-	return tool(t, []string{"torch-tools.sh"}, os.Getenv("SATGRAPH_TEST_TRAINING") == "1", args)
+	python, err := tooltest.Find(t.Context(), script("torch-tools.sh"))
+	switch {
+	case err == nil:
+	case os.Getenv("SATGRAPH_TEST_TRAINING") == "1":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+	return program(t, python, args)
 }
 
 // Voxels lists the offsets of a mask's voxels, the first axis fastest.

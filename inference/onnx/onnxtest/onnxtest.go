@@ -3,29 +3,25 @@
 package onnxtest
 
 import (
-	"os"
 	"testing"
 
 	ort "github.com/yalue/onnxruntime_go"
 
 	"satgraph/inference/onnx"
+	"satgraph/internal/tooltest"
 )
 
-// Need skips a test where ONNX Runtime is not installed, unless this is a
-// place where it must be, and starts it.
+// Need starts ONNX Runtime, or ends the test where it is missing
+// ([tooltest.Missing]).
 func Need(t testing.TB) {
 	t.Helper()
 	_, err := onnx.FindLibrary()
 	if err == nil {
 		_, err = onnx.Start()
 	}
-	if err == nil {
-		return
+	if err != nil {
+		tooltest.Missing(t, "%v", err)
 	}
-	if os.Getenv("SATGRAPH_REQUIRE_SHARED") == "1" || os.Getenv("CI") != "" {
-		t.Fatal(err)
-	}
-	t.Skip(err)
 }
 
 // Tensor is a value of a float32 or int64 type, in C order.
