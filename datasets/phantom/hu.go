@@ -1,6 +1,10 @@
 package phantom
 
-import "math"
+import (
+	"math"
+
+	"satgraph/internal/parallel"
+)
 
 // huPlan is what a generator version says about intensities (HU) and the look of the image.
 type huPlan struct {
@@ -205,7 +209,7 @@ func (h *huTable) render(seed uint64, a *anatomy, v *view, tissues []uint16) []f
 	im := make([]float32, len(tissues))
 	noise := make([]float32, len(tissues))
 	each := func(f func(n int, w vec)) {
-		parallel(shape[2], func(k int) {
+		parallel.For(shape[2], 0, func(k int) {
 			for j := range shape[1] {
 				for i := range shape[0] {
 					f(v.grid.Index(i, j, k), v.at(i, j, k))
@@ -269,7 +273,7 @@ func blur(im []float32, shape [3]int, sd float64) {
 	stride := [3]int{1, shape[0], shape[0] * shape[1]}
 	for ax := range 3 {
 		o1, o2 := (ax+1)%3, (ax+2)%3
-		parallel(shape[o2], func(b int) {
+		parallel.For(shape[o2], 0, func(b int) {
 			line := make([]float32, shape[ax])
 			for a := range shape[o1] {
 				base := a*stride[o1] + b*stride[o2]

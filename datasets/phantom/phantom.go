@@ -15,9 +15,8 @@ package phantom
 import (
 	"errors"
 	"fmt"
-	"runtime"
-	"sync"
 
+	"satgraph/internal/parallel"
 	"satgraph/volume"
 )
 
@@ -76,7 +75,7 @@ func Generate(o Options) (*Phantom, error) {
 	p := &Phantom{Options: o, Classes: map[string][]uint16{}, Codes: map[uint16]Tissue{}, View: v.name}
 	p.Tissues = &volume.LabelMap{Grid: v.grid, Data: make([]uint16, v.grid.Voxels())}
 	nx, ny, nz := v.grid.Shape[0], v.grid.Shape[1], v.grid.Shape[2]
-	parallel(nz, func(k int) {
+	parallel.For(nz, 0, func(k int) {
 		for j := range ny {
 			row := p.Tissues.Data[v.grid.Index(0, j, k):][:nx]
 			for i := range row {
@@ -100,22 +99,4 @@ func Generate(o Options) (*Phantom, error) {
 	}
 	p.Image = &volume.Image{Grid: v.grid, Data: hu.render(o.Seed, a, v, p.Tissues.Data)}
 	return p, nil
-}
-
-// parallel runs f for 0 to n-1 on all processors; every call must write only its own part.
-func parallel(n int, f func(int)) {
-	var wg sync.WaitGroup
-	next := make(chan int, n)
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for i := range next {
-				f(i)
-			}
-		})
-	}
-	wg.Wait()
 }

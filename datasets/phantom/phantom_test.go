@@ -22,26 +22,39 @@ func draw(t *testing.T, o Options) *Phantom {
 	return p
 }
 
-// measure is the volume of a class in mL, and its centre in the room.
-func measure(t *testing.T, p *Phantom, class string) (float64, vec) {
-	t.Helper()
-	m, ok := p.Mask(class)
-	if !ok {
-		t.Fatalf("%q is not a class of the phantom", class)
-	}
-	var n float64
-	var c vec
+// extent is a number of voxels, and the sum of their places in the room.
+type extent struct {
+	n   float64
+	sum vec
+}
+
+// measure gives the volume of each class in mL, and its centre in the room.
+func measure(p *Phantom) (ml map[string]float64, centre map[string]vec) {
+	tissues := map[uint16]extent{}
+	m := p.Tissues
 	for k := range m.Shape[2] {
 		for j := range m.Shape[1] {
 			for i := range m.Shape[0] {
-				if m.Data[m.Index(i, j, k)] == 1 {
-					w := m.Affine.Apply([3]float64{float64(i), float64(j), float64(k)})
-					c, n = c.add(vec{w[0], w[1], w[2]}), n+1
+				code := m.Data[m.Index(i, j, k)]
+				if code == 0 {
+					continue
 				}
+				w := m.Affine.Apply([3]float64{float64(i), float64(j), float64(k)})
+				e := tissues[code]
+				tissues[code] = extent{e.n + 1, e.sum.add(vec{w[0], w[1], w[2]})}
 			}
 		}
 	}
-	return n * m.VoxelVolume() / 1000, c.mul(1 / math.Max(n, 1))
+	ml, centre = map[string]float64{}, map[string]vec{}
+	for class, codes := range p.Classes {
+		var whole extent
+		for _, code := range codes {
+			whole.n += tissues[code].n
+			whole.sum = whole.sum.add(tissues[code].sum)
+		}
+		ml[class], centre[class] = whole.n*m.VoxelVolume()/1000, whole.sum.mul(1/math.Max(whole.n, 1))
+	}
+	return ml, centre
 }
 
 // limits are the volumes in mL outside which no adult's structure lies, with room for a coarse grid.
@@ -64,12 +77,10 @@ func TestAnatomy(t *testing.T) {
 	for version := 1; version <= 2; version++ {
 		for seed := uint64(100); seed < 106; seed++ {
 			p := draw(t, Options{Seed: seed, Version: version, Spacing: 6, FullFOV: true})
-			at := map[string]vec{}
+			ml, at := measure(p)
 			for _, c := range ModelClasses() {
-				ml, centre := measure(t, p, c)
-				at[c] = centre
-				if lim := limits[c]; ml < lim[0] || ml > lim[1] {
-					t.Errorf("version %d seed %d: %s has %.0f mL, want %v", version, seed, c, ml, lim)
+				if lim := limits[c]; ml[c] < lim[0] || ml[c] > lim[1] {
+					t.Errorf("version %d seed %d: %s has %.0f mL, want %v", version, seed, c, ml[c], lim)
 				}
 			}
 			// RAS: a smaller x is further left, a smaller z lower.
