@@ -49,6 +49,7 @@ const (
 	CodeNotNIfTI           Code = "NOT_NIFTI"
 	CodeTruncated          Code = "TRUNCATED_FILE"
 	CodeUnsupportedImage   Code = "UNSUPPORTED_IMAGE"
+	CodeBadArchive         Code = "BAD_ARCHIVE"    // a zip that is damaged, or holds what is not taken
 	CodeUnusableImage      Code = "UNUSABLE_IMAGE" // a readable scan with nothing to look at
 	CodeBadModel           Code = "BAD_MODEL"
 	CodeQueueFull          Code = "QUEUE_FULL"
@@ -133,7 +134,7 @@ var errorTable = []struct {
 	{is: jobs.ErrClosed, code: CodeServiceUnavailable, message: "the service is shutting down", hint: "try again later"},
 	{is: graph.ErrUnavailable, code: CodeServiceUnavailable, message: "the store does not answer now", hint: "try again later; what needs no store is answered from memory"},
 	{is: graph.ErrClosed, code: CodeServiceUnavailable, message: "the service is shutting down", hint: "try again later"},
-	{is: volume.ErrNotNIfTI, code: CodeNotNIfTI, message: "this is not a scan in a known format", hint: "send a NIfTI, NRRD, MHA or multi-frame DICOM file"},
+	{is: volume.ErrNotNIfTI, code: CodeNotNIfTI, message: "this is not a scan in a known format", hint: "send a NIfTI, NRRD, MHA or multi-frame DICOM file, or a zip of the DICOM slices of a series"},
 	{is: volume.ErrTruncated, code: CodeTruncated, message: "the file ends before its last voxel", hint: "export or upload it again"},
 	{is: volume.ErrCorrupt, code: CodeTruncated, message: "the file's compressed data is damaged", hint: "export or upload it again"},
 	{is: volume.ErrTooLarge, code: CodeTooLarge, message: "the scan has too many voxels", hint: "crop it, or ask the operator for a higher limit"},
@@ -176,6 +177,7 @@ var statuses = map[Code]int{
 	CodeNotNIfTI:           http.StatusUnprocessableEntity,
 	CodeTruncated:          http.StatusUnprocessableEntity,
 	CodeUnsupportedImage:   http.StatusUnprocessableEntity,
+	CodeBadArchive:         http.StatusUnprocessableEntity,
 	CodeTimeout:            http.StatusRequestTimeout,
 	CodeStorageFull:        http.StatusInsufficientStorage,
 	CodeServiceUnavailable: http.StatusServiceUnavailable,

@@ -33,3 +33,6 @@ func (s *Service) Sockets() int {
 	defer s.sockets.mu.Unlock()
 	return len(s.sockets.open)
 }
+
+// Used is how many bytes the store counts as used.
+func (s *Service) Used() int64 { return s.images.used.Load() }

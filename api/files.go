@@ -26,6 +26,9 @@ var scanTypes = map[string]bool{
 	"application/vnd.unknown.nifti-1": true,
 	"image/nifti":                     true,
 	"image/x-nifti":                   true,
+	"application/dicom":               true,
+	"application/zip":                 true,
+	"application/x-zip-compressed":    true,
 }
 
 // postImage takes a scan: as the body, or as the file of a multipart form.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -33,7 +32,8 @@ var (
 
 // Image is what the service says of an uploaded scan.
 type Image struct {
-	// ID is the SHA-256 of the file, in hex: the same file is kept once.
+	// ID is the SHA-256 of the file that was sent, in hex: the same file is kept
+	// once.
 	ID          string     `json:"id"`
 	SHA256      string     `json:"sha256"`
 	Bytes       int64      `json:"bytes"`
@@ -76,7 +76,7 @@ func openImages(dir string, capacity, decoded, quota int64) (*imageStore, error)
 		switch {
 		case err != nil:
 		case strings.HasPrefix(e.Name(), "upload-") && time.Since(info.ModTime()) > staleUpload:
-			_ = os.Remove(filepath.Join(dir, e.Name()))
+			_ = os.RemoveAll(filepath.Join(dir, e.Name()))
 		default:
 			s.used.Add(info.Size())
 			if id, _, _ := strings.Cut(e.Name(), "."); imageID.MatchString(id) {
@@ -141,10 +141,8 @@ func (s *imageStore) describe(id, path string, info *volume.Info) (*Image, error
 // disk's.
 func (s *imageStore) add(ctx context.Context, r io.Reader) (im *Image, fresh bool, err error) {
 	in := bufio.NewReaderSize(r, 256<<10)
-	suffix := ".nii"
-	if magic, err := in.Peek(2); err == nil && bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		suffix = ".nii.gz"
-	}
+	magic, _ := in.Peek(4) // what is shorter is no scan, as its reader will say
+	suffix := suffixOf(magic)
 	tmp, err := os.CreateTemp(s.dir, "upload-*"+suffix)
 	if err != nil {
 		return nil, false, err
@@ -154,7 +152,7 @@ func (s *imageStore) add(ctx context.Context, r io.Reader) (im *Image, fresh boo
 	defer func() {
 		_ = tmp.Close()
 		if !kept {
-			_ = os.Remove(tmp.Name())
+			_ = os.Remove(tmp.Name()) // where it is still there
 			s.used.Add(-size)
 		}
 		if !fresh {
@@ -172,8 +170,53 @@ func (s *imageStore) add(ctx context.Context, r io.Reader) (im *Image, fresh boo
 		return nil, false, err
 	}
 	id := hex.EncodeToString(sum.Sum(nil))
-	im, kept, fresh, err = s.keep(ctx, tmp.Name(), suffix, id)
+	if suffix != archived {
+		im, kept, fresh, err = s.keep(ctx, tmp.Name(), suffix, id)
+		return im, fresh, err
+	}
+	made, err := s.unpack(ctx, s.dir, tmp.Name())
+	if err != nil {
+		return nil, false, err
+	}
+	if err := s.recount(caller, tmp.Name(), made, &size); err != nil {
+		return nil, false, errors.Join(err, os.Remove(made))
+	}
+	if im, kept, fresh, err = s.keep(ctx, made, ".nii.gz", id); !kept {
+		_ = os.Remove(made)
+	}
 	return im, fresh, err
+}
+
+// archived is the suffix of an archive, which is not kept as it came.
+const archived = ".zip"
+
+// suffixOf is the suffix that a file's first bytes call for.
+func suffixOf(head []byte) string {
+	switch {
+	case isArchive(head):
+		return archived
+	case len(head) >= 2 && head[0] == 0x1f && head[1] == 0x8b:
+		return ".nii.gz"
+	}
+	return ".nii"
+}
+
+// recount has the caller and the store account for what was made of an archive in
+// the archive's place, which is taken away.
+func (s *imageStore) recount(caller auth.Identity, archive, made string, size *int64) error {
+	info, err := os.Stat(made)
+	if err != nil {
+		return err
+	}
+	more := info.Size() - *size
+	if err := s.owners.reserve(caller, more); err != nil {
+		return err
+	}
+	*size = info.Size()
+	if s.used.Add(more) > s.capacity && more > 0 {
+		return errStorageFull
+	}
+	return os.Remove(archive)
 }
 
 // keep checks a file of the store's disk and gives it the name of its content;

@@ -277,13 +277,15 @@ func (u *sendings) finish(ctx context.Context, x *sending) (*Image, error) {
 		return nil, errors.Join(errHash, u.remove(x))
 	}
 	named := file + suffix // readers go by the name
+	if suffix == archived {
+		return u.finishArchive(ctx, x, file, id)
+	}
 	if err := os.Rename(file, named); err != nil {
 		return nil, err
 	}
 	im, kept, fresh, err := u.images.keep(ctx, named, suffix, id)
 	if err != nil {
-		switch describe(err).Code {
-		case CodeInternal, CodeStorageFull, CodeTimeout: // it may go another time
+		if mayPass(err) {
 			return nil, errors.Join(err, os.Rename(named, file))
 		}
 		return nil, errors.Join(err, u.remove(x))
@@ -299,6 +301,45 @@ func (u *sendings) finish(ctx context.Context, x *sending) (*Image, error) {
 	return im, u.save(x)
 }
 
+// finishArchive is finish for an archive of slices.
+func (u *sendings) finishArchive(ctx context.Context, x *sending, file, id string) (*Image, error) {
+	owner, size := auth.Identity{Subject: x.Owner}, x.Length
+	made, err := u.images.unpack(ctx, u.folder(x.ID), file)
+	if err != nil {
+		if mayPass(err) {
+			return nil, err
+		}
+		return nil, errors.Join(err, u.remove(x))
+	}
+	if err := u.images.recount(owner, file, made, &size); err != nil {
+		x.Length = size // which is counted now
+		return nil, errors.Join(err, u.remove(x))
+	}
+	im, kept, fresh, err := u.images.keep(ctx, made, ".nii.gz", id)
+	if err != nil {
+		x.Length = size
+		return nil, errors.Join(err, u.remove(x))
+	}
+	if !kept {
+		u.images.used.Add(-size)
+		_ = os.Remove(made)
+	}
+	if !fresh {
+		_ = u.images.owners.reserve(owner, -size) // never refused
+	}
+	x.Image, x.Expires = im.ID, time.Now().UTC().Add(u.age)
+	return im, u.save(x)
+}
+
+// mayPass says whether what failed may go another time.
+func mayPass(err error) bool {
+	switch describe(err).Code {
+	case CodeInternal, CodeStorageFull, CodeTimeout:
+		return true
+	}
+	return false
+}
+
 // hashFile gives the SHA-256 of a file in hex, and the suffix that its first
 // bytes call for.
 func hashFile(ctx context.Context, path string) (id, suffix string, err error) {
@@ -307,15 +348,15 @@ func hashFile(ctx context.Context, path string) (id, suffix string, err error) {
 		return "", "", err
 	}
 	defer func() { _ = f.Close() }()
-	sum, suffix := sha256.New(), ".nii"
+	sum := sha256.New()
 	buffer := make([]byte, 1<<20)
 	for first := true; ; first = false {
 		if err := ctx.Err(); err != nil {
 			return "", "", err
 		}
 		n, err := io.ReadFull(f, buffer)
-		if first && n >= 2 && buffer[0] == 0x1f && buffer[1] == 0x8b {
-			suffix = ".nii.gz"
+		if first {
+			suffix = suffixOf(buffer[:n])
 		}
 		_, _ = sum.Write(buffer[:n]) // a hash never fails
 		switch {
