@@ -122,7 +122,7 @@ func (s *imageStore) acceptable(entries []*zip.File, packed int64) ([]*zip.File,
 		}
 		files = append(files, f)
 	}
-	if err := s.bomb(int64(total), packed); err != nil { //nolint:gosec // bounded above
+	if err := s.bomb(int64(total), packed); err != nil {
 		return nil, err
 	}
 	if len(files) == 0 {
