@@ -34,12 +34,14 @@ demo: build ## segment the children of the heart with the bundled demo model
 
 test: ## install what the tests need, vet, and run all of them under the race detector
 	@scripts/need.sh go cc pip libpython
+	@scripts/graphiql.sh || true
 	$(GO) vet ./...
 	@mkdir -p bin && $(GO) build -o bin/testreport ./scripts/testreport
 	scripts/test-services.sh --neo4j $(GO) test -json $(RACE) -p 2 -timeout 20m $(TESTFLAGS) $(PACKAGES) | bin/testreport
 
-build: ## build bin/satgraph
+build: ## build bin/satgraph, with GraphiQL where npm is at hand
 	@scripts/need.sh go cc
+	@scripts/graphiql.sh || true
 	$(GO) build -o bin/satgraph ./cmd/satgraph
 
 lint: ## read code and scripts with the pinned linters

@@ -309,6 +309,8 @@ func (s *Service) routes(compressed func(http.HandlerFunc) http.HandlerFunc) htt
 		handle  http.HandlerFunc
 	}{
 		{"/{$}", "GET, HEAD", compressed(s.admit(open, s.getPage))},
+		{"/graphiql", "GET, HEAD", s.admit(open, s.getExplorer)},
+		{"/graphiql/{file}", "GET, HEAD", s.admit(open, s.getExplorerFile)},
 		{"/graphql", "GET, HEAD, POST", compressed(s.known(s.graphQL))},
 		{"/mcp", "POST", s.admit(auth.Read, s.agents)},
 		{"/labels", "GET, HEAD", compressed(s.admit(auth.Read, s.getLabels))},
