@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -18,11 +17,11 @@ import (
 var otherEnv = []string{configEnv, onnx.LibraryEnv, "SATGRAPH_AUTHOR"}
 
 func (a *app) configCommand() *cobra.Command {
-	return group("config", "Check and show the settings of the service", a.configCheckCommand(), a.configShowCommand(), a.configExampleCommand())
+	return group("config", "Check and show the settings of all commands", a.configCheckCommand(), a.configShowCommand(), a.configExampleCommand())
 }
 
-// settingsCommand is a command that takes the flags of serve, and gets all
-// settings as they count for it.
+// settingsCommand is a command that takes the flags of serve, and gets the
+// settings of all commands as they count.
 func (a *app) settingsCommand(use, short string, run func(effective []config.Effective, all config.Table, err error) error) *cobra.Command {
 	table := a.serveSettings(new(serveOptions))
 	cmd := &cobra.Command{
@@ -31,8 +30,9 @@ func (a *app) settingsCommand(use, short string, run func(effective []config.Eff
 		Args:        args(cobra.NoArgs),
 		Annotations: map[string]string{ownSettings: "yes"},
 		RunE: func(*cobra.Command, []string) error {
-			effective, err := a.configure(table)
-			return run(effective, slices.Concat(a.global, table), err)
+			all := a.everySetting(table)
+			effective, err := a.configure(all[len(a.global):])
+			return run(effective, all, err)
 		},
 	}
 	table.AddFlags(cmd.Flags())
@@ -44,7 +44,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 	cmd := a.settingsCommand("check", "Name everything that is wrong with the settings", func(_ []config.Effective, all config.Table, err error) error {
 		strange := all.UnknownEnv(os.Environ(), otherEnv)
 		if asJSON {
-			document := map[string]any{"ok": err == nil, "problems": []config.Problem{}}
+			document := map[string]any{"ok": err == nil, "problems": []config.Problem{}, "unknownEnvironment": strange}
 			if bad, ok := errors.AsType[*config.Error](err); ok {
 				document["problems"] = bad.Problems
 			}
@@ -92,7 +92,7 @@ func (a *app) configExampleCommand() *cobra.Command {
 		Short: "Print a file with every setting at its default",
 		Args:  args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			all := slices.Concat(a.global, a.serveSettings(new(serveOptions)))
+			all := a.everySetting(a.serveSettings(new(serveOptions)))
 			if markdown {
 				a.printf("%s", all.Markdown())
 				return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"satgraph/cmd/satgraph/internal/config"
 )
 
 // The documentation's table and deploy/satgraph.yaml are what the program
@@ -41,20 +44,103 @@ func TestSettingsAreDocumented(t *testing.T) {
 	}
 }
 
-// Every flag of the service is a setting, so that a file can hold it.
+// Every flag of what runs for long is a setting, so that a file can hold it.
 func TestEveryFlagIsASetting(t *testing.T) {
 	a := &app{}
 	root := a.rootCommand()
-	serve, _, err := root.Find([]string{"serve"})
-	if err != nil {
+	for name, table := range map[string]config.Table{
+		"serve": a.serveSettings(new(serveOptions)), "worker": new(workerFlags).settings(), "mcp": new(mcpOptions).settings(),
+	} {
+		cmd, _, err := root.Find([]string{name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := pflag.NewFlagSet(name, pflag.ContinueOnError)
+		table.AddFlags(want)
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Name != "help" && want.Lookup(f.Name) == nil {
+				t.Errorf("%s --%s stands in no table; add it in settings.go", name, f.Name)
+			}
+		})
+	}
+}
+
+// Ten faults of settings of every command are ten problems, told at once.
+func TestTenFaults(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "bad.yaml")
+	const text = `adr: 127.0.0.1:1234
+log-format: xml
+threads: -1
+save-every: soon
+trace-sample: 2
+worker-memory: plenty
+worker-jobs: 0
+mcp-rot: /srv/scans
+neo4j-password: one
+neo4j-password-file: /nowhere/secret
+scans: [a, b]
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	keys := a.serveSettings(new(serveOptions)).Keys()
-	serve.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-		if f.Name != "help" && !slices.Contains(keys, f.Name) {
-			t.Errorf("--%s stands in no table; add it in settings.go", f.Name)
+	t.Setenv("NEO4J_PASSWORD", "")
+	t.Setenv("SATGRAPH_SAVE_EVRY", "20s")
+	code, out, _ := satgraph(t, "config", "check", "--json", "--config", file)
+	var said struct {
+		OK                 bool
+		Problems           []struct{ Key, Source, Why string }
+		UnknownEnvironment [][2]string
+	}
+	if err := json.Unmarshal([]byte(out), &said); err != nil || code != exitUsage || said.OK {
+		t.Fatal(code, err, out)
+	}
+	lines := strings.Split(text, "\n")
+	for key, why := range map[string]string{
+		"adr": `did you mean "addr"?`, "log-format": "one of text, json", "threads": "at least 0", "save-every": "not a duration",
+		"trace-sample": "at most 1", "worker-memory": "12GiB", "worker-jobs": "at least 1", "mcp-rot": `did you mean "mcp-root"?`,
+		"neo4j-password": "both set", "scans": "not a list",
+	} {
+		line := 1 + slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, key) })
+		if key == "neo4j-password" {
+			line++ // of the second of the two
 		}
-	})
+		if !slices.ContainsFunc(said.Problems, func(p struct{ Key, Source, Why string }) bool {
+			return p.Key == key && strings.Contains(p.Why, why) && p.Source == fmt.Sprintf("%s, line %d", file, line)
+		}) {
+			t.Errorf("it does not say of %s that %s: %s", key, why, out)
+		}
+	}
+	if len(said.Problems) != 10 {
+		t.Errorf("%d problems: %s", len(said.Problems), out)
+	}
+	if !slices.Contains(said.UnknownEnvironment, [2]string{"SATGRAPH_SAVE_EVRY", "SATGRAPH_SAVE_EVERY"}) {
+		t.Errorf("of the environment it says %v", said.UnknownEnvironment)
+	}
+	for _, command := range []string{"worker", "mcp"} {
+		if code, _, stderr := satgraph(t, command, "--config", file); code != exitUsage || !strings.Contains(stderr, "threads") || !strings.Contains(stderr, "mcp-root") {
+			t.Errorf("%s: exit code %d: %s", command, code, stderr)
+		}
+	}
+}
+
+// A worker, an agent's server and the commands of the corpus take their
+// settings from where the service takes its own.
+func TestOtherCommandsHaveSettings(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "all.yaml")
+	if err := os.WriteFile(file, []byte("mcp-root: "+filepath.Join(dir, "nowhere")+"\nscans: "+filepath.Join(dir, "no.jsonl")+"\nworkers: 0\nnats: nats://127.0.0.1:1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ command, says string }{
+		{"mcp", "nowhere"}, {"corpus stats", "no.jsonl"}, {"worker", "give --nats and --data"},
+	} {
+		if code, _, stderr := satgraph(t, append(strings.Fields(tt.command), "--config", file)...); code != exitUsage || !strings.Contains(stderr, tt.says) {
+			t.Errorf("%s: exit code %d, and it says %s", tt.command, code, stderr)
+		}
+	}
+	if _, out, _ := satgraph(t, "corpus", "stats", "--json"); !strings.Contains(out, `"datasets": 72`) {
+		t.Errorf("without a list: %.200s", out)
+	}
 }
 
 func TestConfigCommands(t *testing.T) {

@@ -69,6 +69,7 @@ hold.`,
 		},
 	}
 	from.add(cmd)
+	preset(cmd.Flags(), "scans")
 	cmd.Flags().StringVarP(&dir, "output", "o", "", "folder to write card.md and its plots to")
 	cmd.Flags().StringVar(&title, "title", "Corpus", "title of the card")
 	return cmd

@@ -72,10 +72,12 @@ A finding is waived by a record in a YAML file that two people sign:
 		},
 	}
 	f.add(cmd)
+	preset(cmd.Flags(), "scans")
 	cmd.Flags().StringVar(&f.before, "before", "", "an earlier scan list, to find annotations that jumped")
 	cmd.Flags().StringVar(&f.corpus, "corpus", "", "folder of a corpus that 'corpus build' made")
 	cmd.Flags().StringVar(&f.use, "use", string(gates.Research), "what the corpus is for: research, commercial or share")
 	cmd.Flags().StringVar(&f.waivers, "waivers", "", "YAML file of waivers")
+	preset(cmd.Flags(), "waivers")
 	cmd.Flags().StringSliceVar(&f.gates, "gate", nil, "only these gates")
 	cmd.Flags().BoolVar(&f.asPublished, "as-published", false, "hold the published form against the corpus, whose faults are not put right")
 	cmd.Flags().BoolVar(&f.detail.Notes, "notes", false, "list notes too: what is put right already")

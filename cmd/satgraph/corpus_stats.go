@@ -121,6 +121,7 @@ labels as often as they stand.`,
 		},
 	}
 	from.add(cmd)
+	preset(cmd.Flags(), "scans")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	cmd.Flags().BoolVar(&o.AsPublished, "as-published", false, "count what the lists write")
 	return cmd

@@ -129,6 +129,7 @@ the decision comes to once they do. Nothing is written.`,
 	cmd.Flags().StringVar(&recipe.risk, "risk", "", "what can go wrong with a guessed side")
 	cmd.Flags().BoolVar(&recipe.guesses, "guess-sides", false, guessHelp)
 	cmd.Flags().StringVar(&scans, "scans", "", "count in this scan list (scans.jsonl, gzipped or not)")
+	preset(cmd.Flags(), "scans")
 	cmd.Flags().StringArrayVar(&exports, "export", nil, "folder of a finished export that may be out of date then")
 	return cmd
 }

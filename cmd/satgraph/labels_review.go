@@ -54,6 +54,7 @@ It needs a terminal of 40 by 12 or more; colours are left out with NO_COLOR.`,
 	cmd.Flags().StringVar(&f.dataset, "dataset", "", "the dataset whose labels are reviewed")
 	cmd.Flags().StringVar(&f.by, "by", "", "who decides (default: the user's name)")
 	cmd.Flags().StringVar(&f.scans, "scans", "", "scan list in which the pane of impact counts")
+	preset(cmd.Flags(), "scans")
 	cmd.Flags().StringArrayVar(&f.exports, "export", nil, "folder of a finished export that the pane of impact looks at")
 	return cmd
 }

@@ -31,6 +31,7 @@ type mcpOptions struct {
 
 func (a *app) mcpCommand() *cobra.Command {
 	var o mcpOptions
+	table := o.settings()
 	cmd := &cobra.Command{
 		Use:   "mcp --root DIR",
 		Short: "Serve an LLM agent on this machine, by the Model Context Protocol",
@@ -41,23 +42,20 @@ scans, and ground the draft of a report in masks.
 
 No path leads out of the folder, and symbolic links are refused. Results stay in
 the data folder. 'satgraph serve' answers agents too, at /mcp over HTTP.`,
-		Example: "  satgraph mcp --root ~/scans",
-		Args:    args(cobra.NoArgs),
+		Example:     "  satgraph mcp --root ~/scans",
+		Args:        args(cobra.NoArgs),
+		Annotations: map[string]string{ownSettings: "yes"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch {
-			case o.root == "":
+			if _, err := a.configure(table); err != nil {
+				return err
+			}
+			if o.root == "" {
 				return usageError{errors.New("give the folder of scans that the agent may use with --root")}
-			case o.threads < 0:
-				return usageError{fmt.Errorf("--threads %d is less than none", o.threads)}
 			}
 			return a.mcp(cmd.Context(), cmd.InOrStdin(), o)
 		},
 	}
-	cmd.Flags().StringVar(&o.root, "root", "", "folder of scans that the agent may use, and nothing outside of it")
-	cmd.Flags().StringVar(&o.data, "data", "", "folder for results (default: in the user's data folder)")
-	cmd.Flags().StringVar(&o.model, "model", "", "model bundle's folder (default: the built-in demo model)")
-	cmd.Flags().StringArrayVar(&o.servers, "remote", nil, remoteHelp)
-	cmd.Flags().IntVar(&o.threads, "threads", 0, "threads a job may use (default: all)")
+	table.AddFlags(cmd.Flags())
 	return cmd
 }
 

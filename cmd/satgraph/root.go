@@ -73,8 +73,7 @@ func (a *app) rootCommand() *cobra.Command {
 		if cmd.Annotations[ownSettings] != "" {
 			return nil // it has settings of its own, and reads all together
 		}
-		_, err := a.configure(nil)
-		return err
+		return a.configurePresets(cmd.Flags())
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.err)

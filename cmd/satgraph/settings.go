@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"satgraph/cmd/satgraph/internal/config"
 	"satgraph/cmd/satgraph/internal/observe"
 )
@@ -64,6 +66,46 @@ func (a *app) serveSettings(o *serveOptions) config.Table {
 	}
 }
 
+// settings are those of the workers. Where the service has the same one, a
+// file gives it to both.
+func (f *workerFlags) settings() config.Table {
+	return config.Table{{Title: "Workers (satgraph worker)", Settings: []*config.Setting{
+		config.New("models", &f.models, "", "folder of model bundles, or one (default: the built-in demo model)"),
+		config.New("worker-jobs", &f.jobs.workers, 1, "jobs that run at once", config.Min(1)).AsFlag("workers"),
+		config.New("worker-name", &f.name, "", "name of the worker (default: the machine's)").AsFlag("name"),
+		config.New("worker-memory", &f.memory, "", "how large a job may become, such as 12GiB (default: what the machine has left)", checkBytes).AsFlag("memory"),
+		config.New("data", &f.data, "", "data folder of the service"),
+		config.New("nats", &f.jobs.nats, "", "NATS server that keeps the jobs, as nats://HOST:4222"),
+		config.New("nats-creds", &f.jobs.creds, "", "file of credentials for it"),
+		config.New("nats-token", &f.jobs.token, "", "token for it").WithoutFlag().Secret(),
+		config.New("attempts", &f.jobs.attempts, 3, "as of serve", config.Min(1)),
+		config.New("threads", &f.run.Threads, 0, "threads a job may use; 0 for all", config.Min(0)),
+		config.New("save-every", &f.run.SaveEvery, 20*time.Second, "how often the state of a running job is saved", config.Min(time.Millisecond)),
+	}}}
+}
+
+// settings are those of the agents' server.
+func (o *mcpOptions) settings() config.Table {
+	return config.Table{{Title: "Agents on this machine (satgraph mcp)", Settings: []*config.Setting{
+		config.New("mcp-root", &o.root, "", "folder of scans that the agent may use, and nothing outside of it").AsFlag("root"),
+		config.New("mcp-data", &o.data, "", "folder for results (default: mcp in the home folder)").AsFlag("data"),
+		config.New("model", &o.model, "", "model bundle's folder (default: the built-in demo model)"),
+		config.New("remote", &o.servers, nil, remoteHelp),
+		config.New("threads", &o.threads, 0, "threads a job may use; 0 for all", config.Min(0)),
+	}}}
+}
+
+// everySetting are the settings of all commands, each once.
+func (a *app) everySetting(serve config.Table) config.Table {
+	return slices.Concat(a.global, serve).With(new(workerFlags).settings()).With(new(mcpOptions).settings())
+}
+
+// checkBytes wants an amount of memory or nothing.
+func checkBytes(text string) error {
+	_, err := parseBytes(text)
+	return err
+}
+
 // checkAddress wants HOST:PORT.
 func checkAddress(text string) error {
 	if _, _, err := net.SplitHostPort(text); err != nil {
@@ -114,9 +156,42 @@ func (o *logOptions) logger(w io.Writer, verbose bool) *slog.Logger {
 
 // configure reads the global settings and a command's own.
 func (a *app) configure(own config.Table) ([]config.Effective, error) {
-	input := config.Input{File: a.settings, Lookup: os.LookupEnv, Known: a.serveSettings(new(serveOptions)).Keys()}
+	input := config.Input{File: a.settings, Lookup: os.LookupEnv, Known: a.everySetting(a.serveSettings(new(serveOptions))).Keys()}
 	if input.File == "" {
 		input.File = os.Getenv(configEnv)
 	}
 	return slices.Concat(a.global, own).Load(input)
+}
+
+// preset has a flag of a command take its value from the setting of its name
+// where it is not given.
+func preset(flags *pflag.FlagSet, name string) {
+	if err := flags.SetAnnotation(name, ownSettings, []string{name}); err != nil {
+		panic(err) // the command has no such flag
+	}
+}
+
+// configurePresets reads the global settings and those that flags of a command
+// take their values from.
+func (a *app) configurePresets(flags *pflag.FlagSet) error {
+	group, values := config.Group{}, map[string]*string{}
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Annotations[ownSettings] == nil || f.Changed {
+			return
+		}
+		values[f.Name] = new(string)
+		group.Settings = append(group.Settings, config.New(f.Name, values[f.Name], "", f.Usage).WithoutFlag())
+	})
+	if _, err := a.configure(config.Table{group}); err != nil {
+		return err
+	}
+	for name, value := range values {
+		if *value == "" {
+			continue
+		}
+		if err := flags.Set(name, *value); err != nil {
+			return err
+		}
+	}
+	return nil
 }

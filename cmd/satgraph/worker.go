@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +26,7 @@ type workerFlags struct {
 
 func (a *app) workerCommand() *cobra.Command {
 	f := &workerFlags{}
+	table := f.settings()
 	cmd := &cobra.Command{
 		Use:   "worker --nats URL --data DIR",
 		Short: "Run jobs that a service takes in",
@@ -36,37 +36,30 @@ DIR is the service's data folder, on the same machine or a shared disk: scans an
 results go through it. A worker takes jobs of the models that it has. It may be
 stopped or killed at any time: its jobs go on elsewhere from their last saved
 state. The token of a service that listens with --nats-listen lies in its data
-folder (nats-token); give it as SATGRAPH_NATS_TOKEN.`,
-		Example: "  SATGRAPH_NATS_TOKEN=$(cat /srv/satgraph/nats-token) satgraph worker --nats nats://127.0.0.1:4222 --data /srv/satgraph --models models",
-		Args:    args(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context(), f) },
+folder (nats-token); give it as SATGRAPH_NATS_TOKEN. Every setting can also come
+from a file (--config) or the environment: see 'satgraph config'.`,
+		Example:     "  SATGRAPH_NATS_TOKEN=$(cat /srv/satgraph/nats-token) satgraph worker --nats nats://127.0.0.1:4222 --data /srv/satgraph --models models",
+		Args:        args(cobra.NoArgs),
+		Annotations: map[string]string{ownSettings: "yes"},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := a.configure(table); err != nil {
+				return err
+			}
+			return a.work(cmd.Context(), f)
+		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&f.jobs.nats, "nats", "", "NATS server that keeps the jobs, as nats://HOST:4222")
-	flags.StringVar(&f.jobs.creds, "nats-creds", "", "file of credentials for it")
-	flags.StringVar(&f.models, "models", "", "folder of model bundles, or one (default: the built-in demo model)")
-	flags.StringVar(&f.data, "data", "", "data folder of the service")
-	flags.StringVar(&f.name, "name", "", "name of the worker (default: the machine's)")
-	flags.StringVar(&f.memory, "memory", "", "how large a job may become, such as 12GiB (default: what the machine has left)")
-	flags.IntVar(&f.jobs.workers, "workers", 1, "jobs that run at once")
-	flags.IntVar(&f.jobs.attempts, "attempts", 3, "as of serve")
-	flags.IntVar(&f.run.Threads, "threads", 0, "threads a job may use (default: all)")
-	flags.DurationVar(&f.run.SaveEvery, "save-every", 20*time.Second, "how often the state of a running job is saved")
+	table.AddFlags(cmd.Flags())
 	return cmd
 }
 
 func (a *app) work(ctx context.Context, f *workerFlags) error {
-	switch {
-	case f.jobs.nats == "" || f.data == "":
+	if f.jobs.nats == "" || f.data == "" {
 		return usageError{errors.New("give --nats and --data")}
-	case f.jobs.workers < 1 || f.jobs.attempts < 1 || f.run.SaveEvery <= 0 || f.run.Threads < 0:
-		return usageError{errors.New("--workers, --attempts and --save-every must be above 0, --threads not below")}
 	}
 	var err error
 	if f.run.MemoryBytes, err = parseBytes(f.memory); err != nil {
 		return usageError{fmt.Errorf("--memory: %w", err)}
 	}
-	f.jobs.token = os.Getenv("SATGRAPH_NATS_TOKEN")
 	c, err := f.jobs.config(f.data, f.run, a.log)
 	if err != nil {
 		return err

@@ -15,6 +15,9 @@ func (t Table) Markdown() string {
 			if s.noFlag {
 				name += " (no flag)"
 			}
+			if s.flag != "" {
+				name += " (`--" + s.flag + "`)"
+			}
 			initial := ""
 			if s.initial != "" && s.initial != "[]" {
 				initial = "`" + s.initial + "`"

@@ -145,7 +145,7 @@ func (l *loading) find(s *Setting) (texts []string, source string, found bool) {
 		}
 	}
 	if len(s.given) > 0 {
-		return s.given, "flag --" + s.Key, true
+		return s.given, "flag --" + s.flagName(), true
 	}
 	value, name := l.in.env(s.Env), l.in.env(s.Env+"_FILE")
 	inEnv, byEnv := value != "", name != ""

@@ -21,10 +21,11 @@ type Value interface {
 
 // Setting is one row of the table.
 type Setting struct {
-	Key  string // its name as a flag and in the file
+	Key  string // its name in the file, and as a flag
 	Env  string // its name in the environment
 	Help string // what it is, and the default where that is no plain value
 
+	flag    string // its name as a flag, where that is not Key
 	secret  bool
 	noFlag  bool
 	kind    string // as the help shows it
@@ -69,10 +70,23 @@ func (s *Setting) WithoutFlag() *Setting {
 	return s
 }
 
+// AsFlag sets the name as a flag, where a command has a shorter one.
+func (s *Setting) AsFlag(name string) *Setting {
+	s.flag = name
+	return s
+}
+
 // From sets the name in the environment, where it is one that others know too.
 func (s *Setting) From(env string) *Setting {
 	s.Env = env
 	return s
+}
+
+func (s *Setting) flagName() string {
+	if s.flag != "" {
+		return s.flag
+	}
+	return s.Key
 }
 
 // Group is a part of the table.
@@ -101,13 +115,30 @@ func (t Table) Keys() []string {
 	return out
 }
 
+// With is the table and those settings of another whose names it has not.
+func (t Table) With(other Table) Table {
+	out, known := slices.Clone(t), t.Keys()
+	for _, g := range other {
+		more := Group{Title: g.Title}
+		for _, s := range g.Settings {
+			if !slices.Contains(known, s.Key) {
+				more.Settings = append(more.Settings, s)
+			}
+		}
+		if len(more.Settings) > 0 {
+			out = append(out, more)
+		}
+	}
+	return out
+}
+
 // AddFlags gives a command the flags of the table.
 func (t Table) AddFlags(flags *pflag.FlagSet) {
 	for _, s := range t.all() {
 		if s.noFlag {
 			continue
 		}
-		f := flags.VarPF(flagValue{s}, s.Key, "", s.Help)
+		f := flags.VarPF(flagValue{s}, s.flagName(), "", s.Help)
 		if f.DefValue = s.initial; f.DefValue == "[]" {
 			f.DefValue = ""
 		}
