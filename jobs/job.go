@@ -192,6 +192,8 @@ var (
 	ErrQueueFull = errors.New("the queue is full")
 	// ErrFinished: the job has ended and cannot be cancelled.
 	ErrFinished = errors.New("the job has already ended")
+	// ErrNotRetried: the job has not ended, or has ended well.
+	ErrNotRetried = errors.New("the job cannot be tried again")
 	// ErrClosed: the runner takes no more jobs.
 	ErrClosed = errors.New("the job runner is closed")
 	// ErrInterrupted: the worker ended while the job ran, too often for it to be

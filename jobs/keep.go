@@ -168,7 +168,7 @@ func (q *queue) away(ctx context.Context, r *record, revision uint64) error {
 	if err := q.tidy(r, request); err != nil {
 		return err
 	}
-	if _, err := q.table.create(ctx, keyEnded+r.ID, r); err != nil && !errors.Is(err, errStale) {
+	if err := q.table.put(ctx, keyEnded+r.ID, r); err != nil {
 		return err
 	}
 	if err := q.table.purge(ctx, keyActive+r.ID, revision); err != nil {

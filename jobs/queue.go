@@ -29,6 +29,9 @@ type queue struct {
 	files  string // the home whose folder dir is; empty where it is nobody's
 	dir    string
 
+	past     past
+	retrying sync.Mutex // held while a job is queued again, or removed
+
 	closed   atomic.Bool
 	requests requestCache
 }
@@ -145,10 +148,13 @@ func (t *table) once(ctx context.Context, r *Request, id string) (*once, error) 
 // taking the key and queuing the job, it is queued now.
 func (q *queue) former(ctx context.Context, o *once, request Request) (Job, error) {
 	j, err := q.Get(ctx, o.ID)
-	if errors.Is(err, ErrNotFound) {
-		return q.enqueue(ctx, o.ID, request)
+	if !errors.Is(err, ErrNotFound) {
+		return j, err
 	}
-	return j, err
+	if r, err := q.record(ctx, o.ID); err == nil && r.Gone {
+		return Job{}, fmt.Errorf("%w: its job is being removed", ErrKeyConflict)
+	}
+	return q.enqueue(ctx, o.ID, request)
 }
 
 // enqueue writes the record of a job whose request is kept.
@@ -216,7 +222,7 @@ func (r *record) copyFrom(done *record, now time.Time) {
 
 // there says whether a job ended well and its files are still where they were.
 func (q *queue) there(r *record) bool {
-	if r.Home != q.home || r.State != Done && r.State != Partial {
+	if r.Gone || r.Home != q.home || r.State != Done && r.State != Partial {
 		return false
 	}
 	for _, s := range r.Structures {
@@ -255,6 +261,9 @@ func (q *queue) Get(ctx context.Context, id string) (Job, error) {
 		return j, nil
 	}
 	r, err := q.record(ctx, id)
+	if err == nil && r.Gone {
+		err = fmt.Errorf("%w: %s", ErrNotFound, id)
+	}
 	if err != nil {
 		return Job{}, err
 	}
@@ -488,6 +497,62 @@ func (q *queue) MaskPath(ctx context.Context, id, name string) (string, error) {
 	}
 	return "", fmt.Errorf("%w: job %s has no mask %q", ErrNotFound, id, name)
 }
+
+// ResultFolder is where the files of a job's result lie. The error is ErrNotFound,
+// or the server's.
+func (q *queue) ResultFolder(ctx context.Context, id string) (string, error) {
+	j, err := q.Get(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if j.Folder == "" || !filepath.IsLocal(j.Folder) {
+		return "", fmt.Errorf("%w: job %s has no files", ErrNotFound, id)
+	}
+	return filepath.Join(q.dir, j.Folder), nil
+}
+
+// Retry queues a job again that failed, was given up or was cancelled, under its
+// own id; it goes on from what it saved where that is still there. Errors:
+// ErrNotFound; ErrNotRetried, with the job; those of Submit.
+func (q *queue) Retry(ctx context.Context, id string) (Job, error) {
+	q.retrying.Lock()
+	defer q.retrying.Unlock()
+	j, err := q.Get(ctx, id)
+	if err != nil {
+		return j, err
+	}
+	if err := q.takes(ctx, &j.Request); err != nil {
+		return j, err
+	}
+	var ended record
+	revision, err := q.table.get(ctx, keyEnded+id, &ended)
+	if errors.Is(err, errNone) {
+		return j, fmt.Errorf("%w: it is %s", ErrNotRetried, j.State) // or is being put away
+	}
+	if err != nil {
+		return j, err
+	}
+	if s := ended.State; s != Failed && s != Dead && s != Cancelled {
+		return j, fmt.Errorf("%w: it is %s", ErrNotRetried, s)
+	}
+	r := ended
+	r.again()
+	r.Finished, r.Lost, r.Tries, r.Failure, r.Output, r.From, r.Home = time.Time{}, 0, 0, nil, nil, "", q.home
+	next, err := q.table.create(ctx, keyActive+id, &r)
+	if errors.Is(err, errStale) { // another did so
+		return j, fmt.Errorf("%w: it was queued already", ErrNotRetried)
+	}
+	if err != nil {
+		return j, err
+	}
+	q.mirror.own(r, next)
+	if err := q.table.purge(ctx, keyEnded+id, revision); err != nil {
+		q.log.Debug("the former end of a job that was queued again stays until the next", "job", id, "error", err)
+	}
+	return q.Get(ctx, id)
+}
+
+func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
 
 // Models are the manifests of the models that live workers have, by name; the
 // first one heard of is taken where two have the same name.

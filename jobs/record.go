@@ -50,6 +50,7 @@ type record struct {
 	Total      int                         `json:"total,omitempty"`
 	Folder     string                      `json:"folder,omitempty"` // of the files, inside home's
 	From       string                      `json:"from,omitempty"`
+	Gone       bool                        `json:"gone,omitempty"` // it is being removed
 }
 
 // A claim says who works at a job.

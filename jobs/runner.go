@@ -69,6 +69,11 @@ type Config struct {
 	// Waiting is how many jobs may wait; 0 means 10,000. WaitingEach is how many of
 	// one owner; 0 means 2,000.
 	Waiting, WaitingEach int
+	// KeepFor is how long a job is kept after its end, with its files, and Keep how
+	// many that ended are kept, the latest; 0 keeps all. A job whose result another
+	// has taken over stays with it.
+	KeepFor time.Duration
+	Keep    int
 	// Timeout ends a job that runs longer; 0 means one hour.
 	Timeout time.Duration
 	// MaxImageBytes bounds the decoded voxels of a scan; 0 is the default of
@@ -159,7 +164,7 @@ func Open(c Config) (*Runner, error) {
 		return nil, fmt.Errorf("%w: %s is not the folder of a service", ErrBadRequest, c.Dir)
 	}
 	ctx, stop := context.WithCancelCause(context.Background())
-	r := &Runner{queue: &queue{config: c, log: c.Log, dir: c.Dir, files: home, mirror: newMirror()}, stopAll: stop}
+	r := &Runner{queue: &queue{config: c, log: c.Log, dir: c.Dir, files: home, mirror: newMirror(), past: past{jobs: map[string]pastJob{}, ready: make(chan struct{})}}, stopAll: stop}
 	if !c.WorkOnly {
 		r.home = home
 	}
@@ -197,6 +202,10 @@ func (r *Runner) start(ctx, start context.Context) (err error) {
 		}
 	}
 	r.beside.Go(func() { r.keep(ctx) })
+	if r.home != "" {
+		r.beside.Go(func() { r.followPast(ctx) })
+		r.beside.Go(func() { r.prunes(ctx) })
+	}
 	work, stop := context.WithCancelCause(ctx)
 	r.stopWork = stop
 	together := r.config.Kinds

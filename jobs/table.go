@@ -189,6 +189,15 @@ func (t *table) update(ctx context.Context, key string, v any, revision uint64) 
 	return 0, told(err)
 }
 
+// put writes a key whatever it was.
+func (t *table) put(ctx context.Context, key string, v any) error {
+	value, err := pack(v)
+	if err == nil {
+		_, err = t.kv.Put(ctx, key, value)
+	}
+	return told(err)
+}
+
 // purge removes a key that is as it was at a revision.
 func (t *table) purge(ctx context.Context, key string, revision uint64) error {
 	return told(t.kv.Purge(ctx, key, jetstream.LastRevision(revision), jetstream.PurgeTTL(markerTime)))
