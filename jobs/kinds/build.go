@@ -55,7 +55,7 @@ type Built struct {
 // maxFailures bounds the failures that a job keeps.
 const maxFailures = 200
 
-// CheckBuild says what is wrong with them; the error is a *Mistake where who asks
+// CheckBuild says what is wrong with them; the error is a *MistakeError where who asks
 // can mend it.
 func (p *Places) CheckBuild(b *BuildParams) error {
 	_, _, err := p.toBuild(b)
@@ -68,7 +68,7 @@ func (p *Places) toBuild(b *BuildParams) (root string, sets []*catalog.Dataset, 
 		return "", nil, err
 	}
 	if p.Corpora == "" {
-		return "", nil, &Mistake{"name", "the service builds no corpora", "ask the operator for a folder (setting corpora)"}
+		return "", nil, &MistakeError{"name", "the service builds no corpora", "ask the operator for a folder (setting corpora)"}
 	}
 	if root, err = p.raw(b.Raw); err != nil {
 		return "", nil, err
@@ -78,18 +78,18 @@ func (p *Places) toBuild(b *BuildParams) (root string, sets []*catalog.Dataset, 
 	}
 	switch {
 	case b.Labels != standard.Nearest && b.Labels != standard.Linear:
-		return "", nil, &Mistake{"labels", fmt.Sprintf("masks are not resampled by %.50q", b.Labels), ""}
+		return "", nil, &MistakeError{"labels", fmt.Sprintf("masks are not resampled by %.50q", b.Labels), ""}
 	case b.Layout != "" && b.Layout != "release" && b.Layout != "sat-ds":
-		return "", nil, &Mistake{"layout", fmt.Sprintf("there is no layout %.50q", b.Layout), "use release or sat-ds, or leave it out"}
+		return "", nil, &MistakeError{"layout", fmt.Sprintf("there is no layout %.50q", b.Layout), "use release or sat-ds, or leave it out"}
 	case b.Listed && p.Rows == nil:
-		return "", nil, &Mistake{"listed", "the service has no scan list", "leave it out, or ask the operator for one (setting scans)"}
+		return "", nil, &MistakeError{"listed", "the service has no scan list", "leave it out, or ask the operator for one (setting scans)"}
 	case len(b.Datasets) == 0:
 		return root, p.Catalog.Datasets(), nil
 	}
 	for _, name := range b.Datasets {
 		d, ok := p.Catalog.Dataset(name)
 		if !ok {
-			return "", nil, &Mistake{"datasets", fmt.Sprintf("the catalog has no dataset %.110q", name), "corpus { datasets { nodes { name } } } lists them"}
+			return "", nil, &MistakeError{"datasets", fmt.Sprintf("the catalog has no dataset %.110q", name), "corpus { datasets { nodes { name } } } lists them"}
 		}
 		if !slices.Contains(sets, d) {
 			sets = append(sets, d)

@@ -47,10 +47,10 @@ type Exported struct {
 }
 
 // Formats makes a format by name, with what else its bytes depend on. The error
-// is a *Mistake.
+// is a *MistakeError.
 type Formats func(p *ExportParams) (export.Format, map[string]string, error)
 
-// CheckExport says what is wrong with them; the error is a *Mistake where who asks
+// CheckExport says what is wrong with them; the error is a *MistakeError where who asks
 // can mend it. size is how many scans the corpus has.
 func (p *Places) CheckExport(e *ExportParams, formats Formats) (size int, err error) {
 	if e.Name != "" {
@@ -58,12 +58,12 @@ func (p *Places) CheckExport(e *ExportParams, formats Formats) (size int, err er
 			return 0, err
 		}
 		if p.Exports == "" {
-			return 0, &Mistake{"name", "the service keeps no exports by name", "leave the name out, or ask the operator for a folder (setting exported)"}
+			return 0, &MistakeError{"name", "the service keeps no exports by name", "leave the name out, or ask the operator for a folder (setting exported)"}
 		}
 	}
 	for _, split := range e.Select.Splits {
 		if !slices.Contains([]string{export.Train, export.Validation, export.Test}, split) {
-			return 0, &Mistake{"splits", fmt.Sprintf("there is no split %.50q", split), "use train, validation or test"}
+			return 0, &MistakeError{"splits", fmt.Sprintf("there is no split %.50q", split), "use train, validation or test"}
 		}
 	}
 	if _, _, err := formats(e); err != nil {

@@ -39,7 +39,7 @@ type Imported struct {
 // measured.
 type Labels func(ctx context.Context, path string, p *ImportParams, progress func(done, total int)) ([]labelmap.RawLabel, error)
 
-// CheckImport says what is wrong with them; the error is a *Mistake where who asks
+// CheckImport says what is wrong with them; the error is a *MistakeError where who asks
 // can mend it.
 func (p *Places) CheckImport(i *ImportParams) error {
 	_, err := p.toImport(i)
@@ -149,6 +149,9 @@ type Options struct {
 	Program string
 	// Formats makes the formats of exports.
 	Formats Formats
+	// Wholes says which classes hold which, for the gates; without it no corpus is
+	// measured.
+	Wholes func() (map[string][]string, error)
 	// Book takes labels in, which Labels reads; without one no labels are read in.
 	Book   *labelmap.Book
 	Labels Labels
@@ -160,6 +163,9 @@ func (p *Places) Kinds(o Options) map[string]jobs.Kind {
 	if p.Corpora != "" {
 		all[Build] = &builds{places: p, workers: o.Workers, memory: o.Memory, program: o.Program}
 		all[Export] = &exports{places: p, formats: o.Formats, program: o.Program}
+	}
+	if p.Corpora != "" && o.Wholes != nil {
+		all[Measure] = &measures{places: p, wholes: o.Wholes}
 	}
 	if o.Book != nil && o.Labels != nil {
 		all[Import] = &imports{p, o.Book, o.Labels}

@@ -1,6 +1,6 @@
 // Package kinds has the work that jobs do beside segmentation: a scan brought to
-// the standard form, a corpus built, a corpus exported, labels of a dataset read
-// in. Each goes on at the unit that was at hand when its process ended, by what
+// the standard form, a corpus built, measured for the gates, and exported, labels
+// of a dataset read in. Each goes on at the unit that was at hand when its process ended, by what
 // its package keeps: scans of a corpus, scans of an export.
 //
 // No job names a path. It names a folder that [Places] has, and a name in it, so
@@ -32,11 +32,12 @@ const (
 	Standardize = "standardize"
 	Build       = "build"
 	Export      = "export"
+	Measure     = "measure"
 	Import      = "import"
 )
 
 // All lists every kind of job, segmentation first.
-func All() []string { return []string{jobs.Segmentation, Standardize, Build, Export, Import} }
+func All() []string { return []string{jobs.Segmentation, Standardize, Build, Measure, Export, Import} }
 
 // Places are the folders that jobs may read and write.
 type Places struct {
@@ -51,12 +52,12 @@ type Places struct {
 	Rows *corpus.Index
 }
 
-// A Mistake is something about a request that its sender can mend.
-type Mistake struct {
+// A MistakeError is something about a request that its sender can mend.
+type MistakeError struct {
 	Argument, Message, Hint string
 }
 
-func (m *Mistake) Error() string { return m.Message }
+func (m *MistakeError) Error() string { return m.Message }
 
 // Errors that end jobs of these kinds.
 var (
@@ -81,7 +82,7 @@ var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 // checkName checks the name of a corpus or an export.
 func checkName(argument, name string) error {
 	if !namePattern.MatchString(name) {
-		return &Mistake{argument, fmt.Sprintf("%.110q is no name", name), "use 1 to 100 letters, digits, dots, dashes and underscores, the first a letter or a digit"}
+		return &MistakeError{argument, fmt.Sprintf("%.110q is no name", name), "use 1 to 100 letters, digits, dots, dashes and underscores, the first a letter or a digit"}
 	}
 	return nil
 }
@@ -93,9 +94,9 @@ func (p *Places) raw(name string) (dir string, err error) {
 	case name == "" && len(names) == 1:
 		return p.Raw[names[0]], nil
 	case len(names) == 0:
-		return "", &Mistake{"raw", "the service has no folder of raw data", "ask the operator for one (setting raw)"}
+		return "", &MistakeError{"raw", "the service has no folder of raw data", "ask the operator for one (setting raw)"}
 	case p.Raw[name] == "":
-		return "", &Mistake{"raw", fmt.Sprintf("there is no folder %.110q of raw data", name), "use one of " + strings.Join(names, ", ")}
+		return "", &MistakeError{"raw", fmt.Sprintf("there is no folder %.110q of raw data", name), "use one of " + strings.Join(names, ", ")}
 	}
 	return p.Raw[name], nil
 }
@@ -110,14 +111,14 @@ func (p *Places) RawNames() []string {
 	return names
 }
 
-// CorpusDir finds a corpus that was built. The error is a *Mistake.
+// CorpusDir finds a corpus that was built. The error is a *MistakeError.
 func (p *Places) CorpusDir(name string) (string, error) {
 	if err := checkName("corpus", name); err != nil {
 		return "", err
 	}
 	dir := filepath.Join(p.Corpora, name)
 	if p.Corpora == "" || !build.Is(dir) {
-		return "", &Mistake{"corpus", fmt.Sprintf("there is no corpus %q", name), "corpus { builds { nodes { name } } } lists them"}
+		return "", &MistakeError{"corpus", fmt.Sprintf("there is no corpus %q", name), "corpus { builds { nodes { name } } } lists them"}
 	}
 	return dir, nil
 }
@@ -142,7 +143,7 @@ func (p *Places) CorpusNames() ([]string, error) {
 
 // inside finds a file or folder in a folder, wherever links lead.
 func inside(argument, dir, name string) (string, error) {
-	bad := &Mistake{argument, fmt.Sprintf("there is no %.200q there", name), "give the path of a file or folder, from the folder of raw data"}
+	bad := &MistakeError{argument, fmt.Sprintf("there is no %.200q there", name), "give the path of a file or folder, from the folder of raw data"}
 	if !filepath.IsLocal(name) {
 		return "", bad
 	}

@@ -79,7 +79,7 @@ func onlyIndex(*kinds.ExportParams) (export.Format, map[string]string, error) {
 }
 
 func open(dir, kill string) (*jobs.Runner, error) {
-	all := placesIn(dir).Kinds(kinds.Options{Workers: 1, Program: "test", Formats: onlyIndex})
+	all := placesIn(dir).Kinds(kinds.Options{Workers: 1, Program: "test", Formats: onlyIndex, Wholes: func() (map[string][]string, error) { return nil, nil }})
 	for name := range all {
 		all[name] = killed{all[name], kill}
 	}
@@ -163,12 +163,11 @@ func wait(t *testing.T, r *jobs.Runner, id string) jobs.Job {
 func content(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		name := strings.TrimPrefix(path, dir)
-		if err != nil || d.IsDir() || name == "/manifest.jsonl" { // which has times
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || name == "manifest.jsonl" { // which has times
 			return err
 		}
-		text, err := os.ReadFile(path)
+		text, err := fs.ReadFile(os.DirFS(dir), name)
 		sum := sha256.Sum256(text)
 		all[name] = hex.EncodeToString(sum[:])
 		return err
@@ -203,6 +202,7 @@ func TestKilledWorkGoesOn(t *testing.T) {
 				kinds.BuildParams{Name: "all", Datasets: names, Spacing: [3]float64{0.5, 0.5, 0.5}, Labels: standard.Nearest},
 				func(*jobs.Job) string { return filepath.Join(places.Corpora, "all") },
 			},
+			{jobs.Request{Kind: kinds.Measure}, kinds.MeasureParams{Corpus: "all"}, func(*jobs.Job) string { return filepath.Join(places.Corpora, "all") }},
 			{jobs.Request{Kind: kinds.Export}, kinds.ExportParams{Corpus: "all", Format: "index"}, nil},
 			{
 				jobs.Request{Kind: kinds.Export, Priority: jobs.High},
@@ -256,7 +256,7 @@ func TestKilledWorkGoesOn(t *testing.T) {
 		return out
 	}
 	want := do(t.TempDir(), nil)
-	got := do(t.TempDir(), map[string]string{kinds.Standardize: "write 0", kinds.Build: "build 3", kinds.Export: "export 3"})
+	got := do(t.TempDir(), map[string]string{kinds.Standardize: "write 0", kinds.Build: "build 3", kinds.Measure: "measure 2", kinds.Export: "export 3"})
 	for name, w := range want {
 		g := got[name]
 		if g.job.Starts != 2 || w.job.Starts != 1 {
@@ -267,13 +267,11 @@ func TestKilledWorkGoesOn(t *testing.T) {
 		}
 	}
 	// It went on with the scan at hand.
-	built, _ := kinds.OutputOf[kinds.Built](ptr(got[kinds.Build+"0"].job))
+	built, _ := kinds.OutputOf[kinds.Built](new(got[kinds.Build+"0"].job))
 	if built.Unchanged < 3 || built.Scans != 5 || built.Failed != 0 {
 		t.Errorf("the build began anew: %+v", built)
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // Names reach what the operator gave and nothing else.
 func TestNamesStayInTheirPlaces(t *testing.T) {
@@ -300,7 +298,7 @@ func TestNamesStayInTheirPlaces(t *testing.T) {
 	}
 	mistaken := func(what string, err error, argument string) {
 		t.Helper()
-		if m, ok := errors.AsType[*kinds.Mistake](err); !ok || m.Argument != argument || strings.Contains(m.Message, dir) {
+		if m, ok := errors.AsType[*kinds.MistakeError](err); !ok || m.Argument != argument || strings.Contains(m.Message, dir) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

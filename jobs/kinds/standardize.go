@@ -30,10 +30,10 @@ type StandardizeParams struct {
 // maxSpacing bounds voxels, in mm: a scan of one voxel trains nobody.
 const maxSpacing = 100
 
-// Check says what is wrong with them; the error is a *Mistake.
+// Check says what is wrong with them; the error is a *MistakeError.
 func (p *StandardizeParams) Check() error {
 	if p.Modality == "" {
-		return &Mistake{"modality", "the kind of scan must be said: intensities are clipped by it", "give CT, MRI or PET"}
+		return &MistakeError{"modality", "the kind of scan must be said: intensities are clipped by it", "give CT, MRI or PET"}
 	}
 	return checkSpacing(p.Spacing)
 }
@@ -41,7 +41,7 @@ func (p *StandardizeParams) Check() error {
 func checkSpacing(spacing [3]float64) error {
 	for _, mm := range spacing {
 		if !(mm >= 0.1 && mm <= maxSpacing) {
-			return &Mistake{"spacing", fmt.Sprintf("a spacing of %v mm cannot be used", mm), fmt.Sprintf("give three numbers from 0.1 to %d", maxSpacing)}
+			return &MistakeError{"spacing", fmt.Sprintf("a spacing of %v mm cannot be used", mm), fmt.Sprintf("give three numbers from 0.1 to %d", maxSpacing)}
 		}
 	}
 	return nil
