@@ -27,10 +27,12 @@ var permissions = map[string]map[string]auth.Permission{
 		"datasets": auth.Read, "dataset": auth.Read, "rawLabel": auth.Read, "suggestLabels": auth.Read, "labelEvents": auth.Read,
 		"corpus": auth.Read, "termProposals": auth.Read, "changeSet": auth.Read, "changeSets": auth.Read,
 		// Their owners alone are answered.
-		"image": auth.Read, "job": auth.Read, "node": auth.Read, "nodes": auth.Read,
+		"image": auth.Read, "job": auth.Read, "jobs": auth.Read, "node": auth.Read, "nodes": auth.Read,
 	},
 	ast.OperationTypeMutation: {
-		"segment": auth.Segment, "segmentChildren": auth.Segment, "cancelJob": auth.Segment,
+		"segment": auth.Segment, "segmentChildren": auth.Segment, "cancelJob": auth.Segment, "retryJob": auth.Segment, // of other work: as what it repeats
+		"standardizeScan": auth.Segment,
+		"buildCorpus":     auth.Curate, "measureCorpus": auth.Curate, "exportCorpus": auth.Curate, "importLabelsFrom": auth.Curate,
 		"importLabels": auth.Curate, "acceptLabel": auth.Curate, "acceptLabels": auth.Curate, "changeLabel": auth.Curate,
 		"rejectLabel": auth.Curate, "flagLabel": auth.Curate, "unflagLabel": auth.Curate, "commentLabel": auth.Curate,
 		"undoDecision": auth.Curate, "importDecisions": auth.Curate, // decisions of others: auth.Review
@@ -39,7 +41,7 @@ var permissions = map[string]map[string]auth.Permission{
 		"applyChangeSet": auth.Review, "undoChangeSet": auth.Review,
 	},
 	ast.OperationTypeSubscription: {
-		"labelChanges": auth.Read,
+		"labelChanges": auth.Read, "jobChanges": auth.Read,
 	},
 }
 

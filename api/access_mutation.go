@@ -32,13 +32,16 @@ func (s *Service) audited(fields graphql.Fields) graphql.Fields {
 }
 
 // objectArguments name what a mutation is about; the others may hold anything.
-var objectArguments = []string{"id", "job", "image", "dataset", "label", "class", "ref"}
+var objectArguments = []string{"id", "job", "image", "dataset", "label", "class", "ref", "name", "corpus", "path"}
 
 func auditObject(a args, value any) string {
 	var parts []string
 	j, _ := value.(*jobs.Job)
 	if w, ok := value.(*wanted); ok && w != nil {
 		j = w.job
+	}
+	if o, ok := value.(*ordered); ok && o != nil {
+		j = o.job
 	}
 	if j != nil {
 		parts = append(parts, "job="+j.ID)

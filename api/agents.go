@@ -67,8 +67,14 @@ func (c callersJobs) Submit(ctx context.Context, r jobs.Request) (j jobs.Job, er
 	return j, err
 }
 
-// Get implements [mcp.Jobs].
-func (c callersJobs) Get(ctx context.Context, id string) (jobs.Job, error) { return c.s.job(ctx, id) }
+// Get implements [mcp.Jobs]. Agents are told of segmentations alone.
+func (c callersJobs) Get(ctx context.Context, id string) (jobs.Job, error) {
+	j, err := c.s.job(ctx, id)
+	if err == nil && j.Request.Plan == nil {
+		return jobs.Job{}, jobs.ErrNotFound
+	}
+	return j, err
+}
 
 // Cancel implements [mcp.Jobs].
 func (c callersJobs) Cancel(ctx context.Context, id string) (j jobs.Job, err error) {

@@ -18,6 +18,7 @@ import (
 	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/jobs"
+	"satgraph/jobs/kinds"
 	"satgraph/labelmap"
 	"satgraph/labelmap/suggest"
 )
@@ -34,6 +35,22 @@ type Jobs interface {
 	// MaskPath finds the file of a job's mask. Errors: jobs.ErrNotFound, or
 	// the disk's.
 	MaskPath(ctx context.Context, id, name string) (string, error)
+	JobLists
+}
+
+// JobLists is what the service needs of a job runner beside single jobs.
+type JobLists interface {
+	// ResultFolder is where the files of a job's result lie. Errors:
+	// jobs.ErrNotFound.
+	ResultFolder(ctx context.Context, id string) (string, error)
+	// Retry queues a job again. Errors: jobs.ErrNotFound, jobs.ErrNotRetried, those
+	// of Submit.
+	Retry(ctx context.Context, id string) (jobs.Job, error)
+	// List gives a page of jobs, the latest first.
+	List(ctx context.Context, f jobs.Filter, after string, first int) (jobs.Page, error)
+	// Subscribe sends a job as it stands and then every change, to its end. Errors:
+	// jobs.ErrNotFound.
+	Subscribe(ctx context.Context, id string) (<-chan jobs.Job, error)
 }
 
 // ErrUnknownModel means that the service has no model of that name.
@@ -65,6 +82,11 @@ type Config struct {
 	Models func() []*inference.Manifest
 	// Jobs runs segmentations. The caller closes it after the service.
 	Jobs Jobs
+	// Places are the folders of work other than segmentation, and Formats the forms
+	// of exports, of which [ExportFormats] gives the names; nil where the service
+	// does no such work.
+	Places  *kinds.Places
+	Formats kinds.Formats
 	// Checks says how the parts of the service are now; nil where nobody looks.
 	Checks func(ctx context.Context) []Check
 	// Wrap stands before every handler, such as to record requests; nil for none.
@@ -319,6 +341,7 @@ func (s *Service) routes(compressed func(http.HandlerFunc) http.HandlerFunc) htt
 		{"/uploads/{id}", "OPTIONS, GET, HEAD, PATCH, DELETE", s.admit(auth.Segment, s.tus(s.oneUpload))},
 		{"/images/{id}", "GET, HEAD, DELETE", s.admit(auth.Read, s.oneImage)},
 		{"/jobs/{id}/masks/{file}", "GET, HEAD", s.admit(auth.Read, s.getMask)},
+		{"/jobs/{id}/files/{file...}", "GET, HEAD", s.admit(auth.Read, s.getJobFile)},
 		{"/healthz", "GET, HEAD", s.admit(open, s.getHealth)},
 		{"/readyz", "GET, HEAD", s.admit(open, s.getReady)},
 	} {

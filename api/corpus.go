@@ -48,8 +48,21 @@ type classKey struct {
 
 // reportKey has the day, since waivers end.
 type reportKey struct {
-	use gates.Use
-	day string
+	use   gates.Use
+	day   string
+	build string // and its version; empty for records and list alone
+}
+
+// mostReports bounds the reports that are kept.
+const mostReports = 64
+
+// keepReport keeps a report for the day. k.mu is held.
+func (s *shelf) keepReport(key reportKey, r *gates.Report) {
+	maps.DeleteFunc(s.reports, func(k reportKey, _ *gates.Report) bool { return k.day != key.day })
+	if len(s.reports) >= mostReports {
+		clear(s.reports)
+	}
+	s.reports[key] = r
 }
 
 func newShelf(c Corpus) (*shelf, error) {
@@ -99,14 +112,13 @@ func (s *shelf) report(ctx context.Context, use gates.Use) (*gates.Report, error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	key := reportKey{use, now.UTC().Format(time.DateOnly)}
+	key := reportKey{use, now.UTC().Format(time.DateOnly), ""}
 	if r := s.reports[key]; r != nil {
 		return r, nil
 	}
 	r, err := gates.Run(ctx, gates.Input{Catalog: s.Catalog, Index: s.Scans, Before: s.Before, Use: use, Waivers: s.Waivers, Now: now})
 	if err == nil {
-		maps.DeleteFunc(s.reports, func(k reportKey, _ *gates.Report) bool { return k.day != key.day })
-		s.reports[key] = r
+		s.keepReport(key, r)
 	}
 	return r, err
 }

@@ -10,10 +10,14 @@ import (
 
 	"satgraph/api/auth"
 	"satgraph/api/guard"
+	"satgraph/datasets/build"
+	"satgraph/datasets/export"
 	"satgraph/graph"
 	"satgraph/inference"
+	"satgraph/ingest"
 	"satgraph/jobs"
 	"satgraph/jobs/bus"
+	"satgraph/jobs/kinds"
 	"satgraph/labelmap"
 	"satgraph/volume"
 )
@@ -52,6 +56,7 @@ const (
 	CodeBadArchive         Code = "BAD_ARCHIVE"    // a zip that is damaged, or holds what is not taken
 	CodeUnusableImage      Code = "UNUSABLE_IMAGE" // a readable scan with nothing to look at
 	CodeBadModel           Code = "BAD_MODEL"
+	CodeUnusableCorpus     Code = "UNUSABLE_CORPUS" // a corpus that cannot be exported so
 	CodeQueueFull          Code = "QUEUE_FULL"
 	CodeJobEnded           Code = "JOB_ENDED"
 	CodeKeyConflict        Code = "KEY_CONFLICT"
@@ -129,6 +134,27 @@ var errorTable = []struct {
 	{is: jobs.ErrTooLarge, code: CodeLimit, message: "the job asks for too many structures at once", hint: "ask for fewer"},
 	{is: bus.ErrFull, code: CodeStorageFull, message: "the service has no room for more jobs", hint: "ask the operator; jobs that were taken are kept"},
 	{is: jobs.ErrUnavailable, code: CodeServiceUnavailable, message: "the server that keeps the jobs does not answer now", hint: "try again later, with a key so that the job is not made twice"},
+	{is: jobs.ErrNotRetried, code: CodeConflict, hint: "only jobs that failed, are dead or were cancelled are tried again"},
+	{is: kinds.ErrGone, code: CodeNotFound, message: "the job has no such file", hint: "job(id:) { files { nodes { name url } } } lists them"},
+	{is: kinds.ErrNothing, code: CodeNotFound, message: "none of the datasets lies in the folder of raw data", hint: "ask the operator what it holds"},
+	{is: kinds.ErrIncomplete, code: CodeUnusableCorpus, hint: "build the corpus again, or leave the scans out (without)"},
+	{is: export.ErrExists, code: CodeConflict, message: "another export has this name", hint: "choose another name, or ask the operator to remove it"},
+	{is: export.ErrBusy, code: CodeConflict, message: "another job writes this export", hint: "it is tried again"},
+	{is: export.ErrOption, code: CodeBadInput, hint: "see the arguments of exportCorpus"},
+	{is: export.ErrEmpty, code: CodeBadInput, hint: "choose what the corpus has: corpus { build(name:) { datasets { name count } } }"},
+	{is: export.ErrLicence, code: CodeUnusableCorpus, hint: "leave strictLicence out, or the datasets"},
+	{is: export.ErrOverlap, code: CodeUnusableCorpus, hint: "say with overlap how both are kept, or take another format"},
+	{is: export.ErrNames, code: CodeUnusableCorpus, hint: "take another format"},
+	{is: export.ErrPartial, code: CodeUnusableCorpus, hint: "leaveOutPartial leaves such classes out"},
+	{is: export.ErrMixed, code: CodeUnusableCorpus, hint: "choose one kind of scan, or leave merge out"},
+	{is: export.ErrGeometry, code: CodeUnusableCorpus, hint: "take another format"},
+	{is: export.ErrSamples, code: CodeUnusableCorpus, hint: "build the corpus again"},
+	{is: build.ErrBusy, code: CodeConflict, message: "another job builds this corpus", hint: "it is tried again"},
+	{is: build.ErrManifest, code: CodeUnusableCorpus, message: "the corpus's manifest is damaged", hint: "ask the operator to restore it, or build it under another name"},
+	{is: labelmap.ErrNoDataset, code: CodeBadInput, message: "the file does not name its dataset", hint: "give dataset"},
+	{is: ingest.ErrFormat, code: CodeBadInput, hint: "give a table, a label volume, a folder of masks, or DICOM"},
+	{is: ingest.ErrEncoding, code: CodeBadInput, hint: "give a table, a label volume, a folder of masks, or DICOM"},
+	{is: ingest.ErrTooLarge, code: CodeBadInput, hint: "give a table, a label volume, a folder of masks, or DICOM"},
 	{is: jobs.ErrFinished, code: CodeJobEnded, hint: "its results are still there: job(id:)"},
 	{is: jobs.ErrInterrupted, code: CodeInterrupted, hint: "ask for it again"},
 	{is: jobs.ErrClosed, code: CodeServiceUnavailable, message: "the service is shutting down", hint: "try again later"},

@@ -1,16 +1,20 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"os"
+	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"satgraph/api/auth"
+	"satgraph/jobs/kinds"
 )
 
 // scanTypes are the media types under which a scan may be sent. There is no
@@ -241,17 +245,49 @@ func (s *Service) getMask(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	path, err := s.jobs.MaskPath(r.Context(), r.PathValue("id"), name)
+	file, err := s.jobs.MaskPath(r.Context(), r.PathValue("id"), name)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(file)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
+	s.sendFile(w, r, f, "application/gzip", strings.TrimSuffix(name, ".nii.gz"))
+}
+
+// getJobFile sends a file that a job gave, in ranges if asked. Only files in the
+// folder of its result can be named.
+func (s *Service) getJobFile(w http.ResponseWriter, r *http.Request) {
+	f, err := s.openJobFile(r.Context(), r.PathValue("id"), r.PathValue("file"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.sendFile(w, r, f, "application/octet-stream", "f")
+}
+
+func (s *Service) openJobFile(ctx context.Context, id, name string) (*os.File, error) {
+	j, err := s.job(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	own, err := s.jobs.ResultFolder(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if s.config.Places == nil {
+		return nil, kinds.ErrGone
+	}
+	return s.config.Places.Open(&j, own, name)
+}
+
+// sendFile sends an open file, in ranges if asked, and closes it.
+func (s *Service) sendFile(w http.ResponseWriter, r *http.Request, f *os.File, mediaType, tag string) {
 	defer func() { _ = f.Close() }()
+	name := path.Base(filepath.ToSlash(f.Name()))
 	info, err := f.Stat()
 	if err != nil {
 		s.fail(w, r, err)
@@ -261,8 +297,8 @@ func (s *Service) getMask(w http.ResponseWriter, r *http.Request) {
 	deadline := time.Now().Add(time.Minute + time.Duration(info.Size()>>16)*time.Second)
 	_ = http.NewResponseController(w).SetWriteDeadline(deadline)
 	h := w.Header()
-	h.Set("Content-Type", "application/gzip")
+	h.Set("Content-Type", mediaType)
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	h.Set("ETag", fmt.Sprintf(`"%s-%x"`, strings.TrimSuffix(name, ".nii.gz"), info.ModTime().UnixNano()))
+	h.Set("ETag", fmt.Sprintf(`"%s-%x"`, tag, info.ModTime().UnixNano()))
 	http.ServeContent(w, r, name, info.ModTime(), f)
 }

@@ -16,7 +16,7 @@ import (
 type types struct {
 	relation, kind, side, scope, modality *graphql.Enum
 	planStatus, foundStatus, jobStatus    *graphql.Enum
-	priority                              *graphql.Enum
+	priority, jobKind                     *graphql.Enum
 
 	node                                                                          *graphql.Interface
 	pageInfo, term, hit, step, plan, model, image, job, terms, candidate, planned *graphql.Object
@@ -51,12 +51,12 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 		Mutation: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Mutation",
 			Description: "Requests that start or stop work, and decisions on labels and recipes.",
-			Fields:      s.audited(merge(s.segmentMutations(t), s.jobMutations(t), s.labelMutations(t, l), s.recipeMutations(l), s.changeSetMutations(l), s.importMutations(l))),
+			Fields:      s.audited(merge(s.segmentMutations(t), s.jobMutations(t), s.workMutations(t, s.newWorkTypes(t)), s.labelMutations(t, l), s.recipeMutations(l), s.changeSetMutations(l), s.importMutations(l))),
 		}),
 		Subscription: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Subscription",
 			Description: "What is sent as it happens, over WebSocket.",
-			Fields:      s.labelSubscriptions(l),
+			Fields:      merge(s.labelSubscriptions(l), s.jobSubscriptions(t)),
 		}),
 	})
 	warmEnums(&schema)
@@ -109,6 +109,7 @@ func enum(name, description string, values ...value) *graphql.Enum {
 
 func newEnums() *types {
 	return &types{
+		jobKind: jobKindEnum(),
 		relation: enum("RelationType", "How a term relates to its parent.",
 			value{"IS_A", graph.IsA, "A kind of the parent: the mitral valve is a heart valve."},
 			value{"PART_OF", graph.PartOf, "A part of the parent: the left atrium is part of the heart."},
@@ -149,8 +150,8 @@ func newEnums() *types {
 		jobStatus: enum("JobStatus", "Where a job stands. All but QUEUED and RUNNING are final.",
 			value{"QUEUED", jobs.Queued, "It waits for its turn."},
 			value{"RUNNING", jobs.Running, "It runs."},
-			value{"DONE", jobs.Done, "Every asked structure was looked for."},
-			value{"PARTIAL", jobs.Partial, "Some were; the others say why not."},
+			value{"DONE", jobs.Done, "Every asked structure was looked for; all of other work was done."},
+			value{"PARTIAL", jobs.Partial, "Some were; the others say why not. Of other work: all but the failures in its result."},
 			value{"FAILED", jobs.Failed, "The run broke off: see error."},
 			value{"CANCELLED", jobs.Cancelled, "It was cancelled; structures found before are kept."},
 			value{"REFUSED", jobs.Refused, "Nothing that was asked can be segmented: each structure says why."},

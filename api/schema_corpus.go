@@ -357,7 +357,7 @@ func (s *Service) reportType(t *types) *graphql.Object {
 		},
 	})
 	return graphql.NewObject(graphql.ObjectConfig{
-		Name: "GateReport", Description: "Whether the corpus may be trained on or given away, by records and scan list. What a built corpus shows beside these, `satgraph corpus gates --corpus` measures.",
+		Name: "GateReport", Description: "Whether the corpus may be trained on or given away, by records and scan list, and of a build by what was measured of it.",
 		Fields: graphql.Fields{
 			"passed":         {Type: required(graphql.Boolean), Description: "Whether no gate failed.", Resolve: get(s, func(x *gates.Report) any { return x.Passed })},
 			"stops":          whole(s, "Findings that stop a release.", func(x *gates.Report) int { return x.Stops }),
@@ -427,9 +427,10 @@ func (s *Service) corpusType(t *types, c *corpusTypes) {
 		return all
 	}
 	name := &graphql.ArgumentConfig{Type: graphql.NewNonNull(graphql.String), Description: "The name."}
+	report := s.reportType(t)
 	c.corpus = graphql.NewObject(graphql.ObjectConfig{
 		Name: "Corpus", Description: "Datasets, the classes that they make, and what is known of the corpus made of them.",
-		Fields: graphql.Fields{
+		Fields: merge(s.buildFields(t, c, report, use), graphql.Fields{
 			"stats": {Type: required(s.statsType(t, c)), Description: "What it holds.", Resolve: on(s, func(ctx context.Context, _ *shelf, _ args) (any, error) {
 				return s.shelf.stats(), spend(ctx, planCost)
 			})},
@@ -472,7 +473,7 @@ func (s *Service) corpusType(t *types, c *corpusTypes) {
 				}),
 			},
 			"gates": {
-				Type: required(s.reportType(t)), Description: "What the gates find, and what was waived.",
+				Type: required(report), Description: "What the gates find, and what was waived.",
 				Args: graphql.FieldConfigArgument{"use": {Type: use, DefaultValue: gates.Research, Description: "What the corpus is wanted for."}},
 				Resolve: on(s, func(ctx context.Context, k *shelf, a args) (any, error) {
 					if err := spend(ctx, planCost); err != nil {
@@ -489,7 +490,7 @@ func (s *Service) corpusType(t *types, c *corpusTypes) {
 				return nil, nil //nolint:nilnil // null is the answer
 			})},
 			"exports": listField(s, s.exportType(), "Finished exports that the service was told of.", func(k *shelf) []*impact.Manifest { return pointers(k.Exports) }),
-		},
+		}),
 	})
 }
 

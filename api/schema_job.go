@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"satgraph/inference"
 	"satgraph/internal/steps"
 	"satgraph/jobs"
+	"satgraph/jobs/kinds"
 )
 
 // maxPrompts is how many prompts one job takes.
@@ -138,7 +140,7 @@ func (s *Service) jobType(t *types) *graphql.Object {
 	}
 	return graphql.NewObject(graphql.ObjectConfig{
 		Name:        "Job",
-		Description: "A segmentation: queued, running or ended.",
+		Description: "A segmentation, or other long work: queued, running or ended.",
 		Interfaces:  []*graphql.Interface{t.node},
 		Fields: graphql.Fields{
 			"id":     {Type: required(graphql.ID), Description: "Its id, for job(id:).", Resolve: get(s, func(j *jobs.Job) any { return j.ID })},
@@ -156,10 +158,26 @@ func (s *Service) jobType(t *types) *graphql.Object {
 					return j.Position
 				}),
 			},
-			"query": {Type: required(graphql.String), Description: "What was asked.", Resolve: get(s, func(j *jobs.Job) any { return j.Request.Plan.Query })},
+			"kind":   {Type: required(t.jobKind), Description: "What it does.", Resolve: get(s, func(j *jobs.Job) any { return cmp.Or(j.Request.Kind, jobs.Segmentation) })},
+			"phase":  text(s, "What is being done, in a word; may be empty.", func(j *jobs.Job) string { return j.Phase }),
+			"done":   whole(s, "How many units of its work are done: scans, or masks that are measured; 0 where it has no units, as a segmentation.", func(j *jobs.Job) int { return j.Done }),
+			"total":  whole(s, "How many units it has; 0 where it has none, or before they are counted.", func(j *jobs.Job) int { return j.Total }),
+			"result": {Type: s.resultType(), Description: "What it gave; null before its end, and for a segmentation, which gives structures.", Resolve: get(s, func(j *jobs.Job) any { return resultOf(j) })},
+			"files":  s.jobFiles(t),
+			"query": {Type: required(graphql.String), Description: "What was asked, of a segmentation; else empty.", Resolve: get(s, func(j *jobs.Job) any {
+				if j.Request.Plan == nil {
+					return ""
+				}
+				return j.Request.Plan.Query
+			})},
 			"modality": {
-				Type: t.modality, Description: "The kind of scan.",
-				Resolve: get(s, func(j *jobs.Job) any { return modalityOrNil(j.Request.Plan.Modality) }),
+				Type: t.modality, Description: "The kind of scan; null where it is about none.",
+				Resolve: get(s, func(j *jobs.Job) any {
+					if j.Request.Plan == nil {
+						return modalityOrNil(kinds.ParamsOf[kinds.StandardizeParams](j).Modality)
+					}
+					return modalityOrNil(j.Request.Plan.Modality)
+				}),
 			},
 			"image": {
 				Type: t.image, Description: "The scan; null if it is no longer kept.",
@@ -171,7 +189,7 @@ func (s *Service) jobType(t *types) *graphql.Object {
 					return im, err
 				}),
 			},
-			"model": {Type: required(graphql.String), Description: "The name of the model.", Resolve: get(s, func(j *jobs.Job) any { return j.Request.Model })},
+			"model": {Type: required(graphql.String), Description: "The name of the model; empty where none runs.", Resolve: get(s, func(j *jobs.Job) any { return j.Request.Model })},
 			"demo": {
 				Type: required(graphql.Boolean), Description: "Whether the model is a demonstration only: never for clinical use.",
 				Resolve: get(s, func(j *jobs.Job) any { return s.isDemo(j) }),
@@ -211,6 +229,9 @@ func (s *Service) isDemo(j *jobs.Job) bool {
 	if j.Model.Name != "" {
 		return j.Model.Demo
 	}
+	if j.Request.Plan == nil {
+		return false
+	}
 	m, err := s.model(j.Request.Model)
 	return err == nil && m.Demo
 }
@@ -218,6 +239,9 @@ func (s *Service) isDemo(j *jobs.Job) bool {
 func (s *Service) jobNotice(j *jobs.Job) string {
 	if j.Model.Name != "" {
 		return notice(j.Model.Demo, j.Model.Notice)
+	}
+	if j.Request.Plan == nil {
+		return ""
 	}
 	if m, err := s.model(j.Request.Model); err == nil {
 		return notice(m.Demo, m.Warning())
@@ -227,6 +251,7 @@ func (s *Service) jobNotice(j *jobs.Job) string {
 
 func (s *Service) jobQueries(t *types) graphql.Fields {
 	return graphql.Fields{
+		"jobs": s.jobList(t),
 		"job": {
 			Type: t.job, Description: "A job as it stands now.",
 			Args: graphql.FieldConfigArgument{"id": {Type: graphql.NewNonNull(graphql.ID), Description: "The job's id."}},

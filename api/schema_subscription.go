@@ -6,6 +6,7 @@ import (
 	"github.com/graphql-go/graphql"
 	"github.com/graphql-go/graphql/language/ast"
 
+	"satgraph/jobs"
 	"satgraph/labelmap"
 )
 
@@ -15,7 +16,8 @@ type startKey struct{}
 // start is what a subscription wants, as its field said.
 type start struct {
 	wanted func(e *labelmap.Event) bool
-	after  int64 // Seq of the last event that the client has; below zero, from now on
+	after  int64  // Seq of the last event that the client has; below zero, from now on
+	job    string // whose changes are wanted; then there are no events
 }
 
 // labelSubscriptions are the subscriptions to the ledger. Their field is executed
@@ -87,6 +89,9 @@ func (s *Service) follow(ctx context.Context, p *prepared, give func(r *response
 	if len(first.errors) > 0 {
 		return &refusedError{first}
 	}
+	if begin.job != "" {
+		return s.followJob(ctx, p, begin.job, give)
+	}
 	if begin.wanted == nil {
 		return &Error{Code: CodeValidation, Message: "there is no such subscription"}
 	}
@@ -98,6 +103,48 @@ func (s *Service) follow(ctx context.Context, p *prepared, give func(r *response
 		defer cancel()
 		return give(s.perform(limited, p, s.config.Tree(), e))
 	})
+}
+
+// jobSubscriptions are those to jobs. Their field is executed as that of the ledger.
+func (s *Service) jobSubscriptions(t *types) graphql.Fields {
+	return graphql.Fields{
+		"jobChanges": {
+			Type: t.job, Description: "A job as it stands, and then as it changes, to its end; changes that follow each other fast are sent as one. It goes over WebSocket (graphql-transport-ws). Never null.",
+			Args: graphql.FieldConfigArgument{"id": {Type: graphql.NewNonNull(graphql.ID), Description: "The job's id."}},
+			Resolve: on(s, func(ctx context.Context, parent any, a args) (any, error) {
+				if j, ok := parent.(*jobs.Job); ok {
+					return j, nil
+				}
+				j, err := s.job(ctx, a.text("id"))
+				if err != nil {
+					return nil, err
+				}
+				if begin, ok := ctx.Value(startKey{}).(*start); ok {
+					begin.job = j.ID
+				}
+				return nil, nil //nolint:nilnil // its arguments alone were wanted
+			}),
+		},
+	}
+}
+
+// followJob executes a subscription for every change of a job.
+func (s *Service) followJob(ctx context.Context, p *prepared, id string, give func(r *response) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	changes, err := s.jobs.Subscribe(ctx, id)
+	if err != nil {
+		return err
+	}
+	for j := range changes {
+		limited, cancel := context.WithTimeout(ctx, s.limits.RequestTime)
+		err := give(s.run(limited, p, &j))
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 // refusedError is a subscription whose first execution failed.

@@ -61,7 +61,7 @@ func (v *Event) GetComment() string { return v.Comment }
 // Job includes the GraphQL fields of Job requested by the fragment Job.
 // The GraphQL type's documentation follows.
 //
-// A segmentation: queued, running or ended.
+// A segmentation, or other long work: queued, running or ended.
 type Job struct {
 	// Its id, for job(id:).
 	Id string `json:"id"`
@@ -71,9 +71,9 @@ type Job struct {
 	Progress float64 `json:"progress"`
 	// Its place in the queue, 1 being the next; null if it does not wait.
 	Position *int `json:"position"`
-	// What was asked.
+	// What was asked, of a segmentation; else empty.
 	Query string `json:"query"`
-	// The name of the model.
+	// The name of the model; empty where none runs.
 	Model string `json:"model"`
 	// Whether the model is a demonstration only: never for clinical use.
 	Demo bool `json:"demo"`
@@ -165,11 +165,11 @@ const (
 	JobStatusCancelled JobStatus = "CANCELLED"
 	// It was given up after it had been started again and again: see error.
 	JobStatusDead JobStatus = "DEAD"
-	// Every asked structure was looked for.
+	// Every asked structure was looked for; all of other work was done.
 	JobStatusDone JobStatus = "DONE"
 	// The run broke off: see error.
 	JobStatusFailed JobStatus = "FAILED"
-	// Some were; the others say why not.
+	// Some were; the others say why not. Of other work: all but the failures in its result.
 	JobStatusPartial JobStatus = "PARTIAL"
 	// It waits for its turn.
 	JobStatusQueued JobStatus = "QUEUED"

@@ -60,7 +60,7 @@ class Job_error(TypedDict):
 
 
 class Job(TypedDict):
-    """A segmentation: queued, running or ended."""
+    """A segmentation, or other long work: queued, running or ended."""
 
     id: str
     """Its id, for job(id:)."""
@@ -71,9 +71,9 @@ class Job(TypedDict):
     position: Optional[int]
     """Its place in the queue, 1 being the next; null if it does not wait."""
     query: str
-    """What was asked."""
+    """What was asked, of a segmentation; else empty."""
     model: str
-    """The name of the model."""
+    """The name of the model; empty where none runs."""
     demo: bool
     """Whether the model is a demonstration only: never for clinical use."""
     notice: str

@@ -15,6 +15,7 @@ import (
 	"satgraph/inference"
 	"satgraph/jobs"
 	"satgraph/jobs/bus"
+	"satgraph/jobs/kinds"
 	"satgraph/volume"
 )
 
@@ -29,7 +30,7 @@ func (o *jobOptions) config(data string, run inference.Options, log *slog.Logger
 	c := jobs.Config{
 		Dir:      filepath.Join(data, "jobs"),
 		Bus:      bus.Options{URL: o.nats, Creds: o.creds, Dir: filepath.Join(data, "nats"), Listen: o.listen, Token: o.token},
-		Classify: api.Classify, MaxLost: o.attempts, Run: run, Log: log,
+		Classify: api.Classify, Retry: kinds.Retriable, MaxLost: o.attempts, Run: run, Log: log,
 	}
 	switch {
 	case o.nats != "" && o.listen != "":

@@ -30,7 +30,8 @@ func (a *app) labelsCommand() *cobra.Command {
 type labelFlags struct {
 	dataset, modality, region, format, table string
 	namesOnly                                bool
-	progress                                 io.Writer // told how many masks are measured
+	progress                                 io.Writer             // told how many masks are measured
+	measured                                 func(done, total int) // told so in its place; may be nil
 }
 
 func (f *labelFlags) add(cmd *cobra.Command, progress io.Writer) {

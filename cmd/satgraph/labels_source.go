@@ -52,8 +52,12 @@ func (f *labelFlags) read(ctx context.Context, path string) (*ingest.Labels, err
 
 // measureMasks adds what the masks of a folder show.
 func (f *labelFlags) measureMasks(ctx context.Context, labels *ingest.Labels) error {
-	progress := newProgress(f.progress)
-	measured, err := labelvolume.Masks(ctx, labels.Folder, labels.Labels, volume.ReadOptions{}, func(done, total int) { progress.count("masks measured", done, total) })
+	tell := f.measured
+	if tell == nil {
+		progress := newProgress(f.progress)
+		tell = func(done, total int) { progress.count("masks measured", done, total) }
+	}
+	measured, err := labelvolume.Masks(ctx, labels.Folder, labels.Labels, volume.ReadOptions{}, tell)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"satgraph/inference/onnx"
 	"satgraph/internal/steps"
 	"satgraph/jobs"
+	"satgraph/labelmap"
 	"satgraph/labelmap/suggest"
 )
 
@@ -43,6 +44,7 @@ type serveOptions struct {
 	logs          logOptions
 	watch         watchOptions
 	jobs          jobOptions
+	work          workOptions
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -130,6 +132,18 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	if kept.Parallel = o.jobs.workers; kept.Parallel == 0 {
 		kept.Parallel = -1
 	}
+	ofCorpus, err := o.corpus.read(ctx)
+	if err != nil {
+		return err
+	}
+	places, err := o.work.places(data, &ofCorpus)
+	if err != nil {
+		return err
+	}
+	kept.Beside, kept.KeepFor, kept.Keep = o.work.beside, o.work.keepFor, o.work.keep
+	if kept.Beside > 0 {
+		kept.Kinds = kindsOf(places, o.run.Threads, func() (*graph.Tree, error) { return tree.Tree(), nil }, labelmap.NewBook(store, tool))
+	}
 	runner, err := jobs.Open(kept)
 	if err != nil {
 		return err
@@ -137,10 +151,6 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	defer func() { err = errors.Join(err, runner.Close()) }()
 	showJobs(observer, runner)
 	classes, err := corpusClasses()
-	if err != nil {
-		return err
-	}
-	ofCorpus, err := o.corpus.read(ctx)
 	if err != nil {
 		return err
 	}
@@ -157,6 +167,8 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 		Resolver:        resolver.Load,
 		Models:          func() []*inference.Manifest { return everyModel(model.manifest, runner.Models()) },
 		Jobs:            runner,
+		Places:          places,
+		Formats:         jobFormats,
 		Checks:          a.checks(o, data, tree.Degraded, runner.Degraded),
 		Wrap:            observer.Handler,
 		DataDir:         data,

@@ -54,6 +54,7 @@ func (a *app) serveSettings(o *serveOptions) config.Table {
 			config.New("save-every", &o.run.SaveEvery, 20*time.Second, "how often the state of a running job is saved", config.Min(time.Millisecond)),
 		}},
 		{Title: "Corpus", Settings: o.corpus.settings()},
+		{Title: "Other work, and how long jobs are kept", Settings: o.work.settings()},
 		{Title: "Log, metrics, traces, health", Settings: []*config.Setting{
 			config.New("log-level", &o.logs.level, "info", "least level that is logged: debug, info, warn or error; -v is debug", config.OneOf("debug", "info", "warn", "error")),
 			config.New("metrics-addr", &o.watch.addr, "", "address of the operator's side: Prometheus' /metrics, and /log-level; it has no authentication (default: none)", checkOptionalAddress),

@@ -46,14 +46,14 @@ func (p *Places) CheckMeasure(m *MeasureParams) (size int, err error) {
 	return len(c.Scans), nil
 }
 
-// measuredFile keeps what was measured, in the corpus's folder: a line that says of
+// MeasuredFile keeps what was measured, in the corpus's folder: a line that says of
 // which version, then one for each scan.
-const measuredFile = "measured.jsonl"
+const MeasuredFile = "measured.jsonl"
 
 // Measurements reads what was measured of a corpus. The error is fs.ErrNotExist
 // where this version of it was not measured.
 func Measurements(c *build.Corpus) (gates.Measurements, error) {
-	m, err := readMeasured(filepath.Join(c.Dir, measuredFile), c.Version.Hash)
+	m, err := readMeasured(filepath.Join(c.Dir, MeasuredFile), c.Version.Hash)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (k *measures) Run(ctx context.Context, t *jobs.Task) (*jobs.Outcome, error)
 	if _, err := lines.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	err = volume.WriteAtomic(filepath.Join(dir, measuredFile), func(w io.Writer) error {
+	err = volume.WriteAtomic(filepath.Join(dir, MeasuredFile), func(w io.Writer) error {
 		_, err := io.Copy(w, lines)
 		return err
 	})
@@ -188,7 +188,7 @@ func resumeMeasured(work string, head *Measured, most int) (f *os.File, done int
 	if err := os.MkdirAll(work, 0o750); err != nil {
 		return nil, 0, err
 	}
-	path := filepath.Join(work, measuredFile)
+	path := filepath.Join(work, MeasuredFile)
 	before, err := readMeasured(path, head.Hash)
 	if err != nil || len(before.scans) > most {
 		before = &measurements{}
