@@ -138,7 +138,7 @@ func (s *Service) followJob(ctx context.Context, p *prepared, id string, give fu
 	}
 	for j := range changes {
 		limited, cancel := context.WithTimeout(ctx, s.limits.RequestTime)
-		err := give(s.run(limited, p, &j))
+		err := give(s.perform(limited, p, s.config.Tree(), &j))
 		cancel()
 		if err != nil {
 			return err
