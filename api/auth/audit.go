@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -35,10 +36,11 @@ type Event struct {
 }
 
 // Audit appends events to a file, one JSON object a line, each on the disk
-// before Record returns. One process writes to a file.
+// before Record returns. Several processes may write to one file.
 type Audit struct {
 	mu   sync.Mutex
 	file *os.File
+	size int64  // of the file when last was read or written
 	last string // hash of the last line
 }
 
@@ -52,14 +54,39 @@ func OpenAudit(path string) (*Audit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
-	last, whole, err := lastLine(file)
-	if err == nil && !whole {
-		_, err = file.Write([]byte("\n"))
-	}
-	if err != nil {
+	a := &Audit{file: file}
+	if err := a.locked(a.catchUp); err != nil {
 		return nil, errors.Join(fmt.Errorf("audit log %s: %w", path, err), file.Close())
 	}
-	return &Audit{file: file, last: last}, nil
+	return a, nil
+}
+
+// locked runs f while no other process writes.
+func (a *Audit) locked(f func() error) error {
+	if err := syscall.Flock(int(a.file.Fd()), syscall.LOCK_EX); err != nil {
+		return err
+	}
+	return errors.Join(f(), syscall.Flock(int(a.file.Fd()), syscall.LOCK_UN))
+}
+
+// catchUp reads the last line where another process has written it, and ends
+// one that was cut off.
+func (a *Audit) catchUp() error {
+	info, err := a.file.Stat()
+	if err != nil || info.Size() == a.size {
+		return err
+	}
+	last, whole, err := lastLine(a.file)
+	if err != nil {
+		return err
+	}
+	a.size, a.last = info.Size(), last
+	if whole {
+		return nil
+	}
+	n, err := a.file.Write([]byte("\n"))
+	a.size += int64(n)
+	return err
 }
 
 // Record appends an event; Time is set where it is zero, Before always.
@@ -69,20 +96,32 @@ func (a *Audit) Record(e Event) error {
 	if e.Time.IsZero() {
 		e.Time = time.Now().UTC()
 	}
+	if err := a.locked(func() error { return a.append(e) }); err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	return nil
+}
+
+func (a *Audit) append(e Event) error {
+	if err := a.catchUp(); err != nil {
+		return err
+	}
 	e.Before = a.last
 	line, err := json.Marshal(e)
 	if err != nil {
-		return fmt.Errorf("audit log: %w", err)
+		return err
 	}
 	if len(line) >= longestEvent {
-		return fmt.Errorf("audit log: an event of %d bytes is too long", len(line))
+		return fmt.Errorf("an event of %d bytes is too long", len(line))
 	}
-	if _, err := a.file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("audit log: %w", err)
+	n, err := a.file.Write(append(line, '\n'))
+	if err != nil {
+		return err // what was written of it is found by its size next time
 	}
 	if err := a.file.Sync(); err != nil {
-		return fmt.Errorf("audit log: %w", err)
+		return err
 	}
+	a.size += int64(n)
 	a.last = hash(line)
 	return nil
 }

@@ -54,6 +54,37 @@ func TestAnAuditLogGoesOnWhereItEnded(t *testing.T) {
 	}
 }
 
+// Several processes, each with the file open for itself, keep one chain.
+func TestManyWritersKeepOneChain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	const writers, each = 4, 25
+	var done sync.WaitGroup
+	for range writers {
+		log, err := auth.OpenAudit(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done.Go(func() {
+			for i := range each {
+				if err := log.Record(auth.Event{Subject: "token:A", Action: "token.create", Object: fmt.Sprint(i), Outcome: "ok"}); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := log.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, faults := verify(t, data); n != writers*each || len(faults) != 0 {
+		t.Errorf("%d events, faults %v", n, faults)
+	}
+}
+
 func TestChangedLinesOfAnAuditLogAreFound(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
 	record(t, path, 5)

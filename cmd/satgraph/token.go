@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"satgraph/api/auth"
+	"satgraph/cmd/satgraph/internal/config"
 )
 
 func (a *app) tokenCommand() *cobra.Command {
@@ -44,7 +47,56 @@ func documentOf(t *auth.Token, now time.Time) tokenDocument {
 	}
 }
 
+// tokenLog says where tokens that are made and revoked are put down.
+type tokenLog struct{ audit, data string }
+
+func (o *tokenLog) settings() config.Table {
+	return config.Table{{Settings: []*config.Setting{
+		config.New("audit", &o.audit, "", `file of the audit log, or "none" (default: audit.jsonl in the data folder)`),
+		config.New("data", &o.data, "", "data folder of the service (default: the home folder)"),
+	}}}
+}
+
+// put opens the audit log, has do change a token, and puts that down. Where that
+// fails undo takes it back, if it is given.
+func (o *tokenLog) put(a *app, action string, do func() (id string, err error), undo func(id string) error) (err error) {
+	path := o.audit
+	if path == "none" {
+		_, err := do()
+		return err
+	}
+	if path == "" {
+		data := o.data
+		if data == "" {
+			if data, err = a.dataDir(); err != nil {
+				return err
+			}
+		}
+		if err := os.MkdirAll(data, 0o750); err != nil {
+			return fmt.Errorf("audit log: %w", err)
+		}
+		path = filepath.Join(data, "audit.jsonl")
+	}
+	log, err := auth.OpenAudit(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	id, err := do()
+	if err != nil {
+		return err
+	}
+	local := auth.Local(account())
+	err = log.Record(auth.Event{Subject: local.Subject, Name: local.Name, Role: local.Role, Action: action, Object: "id=" + id, Outcome: "ok"})
+	if err != nil && undo != nil {
+		return errors.Join(err, undo(id))
+	}
+	return err
+}
+
 func (a *app) tokenCreateCommand() *cobra.Command {
+	var to tokenLog
+	table := to.settings()
 	var role, lifetime string
 	var scopes []string
 	var asJSON bool
@@ -53,8 +105,12 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 		Short: "Make a token for a person or a program, and print it once",
 		Example: `  satgraph token create "Ada Lovelace" --role curator --expires 90d
   satgraph token create viewer-app --role viewer --scope read --expires never`,
-		Args: args(cobra.ExactArgs(1)),
+		Args:        args(cobra.ExactArgs(1)),
+		Annotations: map[string]string{ownSettings: "yes"},
 		RunE: func(cmd *cobra.Command, given []string) error {
+			if _, err := a.configure(table); err != nil {
+				return err
+			}
 			r, err := auth.ParseRole(role)
 			if err != nil {
 				return usageError{err}
@@ -69,7 +125,12 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 			}
 			ctx := cmd.Context()
 			return a.withStore(ctx, func(store treeStore) error {
-				text, token, err := auth.Issue(ctx, store, given[0], r, permitted, life, account())
+				var text string
+				var token auth.Token
+				err := to.put(a, "token.create", func() (string, error) {
+					text, token, err = auth.Issue(ctx, store, given[0], r, permitted, life, account())
+					return token.ID, err
+				}, func(id string) error { return store.RevokeToken(ctx, id, time.Now()) })
 				if err != nil {
 					return err
 				}
@@ -88,6 +149,7 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "narrow the role to read, segment, curate, review or administer (default: all that the role gives)")
 	cmd.Flags().StringVar(&lifetime, "expires", "90d", `how long it is valid, such as 12h, 90d, or "never"`)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	table.AddFlags(cmd.Flags())
 	return cmd
 }
 
@@ -126,14 +188,23 @@ func (a *app) tokenListCommand() *cobra.Command {
 }
 
 func (a *app) tokenRevokeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "revoke ID",
-		Short: "End a token for good; running services notice within seconds",
-		Args:  args(cobra.ExactArgs(1)),
+	var to tokenLog
+	table := to.settings()
+	cmd := &cobra.Command{
+		Use:         "revoke ID",
+		Short:       "End a token for good; running services notice within seconds",
+		Args:        args(cobra.ExactArgs(1)),
+		Annotations: map[string]string{ownSettings: "yes"},
 		RunE: func(cmd *cobra.Command, given []string) error {
+			if _, err := a.configure(table); err != nil {
+				return err
+			}
 			ctx := cmd.Context()
 			return a.withStore(ctx, func(store treeStore) error {
-				if err := store.RevokeToken(ctx, given[0], time.Now()); err != nil {
+				err := to.put(a, "token.revoke", func() (string, error) {
+					return given[0], store.RevokeToken(ctx, given[0], time.Now())
+				}, nil) // one that is not put down is revoked all the same
+				if err != nil {
 					return err
 				}
 				a.printf("token %s is revoked\n", given[0])
@@ -141,6 +212,8 @@ func (a *app) tokenRevokeCommand() *cobra.Command {
 			})
 		},
 	}
+	table.AddFlags(cmd.Flags())
+	return cmd
 }
 
 func (a *app) printToken(t *tokenDocument) {
