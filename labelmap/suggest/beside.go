@@ -34,6 +34,9 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 					found.score, found.predicate = 0.79, labelmap.Broad
 				}
 			}
+			if old := a.found[found.id]; old != nil && old.score >= Accept && old.evidence <= bySynonym && !old.short {
+				found.field = "" // it is called so
+			}
 			if c.short && c.where != "" && !s.closely(c.where) {
 				found.score = min(found.score, sideless)
 			}

@@ -46,6 +46,8 @@ var (
 	reSideCount   = regexp.MustCompile(`(?i)^(\pL{4,})[ _\-]([lr])\d$`)
 	reHanNumber   = regexp.MustCompile(`(\p{Han})\d{1,3}$`)
 	reMatter      = regexp.MustCompile(`(?i)[ _]+(gm|wm|gr[ae]y matter|white matter)$`)
+	reDashes      = regexp.MustCompile(`^((?:left|right|[lr])?[ _\-]?[A-Za-z0-9]{2,6})-{2,}(\pL{3}.*)$`)
+	reLevelBody   = regexp.MustCompile(`(?i)^(.*?)\bvb ?(t|c|l|s)h? ?0?(\d{1,2})$`)
 	reLevelWord   = regexp.MustCompile(`(?i)\b([ctls])\d{1,2}(?:[ _/\-]?[ctls]?\d{1,2})?\b`)
 	reNumbered    = regexp.MustCompile(`^([\p{L}]{4,})\d{1,2}$`)
 	reJunk        = regexp.MustCompile(`(?i)^(?:z{2,}|x{2,}|y{2,}|[zx]_+|_+)[_\- ]*`)
@@ -110,6 +112,13 @@ func (v *vocabulary) readings(name string) []reading {
 	if t := acronymOff(text); t != "" {
 		add(t, "without the abbreviation beside it", 0.97)
 		apart = t
+	}
+	if m := reDashes.FindStringSubmatch(text); m != nil {
+		side, _ := handed(split(m[1]))
+		add(string(side)+" "+split(m[2]), "without the abbreviation before the dashes", 0.97)
+	}
+	if m := reLevelBody.FindStringSubmatch(apart); m != nil {
+		add(m[1]+" "+m[2]+m[3], "the body of the vertebra", 0.93)
 	}
 	if m := reMidSide.FindStringSubmatch(text); m != nil {
 		add(m[2]+" "+split(m[1]+" "+m[3]), "the side between the words", 0.97)
