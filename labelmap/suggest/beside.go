@@ -187,7 +187,7 @@ const sideLetterQuality = 0.8
 func (e *Engine) bySideLetter(texts []reading, s *surroundings) ([]placed, graph.Laterality) {
 	for _, r := range texts {
 		word := key(r.text)
-		if len(word) <= capitals-2 || strings.Contains(word, " ") {
+		if len(word) <= capitals-2 || strings.Contains(word, " ") || e.words.known[word] || lesionWords[word] != "" {
 			continue
 		}
 		for _, cut := range [][2]string{{word[:1], word[1:]}, {word[len(word)-1:], word[:len(word)-1]}} {
@@ -230,11 +230,15 @@ func (e *Engine) spellings(text string) []spelling {
 	})
 }
 
+// leftOut are sorts of structures that abbreviations leave out; a wall or a cavity
+// is another structure than what it is of.
+var leftOut = []string{"muscle", "gland", "bone", "nerve", "artery", "vein", "vessel", "ligament", "tendon", "joint", "lobe", "lymph node"}
+
 // genericOff leaves out what sort of structure an abbreviation stands for: "mpc
 // muscle". It is empty where no abbreviation is left.
 func (v *vocabulary) genericOff(text string) (graph.Laterality, string) {
 	side, words := handed(split(text))
-	rest := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return v.generic[graph.Normalize(w)] })
+	rest := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return slices.Contains(leftOut, graph.Normalize(w)) })
 	if len(rest) != 1 || len(words) == 1 || len(rest[0]) > capitals {
 		return side, ""
 	}
@@ -298,10 +302,11 @@ func (v *vocabulary) here(name string, s *surroundings, named bool) []placed {
 	if named {
 		rows = slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.short })
 	}
-	here := slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where == "" || !s.holds(c.where) || c.short && s.within(c.where) })
-	if named := slices.DeleteFunc(slices.Clone(here), func(c placed) bool { return !slices.Contains(s.named, c.where) }); len(named) > 0 {
-		here = named
-	}
+	here := slices.DeleteFunc(slices.Clone(rows), func(c placed) bool {
+		return c.where == "" || !s.holds(c.where) || c.short && s.within(c.where) || c.with != "" && !s.keys[c.with]
+	})
+	here = prefer(here, func(c placed) bool { return slices.Contains(s.named, c.where) })
+	here = prefer(here, func(c placed) bool { return c.with != "" })
 	if len(here) > 1 {
 		all := slices.Clone(here)
 		here = slices.DeleteFunc(here, func(c placed) bool {
@@ -314,6 +319,14 @@ func (v *vocabulary) here(name string, s *surroundings, named bool) []placed {
 		here = unplaced(rows)
 	}
 	return here
+}
+
+// prefer keeps the rows that are better than others, if there are any.
+func prefer(rows []placed, better func(c placed) bool) []placed {
+	if some := slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return !better(c) }); len(some) > 0 {
+		return some
+	}
+	return rows
 }
 
 // anywhere are the rows that a label has in whatever surroundings.

@@ -39,7 +39,8 @@ func wholeWords(classes map[string][]Class) []string {
 // endings are the words that a shortened one may be: those that it begins, and
 // those of whose letters it leaves out the vowels. A word that is known is none.
 func (e *Engine) endings(w string) (wholes []string, quality float64) {
-	if len(w) < leastCut || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz") != "" || e.words.known[w] || e.words.means(w) {
+	_, short := e.words.shorts[w]
+	if len(w) < leastCut || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz") != "" || short || e.words.known[w] || isSideWord(w) || e.words.remarks[w] {
 		return nil, 0
 	}
 	for _, whole := range e.whole {
@@ -72,7 +73,7 @@ func consonants(w string) string {
 // completed reads words of the corpus's classes that a label cuts off ("liv",
 // "pros") or writes without vowels ("bldr").
 func (e *Engine) completed(a *answer, l *labelmap.RawLabel) {
-	side, words := handed(strings.ToLower(e.words.remarksOff(unwrap(split(l.Name)))))
+	side, words := handed(strings.ToLower(e.words.remarksOff(unwrap(split(reExtension.ReplaceAllString(l.Name, ""))))))
 	texts, quality, cut := []string{string(side)}, 1.0, ""
 	for _, w := range words {
 		wholes, q := e.endings(w)

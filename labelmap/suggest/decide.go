@@ -47,6 +47,8 @@ func (e *Engine) decide(l *labelmap.RawLabel, a answer, s *surroundings, top int
 		return abstain("nothing in the tree is so called")
 	case a.several != "":
 		return abstain(a.several)
+	case a.planned != "":
+		return abstain(a.planned)
 	}
 	best := ranked[0]
 	switch {

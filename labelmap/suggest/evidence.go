@@ -39,7 +39,7 @@ func evidenceOf(h graph.Hit) evidence {
 		return strings.Contains(r, " stands for ") || strings.Contains(r, " is abbreviation for ")
 	})
 	switch {
-	case h.Misspelt:
+	case h.Misspelt, slices.ContainsFunc(h.Reasons, reLoneJoined.MatchString):
 		return bySpelling
 	case slices.ContainsFunc(h.Reasons, func(r string) bool { return strings.HasPrefix(r, "words of ") || strings.Contains(r, " begins ") }):
 		return byPart
@@ -52,6 +52,9 @@ func evidenceOf(h graph.Hit) evidence {
 	}
 	return byName
 }
+
+// reLoneJoined is the reason of a hit that joined a lone letter to a word.
+var reLoneJoined = regexp.MustCompile(`^"(?:\pL [^"]*|[^"]* \pL)" written as one word`)
 
 // calibrate keeps answers below Accept that rest on what was wrong too often on
 // lists seen for the first time: devset/README.md has the rates.
@@ -69,9 +72,9 @@ func (e *Engine) calibrate(l *labelmap.RawLabel, a *answer, s *surroundings) {
 		switch {
 		case c.sure:
 			weak = weak || c.evidence == byTable && (letters <= 2 || letters <= capitals && e.elsewhere(c.id, s))
-		case (c.evidence == byShort && letters <= capitals || letters <= 2) && e.elsewhere(c.id, s):
+		case (c.evidence == byShort && letters <= capitals || c.evidence == byLanguage || letters <= 2) && e.elsewhere(c.id, s):
 			weak = true
-			c.short = c.short || letters <= 2
+			c.short = c.short || letters <= 2 && c.evidence < byShort
 		case !e.isTrained(c.id):
 			weak = weak || relative || dorsal
 		}

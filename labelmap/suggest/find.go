@@ -15,6 +15,10 @@ import (
 // tree's gives no answer: "clips" is no "CLi".
 const leastSpelt = 0.7
 
+// unsidedNamed is the least score of a term that is called as a label but for the
+// side, where the tree has no side of it.
+const unsidedNamed = 0.74
+
 // sideless is the best score of a term without the side that a label states: not
 // to be accepted unseen.
 const sideless = Accept - 0.01
@@ -53,10 +57,18 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	if a.none = pointless(l.Name); a.none == "" && isDigits(e.words.remarksOff(unwrap(split(l.Name)))) {
 		a.none = "a number names no structure"
 	}
+	if m := reTargetOf.FindStringSubmatch(strings.TrimSpace(l.Name)); m != nil {
+		e.ofFindingNamed(&a, l, "tumor "+m[1])
+		if len(a.found) > 0 {
+			a.none = ""
+			return a
+		}
+	}
 	if a.none != "" {
 		return a
 	}
 	e.before(&a, l)
+	a.planned = planned(l.Name)
 	a.read = e.readings(l.Name)
 	for _, r := range a.read {
 		e.look(&a, r, l.Modality)
@@ -72,6 +84,9 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	}
 	if a.best() < doubt {
 		e.translated(&a, a.loose, l)
+	}
+	if a.foreign != "" && a.best() < 0.8 {
+		return answer{none: a.foreign, found: map[string]*candidate{}}
 	}
 	if reBothHand.MatchString(l.Name) && a.best() < 0.96 {
 		a.several = "it names both sides"
@@ -108,6 +123,10 @@ func (e *Engine) translated(a *answer, readings []reading, l *labelmap.RawLabel)
 		for _, r := range e.words.translate(written.text) {
 			r.quality *= written.quality
 			r.evidence = byLanguage.of(written.evidence)
+			if why := pointless(r.text); why != "" {
+				a.foreign = why
+				continue
+			}
 			a.told = append(a.told, r)
 			e.look(a, r, l.Modality)
 		}
@@ -185,6 +204,9 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 	hits := e.search(r.text, hitsAsked)
 	for _, h := range hits {
 		term, _ := e.tree.Term(h.ID)
+		if slices.ContainsFunc(h.Reasons, reLoneJoined.MatchString) {
+			h.Score *= otherSort // a lone letter says something of its own
+		}
 		c := candidate{id: h.ID, score: h.Score * e.quality(r, h.ID), reasons: because(r, h.Reasons...), short: shortFor(h, r, short), partial: doubtfully(h), evidence: evidenceOf(h).of(r.evidence)}
 		switch {
 		case asked != graph.Unsided && term.Laterality == graph.Unsided:
@@ -196,6 +218,9 @@ func (e *Engine) look(a *answer, r reading, modality string) {
 			} else if !e.sided(hits, h.ID, asked) {
 				c.ceiling = sideless
 				c.score = min(1.35*c.score, sideless)
+				if h.How <= graph.ByExactSynonym && sameWords(h.Text, bare) {
+					c.score = max(c.score, unsidedNamed*r.quality)
+				}
 			} else if h.How <= graph.ByExactSynonym && sameWords(h.Text, bare) {
 				c.ceiling = sideless
 				c.score = min(1.35*c.score, 0.7) // "metacarpal left" is one of five
@@ -243,7 +268,7 @@ func (e *Engine) lookUnsided(a *answer, r reading, asked graph.Laterality, bare 
 
 // sameWords says whether a name has no other words than these.
 func sameWords(name string, words []string) bool {
-	return sorted(graph.Normalize(name)) == sorted(graph.Normalize(strings.Join(words, " ")))
+	return slices.Equal(contentWords(name), contentWords(strings.Join(words, " ")))
 }
 
 // sided says whether a kind of a structure, of the side asked for, was found too.
@@ -287,6 +312,10 @@ func (e *Engine) parts(a *answer, l *labelmap.RawLabel) string {
 		a.add(candidate{id: ids[0], score: 0.78, predicate: labelmap.Exact, reasons: []string{"all that it names are one"}})
 		return ""
 	}
+	if whole := e.wholeAmong(ids); whole != "" {
+		a.add(candidate{id: whole, score: 0.78, predicate: labelmap.Exact, reasons: []string{"the rest that it names are parts of it"}, evidence: byPart})
+		return ""
+	}
 	if best := a.ranked(); len(best) > 0 && best[0].score >= 0.8 && strings.Contains(name, ",") && slices.ContainsFunc(ids, func(id string) bool { return id != best[0].id && e.tree.IsDescendant(best[0].id, id) }) {
 		return "" // "inferior frontal gyrus, pars orbitalis" is a part of what it names first
 	}
@@ -301,6 +330,16 @@ func (e *Engine) parts(a *answer, l *labelmap.RawLabel) string {
 		return "it names one of several structures"
 	}
 	return "it names several structures together"
+}
+
+// wholeAmong is the one of several terms that the others are parts of.
+func (e *Engine) wholeAmong(ids []string) string {
+	for _, whole := range ids {
+		if !slices.ContainsFunc(ids, func(id string) bool { return id != whole && !e.tree.IsDescendant(id, whole, graph.PartOf) }) {
+			return whole
+		}
+	}
+	return ""
 }
 
 // qualifies says whether a piece of a name is no structure's name by itself, but
@@ -391,7 +430,8 @@ type surroundings struct {
 	tree     *graph.Tree
 	organs   map[string]int // unsided terms that other labels clearly are
 	total    int
-	named    []string // terms that dataset, region and context name
+	keys     map[string]bool // of the labels, as the tables spell them
+	named    []string        // terms that dataset, region and context name
 	regions  map[string]float64
 	sorts    map[string]float64 // the share of vessels, bones, muscles, nerves
 	modality string
@@ -409,10 +449,11 @@ var regionNames = []string{"brain", "head", "neck", "heart", "thoracic segment o
 var sortNames = []string{"blood vessel", "bone element", "muscle organ", "nerve", "lymph node"}
 
 func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *surroundings {
-	s := &surroundings{tree: e.tree, organs: map[string]int{}, regions: map[string]float64{}, sorts: map[string]float64{}}
+	s := &surroundings{tree: e.tree, organs: map[string]int{}, keys: map[string]bool{}, regions: map[string]float64{}, sorts: map[string]float64{}}
 	said := map[string]bool{}
 	for _, i := range at {
 		l := &labels[i]
+		s.keys[key(l.Name)] = true
 		if s.modality == "" {
 			s.modality = l.Modality
 		}
@@ -598,7 +639,7 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	if a.none == "" && a.best() < 0.8 && !a.sure() {
 		e.compose(l, &a, s)
 	}
-	if a.none == "" && (a.best() < 0.8 || e.besideBrain(&a, s)) {
+	if a.none == "" && !a.sure() && (a.best() < 0.8 || e.besideBrain(&a, s)) {
 		e.cortical(l, &a, s)
 	}
 	if a.none == "" && a.several == "" && a.best() < doubt {

@@ -17,6 +17,7 @@ var lesionWords = map[string]string{
 
 // diseased says whether a label names a finding that no structure is named after.
 func diseased(name string) bool {
+	name = reWithout.ReplaceAllString(split(name), "")
 	return slices.ContainsFunc(graph.Words(split(name)), func(w string) bool {
 		switch lesionWords[w] {
 		case "tumor":
@@ -58,12 +59,14 @@ func findingsOf(tree *graph.Tree) []finding {
 
 // ofFinding reads a label that names a finding and where it lies, in words of
 // its own: "hypodense liver lesion", "nodule RUL".
-func (e *Engine) ofFinding(a *answer, l *labelmap.RawLabel) {
-	e.findingIn(a, l, l.Name)
+func (e *Engine) ofFinding(a *answer, l *labelmap.RawLabel) { e.ofFindingNamed(a, l, l.Name) }
+
+func (e *Engine) ofFindingNamed(a *answer, l *labelmap.RawLabel, name string) {
+	e.findingIn(a, l, name)
 	if len(a.found) > 0 {
 		return
 	}
-	for _, r := range e.words.translate(l.Name) {
+	for _, r := range e.words.translate(name) {
 		e.findingIn(a, l, r.text)
 	}
 }

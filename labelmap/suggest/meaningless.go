@@ -22,6 +22,19 @@ var meaningless = []struct {
 	{regexp.MustCompile(`(?i)^(left|right|l|r|lt|rt|bilateral|both|upper|lower|middle|superior|inferior|central|inner|outer|anterior|posterior|medial|lateral|proximal|distal|dorsal|ventral|cranial|caudal)$`), "a place without the structure it belongs to"},
 }
 
+// planned says what makes a label a structure that planning made of another one;
+// empty for those of the body.
+func planned(name string) string {
+	text := strings.TrimSpace(reExtension.ReplaceAllString(name, ""))
+	switch {
+	case reMargin.MatchString(text), reAround.MatchString(text):
+		return "a margin around a structure, made for planning"
+	case reLess.MatchString(text):
+		return "what is left of a structure without the target"
+	}
+	return ""
+}
+
 // pointless says why a label means no structure; empty if it may mean one.
 func pointless(name string) string {
 	text := strings.TrimSpace(reExtension.ReplaceAllString(name, ""))

@@ -42,7 +42,11 @@ var (
 	reCount       = regexp.MustCompile(`(?i)[_\- ]v?\d{1,3}$`)
 	reCase        = regexp.MustCompile(`(?i)^(?:sub|subj|subject|case|pat|patient|pt|scan|study|exam|series|ses|img|image|vol)[ _\-]?\d+[ _\-]+`)
 	reMillimetres = regexp.MustCompile(`(?i)(?:[_ ]*(?:\+|\bplus|\bexp|\bmargin)[_ ]*|[_ ]+)\d{1,2} ?[mc]m$`)
+	reAround      = regexp.MustCompile(`(?i)(?:\+|\bplus|\bexp\w*|\bmargin)[ _]*\d{1,2}(?:[.,]\d)? ?[mc]m$`)
 	reLess        = regexp.MustCompile(`(?i)[ _]*(?:-|_not_?|\bminus|\bnot|\bless|\bex(?:cl)?|\bohne|\bsans)[ _\-]*(?:i?gtv|ctv|ptv|itv|igtv|target|tumou?r)s?[a-z]?\d*$`)
+	reWithout     = regexp.MustCompile(`(?i)[ _]+(?:no|not|without|w/?o|ohne|sans|sin|senza|excl\w*|minus)[ _]*(?:tumou?rs?|lesions?|cysts?|mass(?:es)?|mets?|vessels?)$`)
+	reTargetOf    = regexp.MustCompile(`(?i)^i?gtv[ _\-]+(?:of )?(\pL{3,}.*)$`) // the tumour of an organ
+	reSpace       = regexp.MustCompile(`^(?:Spc|Strct|Surf)_`)
 	reSideCount   = regexp.MustCompile(`(?i)^(\pL{4,})[ _\-]([lr])\d$`)
 	reHanNumber   = regexp.MustCompile(`(\p{Han})\d{1,3}$`)
 	reMatter      = regexp.MustCompile(`(?i)[ _]+(gm|wm|gr[ae]y matter|white matter)$`)
@@ -140,6 +144,9 @@ func (v *vocabulary) readings(name string) []reading {
 	}
 	if t := reMillimetres.ReplaceAllString(text, ""); t != text {
 		add(split(reMargin.ReplaceAllString(t, "")), "without its margin", 0.9)
+	}
+	if t := reWithout.ReplaceAllString(split(text), ""); t != split(text) {
+		add(t, "without what is in it", 0.85)
 	}
 	if t := reLess.ReplaceAllString(text, ""); t != text {
 		add(split(t), "without the target volume", 0.8)
@@ -356,6 +363,9 @@ const unexplained = 0.66
 // where there is none, or several.
 func (v *vocabulary) unknownOff(text string) (rest, reason string) {
 	words := strings.Fields(split(text))
+	if reSpace.MatchString(text) {
+		return "", "" // beside anything but the structure
+	}
 	var unknown, short []int
 	for i, w := range words {
 		lower := strings.ToLower(w)

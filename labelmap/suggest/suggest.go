@@ -339,8 +339,11 @@ type answer struct {
 	found map[string]*candidate
 	// none says why the label means nothing that a tree of anatomy holds.
 	none string
-	// several says that the label names more than one thing.
-	several string
+	// several says that the label names more than one thing, and planned that it is
+	// made for planning from what it names.
+	several, planned string
+	// foreign says why the label means nothing in another language.
+	foreign string
 	// read and loose are the ways to read the label, once they were made, and told
 	// what it says in other languages.
 	read, loose, told []reading

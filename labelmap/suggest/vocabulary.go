@@ -23,6 +23,7 @@ type meaning struct {
 	meaning, reason string
 	broad           bool
 	short           bool // the label shortens a name: a term's own name goes before it
+	inOrder         bool // the words of the label stand in their order
 }
 
 // leastSpelled is how many letters a label has that is no abbreviation, but
@@ -43,6 +44,7 @@ func (c placed) fieldOf(label string) string {
 // placed is a label that means something beside certain structures.
 type placed struct {
 	where string // id of the term whose surroundings it needs; empty for none
+	with  string // key of another label that the list must hold; empty for none
 	meaning
 }
 
@@ -95,13 +97,13 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		name, broad := strings.CutPrefix(f[2], "<")
 		for where := range strings.SplitSeq(f[0], "|") {
 			for label := range strings.SplitSeq(f[1], "|") {
-				v.place(tree, where, label, meaning{name, f[3], broad, true})
+				v.place(tree, where, label, meaning{meaning: name, reason: f[3], broad: broad, short: true})
 			}
 		}
 	}
 	for _, f := range rows("tg263", 2) {
 		name, broad := strings.CutPrefix(f[1], "<")
-		v.place(tree, "", f[0], meaning{meaning: name, reason: "TG-263's name", broad: broad})
+		v.place(tree, "", f[0], meaning{meaning: name, reason: "TG-263's name", broad: broad, inOrder: true})
 	}
 	for _, f := range rows("parcels", 3) {
 		v.parcels[f[0]] = meaning{meaning: f[1], reason: f[2]}
@@ -122,17 +124,18 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 
 // place notes what a label means beside the structures of where, or anywhere.
 func (v *vocabulary) place(tree *graph.Tree, where, label string, m meaning) {
+	where, with, _ := strings.Cut(where, "+")
 	id, ok := one(tree, where)
 	if !ok && where != "" {
 		return
 	}
 	k := key(label)
-	c := placed{id, m}
+	c := placed{id, with, m}
 	if slices.Contains(v.contexts[k], c) {
 		return
 	}
 	v.contexts[k] = append(v.contexts[k], c)
-	if s := sorted(k); s != k {
+	if s := sorted(k); s != k && !m.inOrder {
 		v.contexts[s] = append(v.contexts[s], c)
 	}
 }
