@@ -52,11 +52,24 @@ func (e *Engine) endings(w string) (wholes []string, quality float64) {
 		return wholes, cutQuality
 	}
 	for _, whole := range e.whole {
-		if consonants(w) == w && consonants(whole) == w {
+		if len(w) >= len(whole)/2 && consonants(whole) == consonants(w) && inOrder(w, whole) {
 			wholes = append(wholes, whole)
 		}
 	}
 	return wholes, bonyQuality
+}
+
+// inOrder says whether a word has the letters of a shorter one in their order.
+func inOrder(short, long string) bool {
+	for i := range len(long) {
+		if short == "" {
+			return true
+		}
+		if long[i] == short[0] {
+			short = short[1:]
+		}
+	}
+	return short == ""
 }
 
 // consonants leaves out the vowels behind the first letter, and what is doubled.

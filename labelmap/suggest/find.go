@@ -636,8 +636,8 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	e.liverSegment(l, &a, s)
 	e.tooth(l, &a, s)
 	e.lesion(l, &a, s)
-	if a.none == "" && a.best() < 0.8 && !a.sure() {
-		e.compose(l, &a, s)
+	if general := a.best() >= 0.8 && e.general(a.ranked()[0].id); a.none == "" && (a.best() < 0.8 || general) && !a.sure() {
+		e.compose(l, &a, s, general)
 	}
 	if a.none == "" && !a.sure() && (a.best() < 0.8 || e.besideBrain(&a, s)) {
 		e.cortical(l, &a, s)
@@ -698,12 +698,22 @@ func (s *surroundings) likeMost(id string) bool {
 }
 
 // compose reads a label as something of what its dataset is named after:
-// "vessel" of a set of hepatic vessels.
-func (e *Engine) compose(l *labelmap.RawLabel, a *answer, s *surroundings) {
+// "vessel" of a set of hepatic vessels. One that is general by itself must be
+// called so.
+func (e *Engine) compose(l *labelmap.RawLabel, a *answer, s *surroundings, general bool) {
 	for _, id := range s.named {
 		term, _ := e.tree.Term(id)
 		for _, h := range e.search(term.Name+" "+split(l.Name), 1) {
-			if h.Score >= 0.75 && !slices.Contains(s.named, h.ID) {
+			least := 0.75
+			if general {
+				least = 0.85 // all its words
+			}
+			if h.Score >= least && !slices.Contains(s.named, h.ID) {
+				for _, c := range a.found {
+					if general {
+						c.score = min(c.score, overruled)
+					}
+				}
 				a.add(candidate{id: h.ID, score: h.Score * 0.97, predicate: labelmap.Exact, reasons: append([]string{"read as one of " + term.Name}, h.Reasons...), evidence: byPart})
 			}
 		}

@@ -45,7 +45,9 @@ var (
 	reAround      = regexp.MustCompile(`(?i)(?:\+|\bplus|\bexp\w*|\bmargin)[ _]*\d{1,2}(?:[.,]\d)? ?[mc]m$`)
 	reLess        = regexp.MustCompile(`(?i)[ _]*(?:-|_not_?|\bminus|\bnot|\bless|\bex(?:cl)?|\bohne|\bsans)[ _\-]*(?:i?gtv|ctv|ptv|itv|igtv|target|tumou?r)s?[a-z]?\d*$`)
 	reWithout     = regexp.MustCompile(`(?i)[ _]+(?:no|not|without|w/?o|ohne|sans|sin|senza|excl\w*|minus)[ _]*(?:tumou?rs?|lesions?|cysts?|mass(?:es)?|mets?|vessels?)$`)
-	reTargetOf    = regexp.MustCompile(`(?i)^i?gtv[ _\-]+(?:of )?(\pL{3,}.*)$`) // the tumour of an organ
+	reTargetOf    = regexp.MustCompile(`(?i)^i?gtv[ _\-]+(?:of )?(\pL{3,}.*)$`)      // the tumour of an organ
+	reStation     = regexp.MustCompile(`^[A-Za-z]{0,2}\d{1,2}[ _\-.:]+(\p{Han}.*)$`) // the number of a station before a name
+	reOpenAside   = regexp.MustCompile(`[（(][^（()）]*[）)]?\s*$`)
 	reSpace       = regexp.MustCompile(`^(?:Spc|Strct|Surf)_`)
 	reSideCount   = regexp.MustCompile(`(?i)^(\pL{4,})[ _\-]([lr])\d$`)
 	reHanNumber   = regexp.MustCompile(`(\p{Han})\d{1,3}$`)
@@ -229,6 +231,8 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		counted = bare
 	}
 	add(reHanNumber.ReplaceAllString(text, "$1"), "without its number", 0.93)
+	add(reStation.ReplaceAllString(text, "$1"), "without its number", 0.93)
+	add(reOpenAside.ReplaceAllString(text, ""), "without the remark", 0.9)
 	if t := reNumbered.ReplaceAllString(text, "$1"); t != text && !reCounted.MatchString(text) {
 		add(t, "without its number", 0.93)
 	}
