@@ -77,6 +77,7 @@ func (e *Engine) without(lacks func(key string) bool) *Engine {
 		less := *l
 		less.phrases = maps.Clone(l.phrases)
 		maps.DeleteFunc(less.phrases, func(k, _ string) bool { return lacks(k) })
+		less.learnStems()
 		ablated.languages[language] = &less
 	}
 	return e.With(func(e *Engine) { e.words, e.memory = ablated, &memory{} })

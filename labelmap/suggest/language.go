@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"satgraph/graph"
 )
 
 // translate reads a text in another language, if all its letters are accounted
@@ -53,6 +55,9 @@ var (
 // lexicon maps phrases of a language (words joined by spaces) to English.
 type lexicon struct {
 	phrases map[string]string
+	// stems are the words of the language without their endings, which follow
+	// number, gender and case.
+	stems   map[string]string
 	longest int // words of the longest phrase
 	joined  bool
 	// compounds: words may be joined to one ("Milzarterie"), as in German.
@@ -82,7 +87,11 @@ func (l *lexicon) translate(words []string, foreign bool) (english, said string)
 				return "", "" // a character that no phrase accounts for
 			}
 			word := words[i]
-			if e := l.compound(word); e != "" {
+			if e := l.stems[stem(word)]; e != "" {
+				known++
+				notes = append(notes, word+" is "+e)
+				word = e
+			} else if e := l.compound(word); e != "" {
 				known++
 				notes = append(notes, word+" is "+e)
 				word = e
@@ -112,6 +121,34 @@ func isHan(s string) bool {
 		}
 	}
 	return false
+}
+
+// leastStem is the length of the shortest word without its ending.
+const leastStem = 5
+
+// stem is a word without its ending; the word itself where little would be left.
+func stem(word string) string {
+	for _, ending := range []string{"en", "er", "es", "as", "os", "a", "e", "o", "s", "n", "i"} {
+		if bare, ok := strings.CutSuffix(word, ending); ok && len(bare) >= leastStem {
+			return bare
+		}
+	}
+	return word
+}
+
+// learnStems fills the stems; a stem of words that mean several things is none.
+func (l *lexicon) learnStems() {
+	l.stems = map[string]string{}
+	for phrase, e := range l.phrases {
+		if l.joined || strings.Contains(phrase, " ") || len(phrase) < leastStem {
+			continue
+		}
+		s := stem(phrase)
+		if other, ok := l.stems[s]; ok && graph.Normalize(other) != graph.Normalize(e) {
+			e = ""
+		}
+		l.stems[s] = e
+	}
 }
 
 // leastPart is the length of the shortest part of a compound.

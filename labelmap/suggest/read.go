@@ -45,7 +45,8 @@ var (
 	reAround      = regexp.MustCompile(`(?i)(?:\+|\bplus|\bexp\w*|\bmargin)[ _]*\d{1,2}(?:[.,]\d)? ?[mc]m$`)
 	reLess        = regexp.MustCompile(`(?i)[ _]*(?:-|_not_?|\bminus|\bnot|\bless|\bex(?:cl)?|\bohne|\bsans)[ _\-]*(?:i?gtv|ctv|ptv|itv|igtv|target|tumou?r)s?[a-z]?\d*$`)
 	reWithout     = regexp.MustCompile(`(?i)[ _]+(?:no|not|without|w/?o|ohne|sans|sin|senza|excl\w*|minus)[ _]*(?:tumou?rs?|lesions?|cysts?|mass(?:es)?|mets?|vessels?)$`)
-	reTargetOf    = regexp.MustCompile(`(?i)^i?gtv[ _\-]+(?:of )?(\pL{3,}.*)$`)      // the tumour of an organ
+	reTargetOf    = regexp.MustCompile(`(?i)^i?gtv[ _\-]+(?:of )?(\pL{3,}.*)$`) // the tumour of an organ
+	reLatinSide   = regexp.MustCompile(`^(\pL{4,}.*)[ _.]([GD])$`)
 	reStation     = regexp.MustCompile(`^[A-Za-z]{0,2}\d{1,2}[ _\-.:]+(\p{Han}.*)$`) // the number of a station before a name
 	reOpenAside   = regexp.MustCompile(`[（(][^（()）]*[）)]?\s*$`)
 	reSpace       = regexp.MustCompile(`^(?:Spc|Strct|Surf)_`)
@@ -114,6 +115,9 @@ func (v *vocabulary) readings(name string) []reading {
 	if bare := v.remarksOff(apart); bare != apart {
 		add(bare, "without remarks on how it was drawn", 0.97)
 		apart = bare
+	}
+	if plain := separated(text); v.remarksOff(plain) != plain {
+		add(split(v.remarksOff(plain)), "without remarks on how it was drawn", 0.97)
 	}
 	if t := acronymOff(text); t != "" {
 		add(t, "without the abbreviation beside it", 0.97)
@@ -275,6 +279,9 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		if t := v.apart(r.text); t != "" {
 			out = append(out, reading{text: t, quality: 0.95 * r.quality, reason: strings.Trim(r.reason+", run together", ", ")})
 		}
+	}
+	if m := reLatinSide.FindStringSubmatch(text); m != nil {
+		out = append(out, reading{text: map[string]string{"G": "left", "D": "right"}[m[2]] + " " + split(m[1]), quality: 0.82, reason: m[2] + " is a side in French or Spanish"})
 	}
 	whole := len(out)
 	v.level(text, add)

@@ -90,6 +90,9 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		}
 		l.longest = max(l.longest, len(words))
 	}
+	for _, l := range v.languages {
+		l.learnStems()
+	}
 	for _, f := range rows("contexts", 4) {
 		v.place(tree, f[0], f[1], meaning{meaning: f[2], reason: f[3]})
 	}
