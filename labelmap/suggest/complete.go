@@ -52,7 +52,7 @@ func (e *Engine) endings(w string) (wholes []string, quality float64) {
 		return wholes, cutQuality
 	}
 	for _, whole := range e.whole {
-		if len(w) >= len(whole)/2 && consonants(whole) == consonants(w) && inOrder(w, whole) {
+		if len(w) >= len(whole)/2 && consonants(whole) == consonants(w) && (inOrder(w, whole) || len(w) == len(whole)) {
 			wholes = append(wholes, whole)
 		}
 	}

@@ -53,6 +53,12 @@ func evidenceOf(h graph.Hit) evidence {
 	return byName
 }
 
+// leavesOut says whether a hit rests on a word less than the label has, beyond
+// what is written together with it.
+func leavesOut(reason string) bool {
+	return strings.HasPrefix(reason, `leaving out "muscle`) || strings.HasPrefix(reason, `leaving out "vessel`) || strings.HasPrefix(reason, `leaving out "bone`)
+}
+
 // reLoneJoined is the reason of a hit that joined a lone letter to a word.
 var reLoneJoined = regexp.MustCompile(`^"(?:\pL [^"]*|[^"]* \pL)" written as one word`)
 
@@ -68,7 +74,7 @@ func (e *Engine) calibrate(l *labelmap.RawLabel, a *answer, s *surroundings) {
 			c.score = min(c.score, sideless)
 			continue
 		}
-		weak := c.evidence >= byOther
+		weak := c.evidence >= byOther || slices.ContainsFunc(c.reasons, leavesOut)
 		switch {
 		case c.sure:
 			weak = weak || c.evidence == byTable && (letters <= 2 || letters <= capitals && e.elsewhere(c.id, s))

@@ -12,7 +12,7 @@ import (
 var lesionWords = map[string]string{
 	"tumor": "tumor", "cancer": "tumor", "carcinoma": "tumor", "neoplasm": "tumor", "malignancy": "tumor",
 	"lesion": "tumor", "mass": "tumor", "cyst": "cyst", "nodule": "nodule", "scar": "scar", "edema": "edema",
-	"metastasi": "tumor", "metastase": "tumor", "metastasis": "tumor", "met": "tumor", "adenocarcinoma": "tumor", "tumour": "tumor",
+	"leasion": "tumor", "lession": "tumor", "leison": "tumor", "metastasi": "tumor", "metastase": "tumor", "metastasis": "tumor", "met": "tumor", "adenocarcinoma": "tumor", "tumour": "tumor",
 }
 
 // diseased says whether a label names a finding that no structure is named after.

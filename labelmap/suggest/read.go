@@ -46,6 +46,7 @@ var (
 	reLess        = regexp.MustCompile(`(?i)[ _]*(?:-|_not_?|\bminus|\bnot|\bless|\bex(?:cl)?|\bohne|\bsans)[ _\-]*(?:i?gtv|ctv|ptv|itv|igtv|target|tumou?r)s?[a-z]?\d*$`)
 	reWithout     = regexp.MustCompile(`(?i)[ _]+(?:no|not|without|w/?o|ohne|sans|sin|senza|excl\w*|minus)[ _]*(?:tumou?rs?|lesions?|cysts?|mass(?:es)?|mets?|vessels?)$`)
 	reTargetOf    = regexp.MustCompile(`(?i)^i?gtv[ _\-]+(?:of )?(\pL{3,}.*)$`) // the tumour of an organ
+	reDotted      = regexp.MustCompile(`^(?:\pL\.){1,4}\pL\.?$`)
 	reLatinSide   = regexp.MustCompile(`^(\pL{4,}.*)[ _.]([GD])$`)
 	reStation     = regexp.MustCompile(`^[A-Za-z]{0,2}\d{1,2}[ _\-.:]+(\p{Han}.*)$`) // the number of a station before a name
 	reOpenAside   = regexp.MustCompile(`[（(][^（()）]*[）)]?\s*$`)
@@ -162,6 +163,9 @@ func (v *vocabulary) readings(name string) []reading {
 	}
 	if t := reSpaced.ReplaceAllString(apart, "$1$2"); t != apart {
 		add(t, "", 0.99)
+	}
+	if reDotted.MatchString(text) {
+		add(strings.ReplaceAll(text, ".", ""), "initials", 0.97)
 	}
 	spaced := strings.ReplaceAll(text, "_", " ")
 	if t := reDisc.ReplaceAllString(spaced, "$1$2-$1$3"); t != spaced {
@@ -324,7 +328,7 @@ func (v *vocabulary) unglued(text string) []string {
 			bare = rest
 		}
 	}
-	if rest := bare[:len(bare)-1]; len(rest) >= glued && isSideWord(bare[len(rest):]) {
+	if rest := bare[:len(bare)-1]; len(rest) >= leastNamed && isSideWord(bare[len(rest):]) {
 		if parts := v.parts(rest); v.known[rest] || len(parts) > 1 {
 			with(strings.Join(append(parts, bare[len(rest):]), " "))
 		}

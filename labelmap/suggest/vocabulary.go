@@ -75,7 +75,7 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 	for _, f := range rows("languages", 3) {
 		l := v.languages[f[0]]
 		if l == nil {
-			l = &lexicon{phrases: map[string]string{}, joined: f[0] == chinese, compounds: f[0] == "German" || f[0] == "Dutch"}
+			l = &lexicon{phrases: map[string]string{}, joined: f[0] == chinese, compounds: f[0] == "German" || f[0] == "Dutch" || f[0] == "Swedish"}
 			v.languages[f[0]] = l
 			v.order = append(v.order, f[0])
 		}
