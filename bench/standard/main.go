@@ -5,9 +5,10 @@
 //
 //	standard make DIR                  writes a scan, its labels, and scans to build
 //	standard scan SCAN LABELS OUT      standardises one, as does one of
-//	standard read|dense|one MASKS      reads masks
+//	standard read|dense MASKS          reads masks
 //	standard build TREE OUT            builds a corpus
 //	standard race DIR PYTHON PEER.PY   lets both sides do each in turn
+//	standard classes LABELS PYTHON PEER.PY  races reading single classes of a label map
 package main
 
 import (
@@ -36,7 +37,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: standard make DIR | scan SCAN LABELS OUT | read|dense|one MASKS | build TREE OUT | race DIR PYTHON PEER.PY")
+var errUsage = errors.New("usage: standard make DIR | scan SCAN LABELS OUT | read|dense MASKS | build TREE OUT | race DIR PYTHON PEER.PY | classes LABELS PYTHON PEER.PY")
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -47,12 +48,14 @@ func run(ctx context.Context, args []string) error {
 		return makeInputs(args[1])
 	case mode == "scan" && len(args) == 4:
 		return scanOnce(ctx, args[1], args[2], args[3])
-	case (mode == "read" || mode == "dense" || mode == "one") && len(args) == 2:
+	case (mode == "read" || mode == "dense") && len(args) == 2:
 		return readOnce(mode, args[1])
 	case mode == "build" && len(args) == 3:
 		return buildOnce(ctx, args[1], args[2])
 	case mode == "race" && len(args) == 4:
 		return race(ctx, args[1], args[2], args[3])
+	case mode == "classes" && len(args) == 4:
+		return raceClasses(ctx, args[1], args[2], args[3])
 	}
 	return errUsage
 }
@@ -92,7 +95,7 @@ func scanOnce(ctx context.Context, scan, labels, out string) error {
 }
 
 // readOnce reads all classes as they are held, or each as a byte for every
-// voxel of the grid, or every tenth alone in that way.
+// voxel of the grid.
 func readOnce(mode, path string) error {
 	start := time.Now()
 	f, err := masks.Open(path, masks.Options{})
@@ -100,10 +103,9 @@ func readOnce(mode, path string) error {
 		return err
 	}
 	var c cost
-	dense := make([]uint8, f.Grid().Voxels())
+	var dense masks.Dense
 	kept := make([]*volume.Bits, 0, len(f.Classes()))
-	read := 0
-	for i, class := range f.Classes() {
+	for _, class := range f.Classes() {
 		switch mode {
 		case "read":
 			m, err := f.Read(class.Name)
@@ -111,29 +113,14 @@ func readOnce(mode, path string) error {
 				return err
 			}
 			kept = append(kept, m)
-		case "one", "dense":
-			if mode == "one" && i%10 != 0 {
-				continue
-			}
-			clear(dense)
-			err := f.Runs(class.Name, func(r volume.Run) {
-				at := f.Grid().Index(r.From, r.J, r.K)
-				row := dense[at : at+r.To-r.From]
-				for i := range row {
-					row[i] = 1
-				}
-				c.Voxels += len(row)
-			})
-			if err != nil {
+		case "dense":
+			if err := f.ReadDense(class.Name, &dense); err != nil {
 				return err
 			}
+			c.Voxels += class.Voxels // the reader has counted them
 		}
-		read++
 	}
 	c.Seconds = time.Since(start).Seconds()
-	if mode == "one" {
-		c.Seconds /= float64(read)
-	}
 	for _, m := range kept {
 		c.Voxels += m.Count()
 	}

@@ -6,7 +6,8 @@ Prints one line of JSON: seconds, the peak of resident memory in bytes, and what
     peer.py standard SCAN LABELS CLASSES OUT   writes OUT/image.npy and OUT/masks.npy (classes, H, W, D; one byte each)
     peer.py pack MASKS.npy OUT.npz             packs the masks; bytes: of the result
     peer.py read MASKS.npy|MASKS.npz           reads all masks; voxels: how many are set
-    peer.py one MASKS.npy                      reads every tenth class alone; seconds: of one; voxels: of them all
+    peer.py classes DIR                        reads DIR/*.whole.npy and DIR/*.box.npy; whole, box: seconds of one, the
+                                               median of seven rounds; voxels: how many are set in the whole ones
 """
 
 from __future__ import annotations
@@ -58,12 +59,17 @@ def main() -> None:
         seconds = time.perf_counter() - start
         more["voxels"] = int(sum(np.count_nonzero(m) for m in masks))
         start = time.perf_counter() - seconds
-    elif mode == "one":
-        masks = np.load(args[0], mmap_mode="r")
-        some = [np.array(masks[c]) for c in range(0, len(masks), 10)]
-        seconds = (time.perf_counter() - start) / len(some)
-        more["voxels"] = int(sum(np.count_nonzero(m) for m in some))
-        start = time.perf_counter() - seconds
+    elif mode == "classes":
+        for kind in ("whole", "box"):
+            paths = sorted(Path(args[0]).glob(f"*.{kind}.npy"))
+            took = []
+            for _ in range(8):
+                begun = time.perf_counter()
+                for path in paths:
+                    np.load(path)
+                took.append((time.perf_counter() - begun) / len(paths))
+            more[kind] = sorted(took[1:])[3]
+        more["voxels"] = int(sum(np.count_nonzero(np.load(path)) for path in Path(args[0]).glob("*.whole.npy")))
     seconds = time.perf_counter() - start
     peak = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmHWM"))
     print(json.dumps({"seconds": seconds, "peak": peak, **more}))

@@ -71,13 +71,6 @@ func race(ctx context.Context, dir, python, peer string) error {
 		return err
 	}
 	show("the same, ours one by one as a byte for every voxel", a, b)
-	if a, err = once(self, "one", ours); err != nil {
-		return err
-	}
-	if b, err = once(python, peer, "one", array); err != nil {
-		return err
-	}
-	show("one class alone, as a byte for every voxel (NumPy: mapped)", a, b)
 	pack, err := once(python, peer, "pack", array, packed)
 	if err != nil {
 		return err

@@ -23,3 +23,4 @@ fi
 go build -o "$dir/standard" ./bench/standard
 [ -e "$dir/labels.nii.gz" ] || "$dir/standard" make "$dir"
 "$dir/standard" race "$dir" "$dir/venv/bin/python" bench/standard/peer.py
+"$dir/standard" classes "$dir/labels.nii.gz" "$dir/venv/bin/python" bench/standard/peer.py

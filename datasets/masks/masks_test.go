@@ -339,7 +339,12 @@ func FuzzPayload(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte, voxels int) {
 		e := &entry{Name: "a", Voxels: voxels, Box: [2][3]int{box.Min, box.Max}}
 		back := volume.NewBits(g)
-		if err := decode(raw, e, func(r volume.Run) { back.SetRun(r.From, r.To, r.J, r.K) }); err != nil {
+		err := decode(raw, e, new(scratch), func(e *entry, edges []int, j, k int) {
+			for i := 0; i < len(edges); i += 2 {
+				back.SetRun(e.Box[0][0]+edges[i], e.Box[0][0]+edges[i+1], j, k)
+			}
+		})
+		if err != nil {
 			return
 		}
 		if back.Count() != voxels {

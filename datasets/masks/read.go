@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -126,7 +127,7 @@ func (f *File) readDirectory(size int64) (*directory, int64, error) {
 	if offset < uint64(headerSize) || offset != uint64(size-trailerSize-length) { //nolint:gosec // a negative one is no offset either
 		return nil, 0, fmt.Errorf("%w: its directory lies outside of it", ErrDamaged)
 	}
-	text, err := f.inflate(int64(offset), length, raw, crc) //nolint:gosec // within the file
+	text, err := f.inflate(int64(offset), length, raw, crc, new(scratch)) //nolint:gosec // within the file
 	if err != nil {
 		return nil, 0, err
 	}
@@ -137,17 +138,24 @@ func (f *File) readDirectory(size int64) (*directory, int64, error) {
 	return &d, int64(offset), nil //nolint:gosec // within the file
 }
 
+// scratch are buffers that are used again from class to class.
+type scratch struct {
+	packed, raw []byte
+	row, last   []int // edges of the runs of a row, and of the last that had any
+}
+
 // inflate reads a Zstandard frame of a known length and checksum, and no more
-// than raw bytes out of it.
-func (f *File) inflate(offset, length, raw int64, crc uint32) ([]byte, error) {
-	packed := make([]byte, length)
-	if _, err := f.in.ReadAt(packed, offset); err != nil {
+// than raw bytes out of it, which lie in the scratch.
+func (f *File) inflate(offset, length, raw int64, crc uint32, s *scratch) ([]byte, error) {
+	s.packed = slices.Grow(s.packed[:0], int(length))[:length]
+	if _, err := f.in.ReadAt(s.packed, offset); err != nil {
 		return nil, err
 	}
-	if crc32.Checksum(packed, castagnoli) != crc {
+	if crc32.Checksum(s.packed, castagnoli) != crc {
 		return nil, fmt.Errorf("%w: checksum of %d bytes at %d", ErrDamaged, length, offset)
 	}
-	out, err := f.unzip.DecodeAll(packed, make([]byte, 0, raw))
+	s.raw = slices.Grow(s.raw[:0], int(raw))
+	out, err := f.unzip.DecodeAll(s.packed, s.raw[:0:raw]) // at most its capacity
 	if err != nil {
 		return nil, fmt.Errorf("%w: the frame at %d: %w", ErrDamaged, offset, err)
 	}
@@ -244,17 +252,24 @@ func (f *File) Read(name string) (*volume.Bits, error) {
 // volume, for those who want it in another form. After an error, which is that
 // of Read, it may have been called for some.
 func (f *File) Runs(name string, visit func(volume.Run)) error {
-	i, ok := f.byName[name]
-	if !ok {
-		return fileError(f.path, fmt.Errorf("%w: %q", ErrNoClass, name))
+	return f.rows(name, new(scratch), func(e *entry, edges []int, j, k int) {
+		at := e.Box[0][0]
+		for ; len(edges) >= 2; edges = edges[2:] {
+			visit(volume.Run{From: at + edges[0], To: at + edges[1], J: j, K: k})
+		}
+	})
+}
+
+// rows calls visit for each row of a class that has voxels, with the edges of its
+// runs, counted from the edge of the class's box. The error is that of Read.
+func (f *File) rows(name string, s *scratch, visit func(e *entry, edges []int, j, k int)) error {
+	e, err := f.entry(name)
+	if err != nil || e.Voxels == 0 {
+		return err
 	}
-	e := &f.classes[i]
-	if e.Voxels == 0 {
-		return nil
-	}
-	raw, err := f.inflate(e.Offset, e.Length, e.Raw, e.CRC)
+	raw, err := f.inflate(e.Offset, e.Length, e.Raw, e.CRC, s)
 	if err == nil {
-		err = decode(raw, e, visit)
+		err = decode(raw, e, s, visit)
 	}
 	if err != nil {
 		return fileError(f.path, fmt.Errorf("class %q: %w", name, err))
@@ -262,23 +277,32 @@ func (f *File) Runs(name string, visit func(volume.Run)) error {
 	return nil
 }
 
-// decode visits the runs of a payload.
-func decode(raw []byte, e *entry, visit func(volume.Run)) error {
-	bad := func(what string) error { return fmt.Errorf("%w: %s", ErrDamaged, what) }
+func (f *File) entry(name string) (*entry, error) {
+	i, ok := f.byName[name]
+	if !ok {
+		return nil, fileError(f.path, fmt.Errorf("%w: %q", ErrNoClass, name))
+	}
+	return &f.classes[i], nil
+}
+
+func bad(what string) error { return fmt.Errorf("%w: %s", ErrDamaged, what) }
+
+// decode visits the rows of a payload that have voxels.
+func decode(raw []byte, e *entry, s *scratch, visit func(e *entry, edges []int, j, k int)) error {
 	edges := raw
 	for n := e.rows(); n > 0; n-- { // the edges begin behind the counts
-		_, size := binary.Uvarint(edges)
+		_, size := uvarint(edges)
 		if size <= 0 {
 			return bad("it ends among its counts")
 		}
 		edges = edges[size:]
 	}
-	width := int64(e.Box[1][0] - e.Box[0][0])
-	var row, last []int64
-	voxels := int64(0)
+	width := e.Box[1][0] - e.Box[0][0]
+	s.last = s.last[:0]
+	voxels := 0
 	for k := e.Box[0][2]; k < e.Box[1][2]; k++ {
 		for j := e.Box[0][1]; j < e.Box[1][1]; j++ {
-			runs, size := binary.Uvarint(raw)
+			runs, size := uvarint(raw)
 			raw = raw[size:]
 			if runs == 0 {
 				continue
@@ -286,48 +310,69 @@ func decode(raw []byte, e *entry, visit func(volume.Run)) error {
 			if runs > uint64(width) { //nolint:gosec // not negative
 				return bad("a row has more runs than voxels")
 			}
-			row = row[:0]
-			before, least := int64(0), int64(-1)
-			for i := range 2 * int(runs) { //nolint:gosec // not above width
-				if i < len(last) {
-					before = last[i]
-				}
-				d, size := binary.Varint(edges)
-				if size <= 0 {
-					return bad("it ends among its runs")
-				}
-				edges = edges[size:]
-				v := before + d
-				if v <= least || v > width {
-					return bad("runs are out of order or outside of the box")
-				}
-				before, least = v, v
-				row = append(row, v)
+			n, size, err := s.decodeRow(edges, 2*int(runs), width) //nolint:gosec // not above width
+			if err != nil {
+				return err
 			}
-			for i := 0; i < len(row); i += 2 {
-				voxels += row[i+1] - row[i]
-				visit(volume.Run{From: e.Box[0][0] + int(row[i]), To: e.Box[0][0] + int(row[i+1]), J: j, K: k})
-			}
-			row, last = last, row
+			voxels += n
+			edges = edges[size:]
+			visit(e, s.row, j, k)
+			s.row, s.last = s.last, s.row
 		}
 	}
-	if len(edges) > 0 || voxels != int64(e.Voxels) {
+	if len(edges) > 0 || voxels != e.Voxels {
 		return bad(fmt.Sprintf("it has %d voxels, the directory says %d", voxels, e.Voxels))
 	}
 	return nil
+}
+
+// decodeRow reads so many edges of a row into s.row, given those of the row
+// before, and counts the voxels between them and the bytes that it took.
+func (s *scratch) decodeRow(edges []byte, n, width int) (voxels, size int, err error) {
+	s.row = s.row[:0]
+	before, least := 0, -1
+	for i := range n {
+		if i < len(s.last) {
+			before = s.last[i]
+		}
+		u, more := uvarint(edges[size:])
+		if more <= 0 {
+			return 0, 0, bad("it ends among its runs")
+		}
+		size += more
+		v := before + int(int64(u>>1)^-int64(u&1)) // zigzag, as binary.Varint undoes it
+		if v <= least || v > width {
+			return 0, 0, bad("runs are out of order or outside of the box")
+		}
+		if i&1 == 1 {
+			voxels += v - least
+		}
+		before, least = v, v
+		s.row = append(s.row, v)
+	}
+	return voxels, size, nil
+}
+
+// uvarint is binary.Uvarint, fast for numbers of one byte, as nearly all are.
+func uvarint(b []byte) (v uint64, size int) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return uint64(b[0]), 1
+	}
+	return binary.Uvarint(b)
 }
 
 // Verify reads every class and compares the digest: ErrDamaged where a byte of
 // the content is not what was written.
 func (f *File) Verify() error {
 	sums := map[string][sha256.Size]byte{}
+	var s scratch
 	for i := range f.classes {
 		e := &f.classes[i]
 		var raw []byte
 		if e.Voxels > 0 {
 			var err error
-			if raw, err = f.inflate(e.Offset, e.Length, e.Raw, e.CRC); err == nil {
-				err = decode(raw, e, func(volume.Run) {})
+			if raw, err = f.inflate(e.Offset, e.Length, e.Raw, e.CRC, &s); err == nil {
+				err = decode(raw, e, &s, func(*entry, []int, int, int) {})
 			}
 			if err != nil {
 				return fileError(f.path, fmt.Errorf("class %q: %w", e.Name, err))
