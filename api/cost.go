@@ -24,8 +24,8 @@ var costs = map[string]float64{
 
 // affordable refuses an operation that may ask for more values than the limit,
 // before anything of it is executed: lists multiply by what their arguments ask
-// for, by every name that they are asked for under, and lists of terms by how long
-// they are. It refuses introspection where that is switched off, and says in which
+// for, by every name that they are asked for under, unless all is counted on the tree
+// itself. It refuses introspection where that is switched off, and says in which
 // lane the operation is to be executed.
 func (s *Service) affordable(p *prepared) (*turns, error) {
 	e := s.newEstimate(p)
@@ -42,23 +42,21 @@ func (s *Service) affordable(p *prepared) (*turns, error) {
 	if e.introspects && s.config.NoIntrospection {
 		return nil, &Error{Code: CodeForbidden, Message: "this service does not tell its schema", Hint: "read api/schema.graphql of its version"}
 	}
-	if limit := s.limits.Cost; cost > float64(limit) {
+	gathered, exact := 0.0, false
+	if p.asks == asksTree {
+		gathered, exact = e.gatherCost(s, p.tree, p.operation.SelectionSet, float64(s.limits.Values))
+	}
+	switch limit := s.limits.Cost; {
+	case gathered > float64(s.limits.Values):
+		return nil, errGathers(s.limits.Values)
+	case !exact && cost > float64(limit):
 		return nil, &Error{
 			Code: CodeLimit, Message: "the request may gather " + sayCost(cost) + " values, and at most " + number(limit) + " are given",
 			Hint: "give the lists a smaller first or limit, or ask in several requests",
 		}
-	}
-	switch {
 	case p.asks == asksOthers:
 		return s.lanes.store, nil
-	case p.asks != asksTree || p.tree == nil:
-		return s.lanes.long, nil
-	}
-	gathered, exact := e.gatherCost(s, p.tree, p.operation.SelectionSet, float64(s.limits.Values))
-	switch {
-	case gathered > float64(s.limits.Values):
-		return nil, errGathers(s.limits.Values)
-	case gathered > longWork, !exact && (cost > longWork || e.nestsLists(p.operation.SelectionSet, 0)):
+	case p.asks != asksTree, gathered > longWork, !exact && (cost > longWork || e.nestsLists(p.operation.SelectionSet, 0)):
 		return s.lanes.long, nil
 	}
 	return s.lanes.short, nil

@@ -20,7 +20,7 @@ func TestCost(t *testing.T) {
 		return b.String()
 	}
 	deep := func(argument string) string {
-		return `{term(id:"T:1"){children` + argument + `{children` + argument + `{children` + argument + `{id}}}}}`
+		return `{search(text:"heart"){term{children` + argument + `{children` + argument + `{children` + argument + `{id}}}}}}`
 	}
 	for _, c := range []struct {
 		name, query string
@@ -32,14 +32,15 @@ func TestCost(t *testing.T) {
 		{"a limit in a variable", strings.Replace(deep("(limit:$n)"), "{", "query($n:Int){", 1), map[string]any{"n": 100}, "LIMIT_EXCEEDED"},
 		{"a small limit in a variable", strings.Replace(deep("(limit:$n)"), "{", "query($n:Int){", 1), map[string]any{"n": 10}, ""},
 		{"a limit in a variable's default", strings.Replace(deep("(limit:$n)"), "{", "query($n:Int=100){", 1), nil, "LIMIT_EXCEEDED"},
-		{"a limit in a fragment", `{term(id:"T:1"){...A}} fragment A on Term{children(limit:400){...B}} fragment B on Term{children(limit:400){id}}`, nil, "LIMIT_EXCEEDED"},
-		{"pages in pages", `{term(id:"T:1"){descendantsConnection(first:1000){nodes{ancestorsConnection(last:1000){edges{node{id}}}}}}}`, nil, "LIMIT_EXCEEDED"},
+		{"lists of a term that is named, which are counted", `{term(id:"T:1"){children(limit:100){children(limit:100){children(limit:100){id}}}}}`, nil, ""},
+		{"a limit in a fragment", `{search(text:"heart"){term{...A}}} fragment A on Term{children(limit:400){...B}} fragment B on Term{children(limit:400){id}}`, nil, "LIMIT_EXCEEDED"},
+		{"pages in pages", `{partsOf(whole:"T:1"){descendantsConnection(first:1000){nodes{ancestorsConnection(last:1000){edges{node{id}}}}}}}`, nil, "LIMIT_EXCEEDED"},
 		{"one page", `{term(id:"T:1"){descendantsConnection(first:1000){nodes{id name} totalCount}}}`, nil, ""},
-		{"one list under many names", `{term(id:"T:1"){` + aliased(90, "descendants(limit:2000){id}") + `}}`, nil, "LIMIT_EXCEEDED"},
+		{"one list under many names", `{partsOf(whole:"T:1"){` + aliased(90, "descendants(limit:2000){id}") + `}}`, nil, "LIMIT_EXCEEDED"},
 		{"many searches at once", "{" + aliased(90, `resolve(query:"heart"){query}`) + "}", nil, "LIMIT_EXCEEDED"},
 		{"many plans in one mutation", "mutation{" + aliased(90, `segment(image:"x",query:"heart"){job{id}}`) + "}", nil, "LIMIT_EXCEEDED"},
 		{"a negative limit", deep("(limit:-100)"), nil, "LIMIT_EXCEEDED"},
-		{"a number beyond numbers", `{term(id:"T:1"){children(limit:2147483647){children(limit:2147483647){id}}}}`, nil, "LIMIT_EXCEEDED"},
+		{"a number beyond numbers", `{partsOf(whole:"T:1"){children(limit:2147483647){children(limit:2147483647){id}}}}`, nil, "LIMIT_EXCEEDED"},
 		{"the same thing many times", `query($ids:[ID!]!){nodes(ids:$ids){... on Term{descendants(limit:2000){id}}}}`, map[string]any{"ids": strings.Split(strings.Repeat("T:1 ", 99)+"T:1", " ")}, "LIMIT_EXCEEDED"},
 		{"a plain question", `{term(name:"heart"){name children{name children{name}} synonyms{text}} search(text:"heart"){term{name}}}`, nil, ""},
 	} {

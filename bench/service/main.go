@@ -1,7 +1,9 @@
-// Command service measures what strangers can do to the service: the memory of
-// 10,000 open subscriptions, the time in which a hostile query of 1.6 kB is
-// refused, and what 1,000 attacks do to the times of a good client. It starts the
-// program, so build it first.
+// Command service measures the service: the heart's subtree against gqlgen on the
+// same tree in memory, how even the times of 200 clients are, the memory of 10,000
+// open subscriptions and of ten minutes of load, the time in which a hostile query
+// of 1.6 kB is refused, and what 1,000 attacks do to the times of a good client.
+// bench/service/run.sh builds what it needs. Against @neo4j/graphql the program is
+// raced by bench/neo4j.
 package main
 
 import (
@@ -23,10 +25,13 @@ import (
 
 func main() {
 	program := flag.String("program", "bin/satgraph", "the program to measure")
+	peer := flag.String("peer", "", "gqlgen's server, for the race; bench/service/run.sh builds it")
+	only := flag.String("only", "", "attacks, race, crowd or soak (default: all but soak)")
+	lasts := flag.Duration("soak", 10*time.Minute, "how long the soak lasts")
 	count := flag.Int("sockets", 10_000, "subscriptions to open")
 	flag.IntVar(&settle, "settle", settle, "seconds for which they stay open")
 	flag.Parse()
-	if err := run(*program, *count); err != nil {
+	if err := run(*program, *peer, *only, *lasts, *count); err != nil {
 		fmt.Fprintln(os.Stderr, "service:", err)
 		os.Exit(1)
 	}
@@ -36,12 +41,33 @@ var token = regexp.MustCompile(`\bsatgraph_\w+`)
 
 var address = regexp.MustCompile(`http://([^/]+)/`)
 
-func run(program string, count int) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
+func run(program, peer, only string, lasts time.Duration, count int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute+lasts)
 	defer cancel()
-	for _, part := range []func(ctx context.Context, program string, count int) error{ofOne, ofTwo} {
-		if err := part(ctx, program, count); err != nil {
-			return err
+	for _, part := range []struct {
+		name string
+		do   func() error
+	}{
+		{"race", func() error {
+			if peer == "" && only == "" {
+				return nil
+			}
+			return race(ctx, program, peer)
+		}},
+		{"crowd", func() error { return crowd(ctx, program) }},
+		{"attacks", func() error { return errors.Join(ofOne(ctx, program, count), ofTwo(ctx, program)) }},
+		{"soak", func() error {
+			if only == "" {
+				return nil
+			}
+			return soak(ctx, program, lasts)
+		}},
+	} {
+		if only != "" && only != part.name {
+			continue
+		}
+		if err := part.do(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
 	return nil
@@ -62,7 +88,7 @@ func ofOne(ctx context.Context, program string, count int) error {
 
 // ofTwo measures a service with tokens and its usual rates, so that the good client
 // asks no more often than these allow.
-func ofTwo(ctx context.Context, program string, _ int) error {
+func ofTwo(ctx context.Context, program string) error {
 	return served(ctx, program, []string{"--auth", "tokens"}, func(host, dir string, _ int) error {
 		var tokens [2]string
 		for i, name := range []string{"good", "attacker"} {
