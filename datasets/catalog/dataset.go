@@ -261,9 +261,10 @@ type Anomaly struct {
 // Origin is a collection that a dataset's scans were taken from.
 type Origin struct {
 	Name string `yaml:"name" json:"name"`
-	// What says which scans: "all", "201 of 1112".
+	// What says which scans: "all", "80 scans"; "not verified" where nobody found
+	// it said.
 	What string `yaml:"what" json:"what"`
-	// Source is where the dataset's owner says so.
+	// Source is where the dataset's owner, or somebody else, says so.
 	Source string `yaml:"source" json:"source"`
 }
 

@@ -66,7 +66,7 @@ func (b BuiltCorpus) measure(stored *standard.Stored) (*Measured, error) {
 		Low:         float64(r.Transform.Low), High: float64(r.Transform.High), SD: r.Transform.SD,
 		Problems: slices.Concat(r.Warnings, r.Problems),
 	}
-	if m.Print == nil { // built by an older version
+	if !m.Print.Current() { // built by an older version
 		im, err := stored.ReadImage()
 		if err != nil {
 			return nil, err

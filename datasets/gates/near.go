@@ -12,7 +12,7 @@ import (
 
 // certain is the likeness from which a pair on both sides stops a release; below
 // it, somebody should look.
-const certain = 0.9
+const certain = 0.92
 
 // nearContent finds scans whose images are nearly the same, as those are that
 // several datasets took from one place and saved in their own ways. Images that
@@ -36,6 +36,10 @@ func nearContent(ctx context.Context, in *Input, found func(Finding)) error {
 	slices.SortFunc(all, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.Print.Extent[0], b.Print.Extent[0]), cmp.Compare(a.Dataset, b.Dataset), cmp.Compare(a.Scan, b.Scan))
 	})
+	prints := make([]*Measured, len(all))
+	for i := range all {
+		prints[i] = all[i].Measured
+	}
 	findings := map[string]*Finding{}
 	for i, a := range all {
 		if ctx.Err() != nil {
@@ -52,13 +56,28 @@ func nearContent(ctx context.Context, in *Input, found func(Finding)) error {
 			if onePerson && a.Side == b.Side {
 				continue
 			}
-			if like := a.signs.Likeness(b.signs); like >= standard.Likely {
+			if like := a.signs.Likeness(b.signs); like >= standard.Likely && own(a.Measured, b.Measured, prints) {
 				near(findings, a.Measured, b.Measured, like)
 			}
 		}
 	}
 	report(findings, found)
 	return nil
+}
+
+// own says whether two images are alike beyond what scans of their kind have in
+// common: those of one modality and size. Of few, it can't be told, and they are.
+func own(a, b *Measured, all []*Measured) bool {
+	const few, enough = 16, 200
+	var others []*standard.Fingerprint
+	for _, m := range all {
+		if m != a && m != b && m.Modality == a.Modality && a.Print.SameExtent(m.Print) {
+			if others = append(others, m.Print); len(others) == enough {
+				break
+			}
+		}
+	}
+	return len(others) < few || a.Print.Beyond(b.Print, others) >= standard.Own
 }
 
 // near adds a pair to the finding of its two datasets.
