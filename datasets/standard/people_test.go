@@ -183,7 +183,7 @@ func TestFingerprintsOfManyPeople(t *testing.T) {
 		}
 	}
 	// What New does but for the crop, so that all are of one size.
-	print := func(im *volume.Image) *Fingerprint {
+	printed := func(im *volume.Image) *Fingerprint {
 		out, _ := volume.ReorientRAS(&volume.Image{Grid: im.Grid, Data: slices.Clone(im.Data)})
 		for i, v := range out.Data {
 			out.Data[i] = min(max(v, -500), 1000)
@@ -192,7 +192,7 @@ func TestFingerprintsOfManyPeople(t *testing.T) {
 	}
 	prints := make([]*Fingerprint, len(images))
 	for i, im := range images {
-		prints[i] = print(im)
+		prints[i] = printed(im)
 	}
 	// The others of a pair are people that follow.
 	beyond := func(f, g *Fingerprint, i, j int) float64 {
@@ -221,7 +221,7 @@ func TestFingerprintsOfManyPeople(t *testing.T) {
 		}
 		for form, other := range saved(t, im) {
 			found++
-			p := print(other)
+			p := printed(other)
 			like := prints[i].Likeness(p)
 			own := beyond(prints[i], p, i, i)
 			low, lowOwn = min(low, like), min(lowOwn, own)
