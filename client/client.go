@@ -234,3 +234,59 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// JobFilter chooses jobs. Its zero value chooses the first ones.
+type JobFilter struct {
+	// First is how many are given at most, 0 means 100; After is the Next of the page
+	// before.
+	First int
+	After string
+	// States and Kinds that they have one of; none is any.
+	States []JobStatus
+	Kinds  []JobKind
+	// Mine leaves out others' jobs, which an administrator is told of.
+	Mine bool
+}
+
+// JobPage is a part of a list of jobs, the latest first.
+type JobPage struct {
+	Jobs  []Job
+	Total int
+	Next  string // for After; empty at the end
+}
+
+// Jobs lists jobs, the latest first.
+func (c *Client) Jobs(ctx context.Context, f JobFilter) (*JobPage, error) {
+	if f.First == 0 {
+		f.First = 100
+	}
+	var after *string
+	if f.After != "" {
+		after = &f.After
+	}
+	r, err := listJobs(ctx, c.graphql, f.First, after, f.States, f.Kinds, &f.Mine)
+	if err != nil {
+		return nil, named(err)
+	}
+	page := &JobPage{Jobs: r.Jobs.Nodes}
+	if r.Jobs.TotalCount != nil {
+		page.Total = *r.Jobs.TotalCount
+	}
+	if r.Jobs.PageInfo.HasNextPage && r.Jobs.PageInfo.EndCursor != nil {
+		page.Next = *r.Jobs.PageInfo.EndCursor
+	}
+	return page, nil
+}
+
+// Retry queues a job again that failed, was given up or was cancelled. Errors:
+// *MistakeError, ErrNotFound, or that of the call.
+func (c *Client) Retry(ctx context.Context, id string) (*Job, error) {
+	r, err := retryJob(ctx, c.graphql, id)
+	if err != nil {
+		return nil, named(err)
+	}
+	if m := r.RetryJob.Mistake; r.RetryJob.Job == nil && m != nil {
+		return nil, &MistakeError{Mistake{Code: m.Code, Message: m.Message, Hint: m.Hint}}
+	}
+	return r.RetryJob.Job, nil
+}

@@ -65,10 +65,16 @@ func (v *Event) GetComment() string { return v.Comment }
 type Job struct {
 	// Its id, for job(id:).
 	Id string `json:"id"`
+	// What it does.
+	Kind JobKind `json:"kind"`
 	// Where it stands.
 	Status JobStatus `json:"status"`
 	// From 0 to 1.
 	Progress float64 `json:"progress"`
+	// How many units of its work are done: scans, or masks that are measured; 0 where it has no units, as a segmentation.
+	Done int `json:"done"`
+	// How many units it has; 0 where it has none, or before they are counted.
+	Total int `json:"total"`
 	// Its place in the queue, 1 being the next; null if it does not wait.
 	Position *int `json:"position"`
 	// What was asked, of a segmentation; else empty.
@@ -96,11 +102,20 @@ type Job struct {
 // GetId returns Job.Id, and is useful for accessing the field via an interface.
 func (v *Job) GetId() string { return v.Id }
 
+// GetKind returns Job.Kind, and is useful for accessing the field via an interface.
+func (v *Job) GetKind() JobKind { return v.Kind }
+
 // GetStatus returns Job.Status, and is useful for accessing the field via an interface.
 func (v *Job) GetStatus() JobStatus { return v.Status }
 
 // GetProgress returns Job.Progress, and is useful for accessing the field via an interface.
 func (v *Job) GetProgress() float64 { return v.Progress }
+
+// GetDone returns Job.Done, and is useful for accessing the field via an interface.
+func (v *Job) GetDone() int { return v.Done }
+
+// GetTotal returns Job.Total, and is useful for accessing the field via an interface.
+func (v *Job) GetTotal() int { return v.Total }
 
 // GetPosition returns Job.Position, and is useful for accessing the field via an interface.
 func (v *Job) GetPosition() *int { return v.Position }
@@ -156,6 +171,33 @@ func (v *JobError) GetMessage() string { return v.Message }
 
 // GetHint returns JobError.Hint, and is useful for accessing the field via an interface.
 func (v *JobError) GetHint() string { return v.Hint }
+
+// What a job does.
+type JobKind string
+
+const (
+	// Builds a corpus of raw datasets.
+	JobKindBuild JobKind = "BUILD"
+	// Exports a built corpus.
+	JobKindExport JobKind = "EXPORT"
+	// Reads the labels of a dataset in.
+	JobKindImport JobKind = "IMPORT"
+	// Measures a built corpus for its gates.
+	JobKindMeasure JobKind = "MEASURE"
+	// Segments structures in a scan.
+	JobKindSegment JobKind = "SEGMENT"
+	// Brings a scan to the form that SAT's networks are trained on.
+	JobKindStandardize JobKind = "STANDARDIZE"
+)
+
+var AllJobKind = []JobKind{
+	JobKindBuild,
+	JobKindExport,
+	JobKindImport,
+	JobKindMeasure,
+	JobKindSegment,
+	JobKindStandardize,
+}
 
 // Where a job stands. All but QUEUED and RUNNING are final.
 type JobStatus string
@@ -479,6 +521,30 @@ type __labelChangesInput struct {
 // GetDataset returns __labelChangesInput.Dataset, and is useful for accessing the field via an interface.
 func (v *__labelChangesInput) GetDataset() *string { return v.Dataset }
 
+// __listJobsInput is used internally by genqlient
+type __listJobsInput struct {
+	First  int         `json:"first"`
+	After  *string     `json:"after"`
+	States []JobStatus `json:"states"`
+	Kinds  []JobKind   `json:"kinds"`
+	Mine   *bool       `json:"mine"`
+}
+
+// GetFirst returns __listJobsInput.First, and is useful for accessing the field via an interface.
+func (v *__listJobsInput) GetFirst() int { return v.First }
+
+// GetAfter returns __listJobsInput.After, and is useful for accessing the field via an interface.
+func (v *__listJobsInput) GetAfter() *string { return v.After }
+
+// GetStates returns __listJobsInput.States, and is useful for accessing the field via an interface.
+func (v *__listJobsInput) GetStates() []JobStatus { return v.States }
+
+// GetKinds returns __listJobsInput.Kinds, and is useful for accessing the field via an interface.
+func (v *__listJobsInput) GetKinds() []JobKind { return v.Kinds }
+
+// GetMine returns __listJobsInput.Mine, and is useful for accessing the field via an interface.
+func (v *__listJobsInput) GetMine() *bool { return v.Mine }
+
 // __resolveQuestionInput is used internally by genqlient
 type __resolveQuestionInput struct {
 	Question string   `json:"question"`
@@ -490,6 +556,14 @@ func (v *__resolveQuestionInput) GetQuestion() string { return v.Question }
 
 // GetModality returns __resolveQuestionInput.Modality, and is useful for accessing the field via an interface.
 func (v *__resolveQuestionInput) GetModality() Modality { return v.Modality }
+
+// __retryJobInput is used internally by genqlient
+type __retryJobInput struct {
+	Id string `json:"id"`
+}
+
+// GetId returns __retryJobInput.Id, and is useful for accessing the field via an interface.
+func (v *__retryJobInput) GetId() string { return v.Id }
 
 // __searchTermsInput is used internally by genqlient
 type __searchTermsInput struct {
@@ -614,6 +688,56 @@ func (v *labelChangesResponse) GetLabelChanges() *labelChangesLabelChangesLabelC
 	return v.LabelChanges
 }
 
+// listJobsJobsJobConnection includes the requested fields of the GraphQL type JobConnection.
+// The GraphQL type's documentation follows.
+//
+// A page of jobs.
+type listJobsJobsJobConnection struct {
+	// How many the whole list has; null where only reading all of it would tell.
+	TotalCount *int `json:"totalCount"`
+	// Where the page lies.
+	PageInfo listJobsJobsJobConnectionPageInfo `json:"pageInfo"`
+	// The items alone.
+	Nodes []Job `json:"nodes"`
+}
+
+// GetTotalCount returns listJobsJobsJobConnection.TotalCount, and is useful for accessing the field via an interface.
+func (v *listJobsJobsJobConnection) GetTotalCount() *int { return v.TotalCount }
+
+// GetPageInfo returns listJobsJobsJobConnection.PageInfo, and is useful for accessing the field via an interface.
+func (v *listJobsJobsJobConnection) GetPageInfo() listJobsJobsJobConnectionPageInfo {
+	return v.PageInfo
+}
+
+// GetNodes returns listJobsJobsJobConnection.Nodes, and is useful for accessing the field via an interface.
+func (v *listJobsJobsJobConnection) GetNodes() []Job { return v.Nodes }
+
+// listJobsJobsJobConnectionPageInfo includes the requested fields of the GraphQL type PageInfo.
+// The GraphQL type's documentation follows.
+//
+// Where a page lies in its list.
+type listJobsJobsJobConnectionPageInfo struct {
+	// Whether there is more after it.
+	HasNextPage bool `json:"hasNextPage"`
+	// The cursor of its last item; null for an empty page.
+	EndCursor *string `json:"endCursor"`
+}
+
+// GetHasNextPage returns listJobsJobsJobConnectionPageInfo.HasNextPage, and is useful for accessing the field via an interface.
+func (v *listJobsJobsJobConnectionPageInfo) GetHasNextPage() bool { return v.HasNextPage }
+
+// GetEndCursor returns listJobsJobsJobConnectionPageInfo.EndCursor, and is useful for accessing the field via an interface.
+func (v *listJobsJobsJobConnectionPageInfo) GetEndCursor() *string { return v.EndCursor }
+
+// listJobsResponse is returned by listJobs on success.
+type listJobsResponse struct {
+	// Your jobs, the latest first; an administrator's are everybody's.
+	Jobs listJobsJobsJobConnection `json:"jobs"`
+}
+
+// GetJobs returns listJobsResponse.Jobs, and is useful for accessing the field via an interface.
+func (v *listJobsResponse) GetJobs() listJobsJobsJobConnection { return v.Jobs }
+
 // resolveQuestionResolvePlan includes the requested fields of the GraphQL type Plan.
 // The GraphQL type's documentation follows.
 //
@@ -634,6 +758,56 @@ type resolveQuestionResponse struct {
 
 // GetResolve returns resolveQuestionResponse.Resolve, and is useful for accessing the field via an interface.
 func (v *resolveQuestionResponse) GetResolve() *resolveQuestionResolvePlan { return v.Resolve }
+
+// retryJobResponse is returned by retryJob on success.
+type retryJobResponse struct {
+	// Queues a job again that failed, was given up or was cancelled. It keeps its id, and goes on from what is there.
+	RetryJob retryJobRetryJobJobPayload `json:"retryJob"`
+}
+
+// GetRetryJob returns retryJobResponse.RetryJob, and is useful for accessing the field via an interface.
+func (v *retryJobResponse) GetRetryJob() retryJobRetryJobJobPayload { return v.RetryJob }
+
+// retryJobRetryJobJobPayload includes the requested fields of the GraphQL type JobPayload.
+// The GraphQL type's documentation follows.
+//
+// A job that was asked for: job(id:) and jobChanges(id:) tell how far it is. A mistake of who asks is in mistake where that is asked for, and else an error.
+type retryJobRetryJobJobPayload struct {
+	// The job; null where a mistake kept it from being made.
+	Job *Job `json:"job"`
+	// What is wrong with the request; null where nothing is.
+	Mistake *retryJobRetryJobJobPayloadMistakeJobMistake `json:"mistake"`
+}
+
+// GetJob returns retryJobRetryJobJobPayload.Job, and is useful for accessing the field via an interface.
+func (v *retryJobRetryJobJobPayload) GetJob() *Job { return v.Job }
+
+// GetMistake returns retryJobRetryJobJobPayload.Mistake, and is useful for accessing the field via an interface.
+func (v *retryJobRetryJobJobPayload) GetMistake() *retryJobRetryJobJobPayloadMistakeJobMistake {
+	return v.Mistake
+}
+
+// retryJobRetryJobJobPayloadMistakeJobMistake includes the requested fields of the GraphQL type JobMistake.
+// The GraphQL type's documentation follows.
+//
+// Something about a request for a job that its sender can mend.
+type retryJobRetryJobJobPayloadMistakeJobMistake struct {
+	// A stable code, of those in the errors' extensions.
+	Code string `json:"code"`
+	// What is wrong.
+	Message string `json:"message"`
+	// What to do about it; may be empty.
+	Hint string `json:"hint"`
+}
+
+// GetCode returns retryJobRetryJobJobPayloadMistakeJobMistake.Code, and is useful for accessing the field via an interface.
+func (v *retryJobRetryJobJobPayloadMistakeJobMistake) GetCode() string { return v.Code }
+
+// GetMessage returns retryJobRetryJobJobPayloadMistakeJobMistake.Message, and is useful for accessing the field via an interface.
+func (v *retryJobRetryJobJobPayloadMistakeJobMistake) GetMessage() string { return v.Message }
+
+// GetHint returns retryJobRetryJobJobPayloadMistakeJobMistake.Hint, and is useful for accessing the field via an interface.
+func (v *retryJobRetryJobJobPayloadMistakeJobMistake) GetHint() string { return v.Hint }
 
 // searchTermsResponse is returned by searchTerms on success.
 type searchTermsResponse struct {
@@ -702,8 +876,11 @@ mutation cancelJob ($id: ID!) {
 }
 fragment Job on Job {
 	id
+	kind
 	status
 	progress
+	done
+	total
 	position
 	query
 	model
@@ -822,8 +999,11 @@ query getJob ($id: ID!) {
 }
 fragment Job on Job {
 	id
+	kind
 	status
 	progress
+	done
+	total
 	position
 	query
 	model
@@ -953,6 +1133,98 @@ func labelChangesForwardData(interfaceChan interface{}, jsonRawMsg json.RawMessa
 	return nil
 }
 
+// The query executed by listJobs.
+const listJobs_Operation = `
+query listJobs ($first: Int!, $after: String, $states: [JobStatus!], $kinds: [JobKind!], $mine: Boolean) {
+	jobs(first: $first, after: $after, state: $states, kind: $kinds, mine: $mine) {
+		totalCount
+		pageInfo {
+			hasNextPage
+			endCursor
+		}
+		nodes {
+			... Job
+		}
+	}
+}
+fragment Job on Job {
+	id
+	kind
+	status
+	progress
+	done
+	total
+	position
+	query
+	model
+	demo
+	notice
+	warnings
+	createdAt
+	startedAt
+	finishedAt
+	error {
+		code
+		message
+		hint
+	}
+	structures {
+		... Structure
+	}
+}
+fragment Structure on Structure {
+	name
+	term {
+		... Term
+	}
+	status
+	reason
+	volumeMl
+	voxels
+	maskUrl
+	missing
+	touchesEdge
+}
+fragment Term on Term {
+	id
+	name
+	definition
+}
+`
+
+func listJobs(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	first int,
+	after *string,
+	states []JobStatus,
+	kinds []JobKind,
+	mine *bool,
+) (data_ *listJobsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "listJobs",
+		Query:  listJobs_Operation,
+		Variables: &__listJobsInput{
+			First:  first,
+			After:  after,
+			States: states,
+			Kinds:  kinds,
+			Mine:   mine,
+		},
+	}
+
+	data_ = &listJobsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The query executed by resolveQuestion.
 const resolveQuestion_Operation = `
 query resolveQuestion ($question: String!, $modality: Modality!) {
@@ -995,6 +1267,90 @@ func resolveQuestion(
 	}
 
 	data_ = &resolveQuestionResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by retryJob.
+const retryJob_Operation = `
+mutation retryJob ($id: ID!) {
+	retryJob(id: $id) {
+		job {
+			... Job
+		}
+		mistake {
+			code
+			message
+			hint
+		}
+	}
+}
+fragment Job on Job {
+	id
+	kind
+	status
+	progress
+	done
+	total
+	position
+	query
+	model
+	demo
+	notice
+	warnings
+	createdAt
+	startedAt
+	finishedAt
+	error {
+		code
+		message
+		hint
+	}
+	structures {
+		... Structure
+	}
+}
+fragment Structure on Structure {
+	name
+	term {
+		... Term
+	}
+	status
+	reason
+	volumeMl
+	voxels
+	maskUrl
+	missing
+	touchesEdge
+}
+fragment Term on Term {
+	id
+	name
+	definition
+}
+`
+
+func retryJob(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	id string,
+) (data_ *retryJobResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "retryJob",
+		Query:  retryJob_Operation,
+		Variables: &__retryJobInput{
+			Id: id,
+		},
+	}
+
+	data_ = &retryJobResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -1063,8 +1419,11 @@ mutation segmentChildren ($of: String!, $image: ID!, $modality: Modality) {
 }
 fragment Job on Job {
 	id
+	kind
 	status
 	progress
+	done
+	total
 	position
 	query
 	model
@@ -1151,8 +1510,11 @@ mutation segmentQuestion ($question: String!, $image: ID!, $modality: Modality) 
 }
 fragment Job on Job {
 	id
+	kind
 	status
 	progress
+	done
+	total
 	position
 	query
 	model

@@ -7,6 +7,7 @@ from typing import Any, Callable, Literal, Optional, TypedDict
 
 Execute = Callable[[str, str, dict[str, Any]], dict[str, Any]]
 
+JobKind = Literal["BUILD", "EXPORT", "IMPORT", "MEASURE", "SEGMENT", "STANDARDIZE"]
 JobStatus = Literal["CANCELLED", "DEAD", "DONE", "FAILED", "PARTIAL", "QUEUED", "REFUSED", "RUNNING"]
 LabelAction = Literal["ADJUDICATE", "COMMENT", "CONFIRM", "DECIDE", "FLAG", "IMPORT", "POLICY", "REJECT", "UNDO", "UNFLAG"]
 Modality = Literal["CT", "MRI", "PET"]
@@ -64,10 +65,16 @@ class Job(TypedDict):
 
     id: str
     """Its id, for job(id:)."""
+    kind: JobKind
+    """What it does."""
     status: JobStatus
     """Where it stands."""
     progress: float
     """From 0 to 1."""
+    done: int
+    """How many units of its work are done: scans, or masks that are measured; 0 where it has no units, as a segmentation."""
+    total: int
+    """How many units it has; 0 where it has none, or before they are counted."""
     position: Optional[int]
     """Its place in the queue, 1 being the next; null if it does not wait."""
     query: str
@@ -286,8 +293,11 @@ def segment_children(execute: Execute, of: str, image: str, modality: Optional[M
 }
 fragment Job on Job {
   id
+  kind
   status
   progress
+  done
+  total
   position
   query
   model
@@ -364,8 +374,11 @@ def segment_question(execute: Execute, question: str, image: str, modality: Opti
 }
 fragment Job on Job {
   id
+  kind
   status
   progress
+  done
+  total
   position
   query
   model
@@ -428,8 +441,11 @@ def get_job(execute: Execute, id: str) -> GetJobData:
 }
 fragment Job on Job {
   id
+  kind
   status
   progress
+  done
+  total
   position
   query
   model
@@ -496,8 +512,189 @@ def cancel_job(execute: Execute, id: str) -> CancelJobData:
 }
 fragment Job on Job {
   id
+  kind
   status
   progress
+  done
+  total
+  position
+  query
+  model
+  demo
+  notice
+  warnings
+  createdAt
+  startedAt
+  finishedAt
+  error {
+    code
+    message
+    hint
+  }
+  structures {
+    ...Structure
+  }
+}
+fragment Structure on Structure {
+  name
+  term {
+    ...Term
+  }
+  status
+  reason
+  volumeMl
+  voxels
+  maskUrl
+  missing
+  touchesEdge
+}
+fragment Term on Term {
+  id
+  name
+  definition
+}""",
+        {"id": id},
+    )
+
+
+class ListJobsData_jobs_pageInfo(TypedDict):
+    """Where a page lies in its list."""
+
+    hasNextPage: bool
+    """Whether there is more after it."""
+    endCursor: Optional[str]
+    """The cursor of its last item; null for an empty page."""
+
+
+class ListJobsData_jobs(TypedDict):
+    """A page of jobs."""
+
+    totalCount: Optional[int]
+    """How many the whole list has; null where only reading all of it would tell."""
+    pageInfo: ListJobsData_jobs_pageInfo
+    """Where the page lies."""
+    nodes: list[Job]
+    """The items alone."""
+
+
+class ListJobsData(TypedDict):
+    """What list_jobs returns."""
+
+    jobs: ListJobsData_jobs
+    """Your jobs, the latest first; an administrator's are everybody's."""
+
+
+def list_jobs(execute: Execute, first: int, after: Optional[str] = None, states: Optional[list[JobStatus]] = None, kinds: Optional[list[JobKind]] = None, mine: Optional[bool] = None) -> ListJobsData:
+    return execute(  # type: ignore[return-value]
+        "listJobs",
+        """query listJobs($first: Int!, $after: String, $states: [JobStatus!], $kinds: [JobKind!], $mine: Boolean) {
+  jobs(first: $first, after: $after, state: $states, kind: $kinds, mine: $mine) {
+    totalCount
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+    nodes {
+      ...Job
+    }
+  }
+}
+fragment Job on Job {
+  id
+  kind
+  status
+  progress
+  done
+  total
+  position
+  query
+  model
+  demo
+  notice
+  warnings
+  createdAt
+  startedAt
+  finishedAt
+  error {
+    code
+    message
+    hint
+  }
+  structures {
+    ...Structure
+  }
+}
+fragment Structure on Structure {
+  name
+  term {
+    ...Term
+  }
+  status
+  reason
+  volumeMl
+  voxels
+  maskUrl
+  missing
+  touchesEdge
+}
+fragment Term on Term {
+  id
+  name
+  definition
+}""",
+        {"first": first, "after": after, "states": states, "kinds": kinds, "mine": mine},
+    )
+
+
+class RetryJobData_retryJob_mistake(TypedDict):
+    """Something about a request for a job that its sender can mend."""
+
+    code: str
+    """A stable code, of those in the errors' extensions."""
+    message: str
+    """What is wrong."""
+    hint: str
+    """What to do about it; may be empty."""
+
+
+class RetryJobData_retryJob(TypedDict):
+    """A job that was asked for: job(id:) and jobChanges(id:) tell how far it is. A mistake of who asks is in mistake where that is asked for, and else an error."""
+
+    job: Optional[Job]
+    """The job; null where a mistake kept it from being made."""
+    mistake: Optional[RetryJobData_retryJob_mistake]
+    """What is wrong with the request; null where nothing is."""
+
+
+class RetryJobData(TypedDict):
+    """What retry_job returns."""
+
+    retryJob: RetryJobData_retryJob
+    """Queues a job again that failed, was given up or was cancelled. It keeps its id, and goes on from what is there."""
+
+
+def retry_job(execute: Execute, id: str) -> RetryJobData:
+    return execute(  # type: ignore[return-value]
+        "retryJob",
+        """mutation retryJob($id: ID!) {
+  retryJob(id: $id) {
+    job {
+      ...Job
+    }
+    mistake {
+      code
+      message
+      hint
+    }
+  }
+}
+fragment Job on Job {
+  id
+  kind
+  status
+  progress
+  done
+  total
   position
   query
   model

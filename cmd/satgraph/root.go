@@ -44,7 +44,7 @@ func (a *app) rootCommand() *cobra.Command {
 	a.global = a.globalSettings()
 	root := group("satgraph", "Anatomy tree, and text-prompted segmentation of radiology scans",
 		a.demoCommand(),
-		a.serveCommand(), a.workerCommand(),
+		a.serveCommand(), a.workerCommand(), a.jobsCommand(),
 		a.mcpCommand(),
 		a.configCommand(),
 		a.backupCommand(),

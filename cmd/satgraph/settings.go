@@ -82,6 +82,10 @@ func (f *workerFlags) settings() config.Table {
 		config.New("attempts", &f.jobs.attempts, 3, "as of serve", config.Min(1)),
 		config.New("threads", &f.run.Threads, 0, "threads a job may use; 0 for all", config.Min(0)),
 		config.New("save-every", &f.run.SaveEvery, 20*time.Second, "how often the state of a running job is saved", config.Min(time.Millisecond)),
+		config.New("raw", &f.work.raw, nil, "as of serve", checkNamed),
+		config.New("corpora", &f.work.corpora, "", "as of serve"),
+		config.New("exported", &f.work.exported, "", "as of serve"),
+		config.New("worker-beside", &f.work.beside, 0, "jobs of other kinds than segmentation that run at once", config.Min(0)).AsFlag("beside"),
 	}}}
 }
 

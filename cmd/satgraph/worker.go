@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"satgraph/api"
+	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/jobs"
 )
@@ -22,6 +24,7 @@ type workerFlags struct {
 	name   string
 	memory string
 	run    inference.Options
+	work   workOptions
 }
 
 func (a *app) workerCommand() *cobra.Command {
@@ -33,7 +36,9 @@ func (a *app) workerCommand() *cobra.Command {
 		Long: `Run jobs that a service takes in, beside it or in its place ('serve --workers 0').
 
 DIR is the service's data folder, on the same machine or a shared disk: scans and
-results go through it. A worker takes jobs of the models that it has. It may be
+results go through it. A worker takes jobs of the models that it has, and with
+--beside other work, in the folders that --raw, --corpora and --exported name as
+for the service; labels are read in by the service alone. It may be
 stopped or killed at any time: its jobs go on elsewhere from their last saved
 state. The token of a service that listens with --nats-listen lies in its data
 folder (nats-token); give it as SATGRAPH_NATS_TOKEN. Every setting can also come
@@ -69,6 +74,13 @@ func (a *app) work(ctx context.Context, f *workerFlags) error {
 		return err
 	}
 	c.WorkOnly, c.Models, c.Name, c.Parallel, c.MemoryBytes = true, models, f.name, f.jobs.workers, f.run.MemoryBytes
+	places, err := f.work.places(f.data, &api.Corpus{})
+	if err != nil {
+		return err
+	}
+	if c.Beside = f.work.beside; c.Beside > 0 {
+		c.Kinds = kindsOf(places, f.run.Threads, func() (*graph.Tree, error) { return a.openTree(ctx) }, nil)
+	}
 	runner, err := jobs.Open(c)
 	if err != nil {
 		return err
