@@ -29,7 +29,12 @@ func open(ctx context.Context, path string) (storetest.Store, error) {
 	return sqlite.Open(ctx, path, sqlite.Options{})
 }
 
-func TestMain(m *testing.M) { storetest.Main(m, open) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(migrateVariable); path != "" {
+		migrate(path)
+	}
+	storetest.Main(m, open)
+}
 
 func TestConformance(t *testing.T) {
 	var version string
