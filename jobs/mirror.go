@@ -25,6 +25,7 @@ type mirror struct {
 	workers map[string]*heardOf
 	rates   map[string]rate
 	models  map[string]*inference.Manifest
+	homes   map[string]time.Time // when they were heard of last
 
 	last     uint64 // revision that was followed last
 	round    int    // of reading all anew
@@ -54,7 +55,7 @@ type seen struct {
 func newMirror() *mirror {
 	return &mirror{
 		active: map[string]*seen{}, waiting: map[string]int{}, workers: map[string]*heardOf{},
-		rates: map[string]rate{}, models: map[string]*inference.Manifest{}, pokes: map[chan struct{}]string{}, orderAt: -1,
+		rates: map[string]rate{}, models: map[string]*inference.Manifest{}, homes: map[string]time.Time{}, pokes: map[chan struct{}]string{}, orderAt: -1,
 	}
 }
 
@@ -189,7 +190,18 @@ func (m *mirror) hear(id string, b beat) {
 	}
 }
 
-func (m *mirror) meet(a advert) {
+// reach notes that a home answers for its files.
+func (m *mirror) reach(home string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.homes[home].IsZero() {
+		m.changed()
+	}
+	m.homes[home] = time.Now()
+}
+
+// meet takes over a worker's sign of life; true of one that is new.
+func (m *mirror) meet(a advert) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known := m.workers[a.ID]
@@ -200,9 +212,10 @@ func (m *mirror) meet(a advert) {
 		m.workers[a.ID] = &heardOf{a, time.Now()}
 	default:
 		known.advert, known.heard = a, time.Now()
-		return
+		return false
 	}
 	m.changed()
+	return known == nil
 }
 
 // fresh counts all times anew, after this process or its connection slept.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -222,7 +223,7 @@ func (r *record) copyFrom(done *record, now time.Time) {
 
 // there says whether a job ended well and its files are still where they were.
 func (q *queue) there(r *record) bool {
-	if r.Gone || r.Home != q.home || r.State != Done && r.State != Partial {
+	if r.Gone || r.Home != q.files || r.State != Done && r.State != Partial {
 		return false
 	}
 	for _, s := range r.Structures {
@@ -234,6 +235,22 @@ func (q *queue) there(r *record) bool {
 		}
 	}
 	return true
+}
+
+// reachable says the same of a job of any home, which is asked where this process
+// does not see its folder.
+func (q *queue) reachable(ctx context.Context, r *record) (bool, error) {
+	if r.State != Done && r.State != Partial {
+		return false, nil
+	}
+	if q.files == r.Home {
+		return q.there(r), nil
+	}
+	_, _, err := q.ask(ctx, r.Home, &fileRequest{Op: opThere, Job: r.ID}, nil)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 type counts struct{ all, own int }

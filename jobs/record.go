@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"satgraph/inference"
@@ -89,6 +91,8 @@ type advert struct {
 	Homes  []string `json:"homes,omitempty"`  // whose files it reaches by path
 	Slots  int      `json:"slots"`
 	Gone   bool     `json:"gone,omitempty"`
+	// Remote: it reaches the files of any home that answers.
+	Remote bool `json:"remote,omitempty"`
 }
 
 // can says whether a worker has what a job asks for.
@@ -102,7 +106,7 @@ func (a *advert) lacks(r *record) string {
 	if a.Memory > 0 && r.Memory > a.Memory {
 		return fmt.Sprintf("has %d MiB of memory", r.Memory>>20)
 	}
-	if !slices.Contains(a.Homes, r.Home) {
+	if !a.Remote && !slices.Contains(a.Homes, r.Home) {
 		return "reaches the files of the service"
 	}
 	if r.Kind != Segmentation || a.Models == nil {
@@ -131,6 +135,11 @@ func rateKey(r *record, device string) string {
 		return keyRate + hash("kind "+r.Kind, device)
 	}
 	return keyRate + hash(r.ModelDigest, device)
+}
+
+// folderOf is where an attempt writes, inside the folder of jobs.
+func folderOf(id string, epoch uint64) string {
+	return filepath.Join(id, strconv.FormatUint(epoch, 10))
 }
 
 // hash names some texts.

@@ -36,6 +36,12 @@ type Config struct {
 	// WorkOnly is for a process that does jobs and takes none in. Its Dir is the
 	// folder of the service, on the same machine or a shared disk.
 	WorkOnly bool
+	// Remote is for one that does not reach that folder: its Dir is its own, scans
+	// come and results go over NATS. It does segmentations alone.
+	Remote bool
+	// CacheBytes bounds the copies of scans that a Remote worker keeps; 0 means 16
+	// GiB.
+	CacheBytes int64
 
 	// Models opens the models.
 	Models Models
@@ -79,6 +85,10 @@ type Config struct {
 	// MaxImageBytes bounds the decoded voxels of a scan; 0 is the default of
 	// package volume.
 	MaxImageBytes int64
+	// Grace is how long Close waits for what runs once it was told to stop; what
+	// has not stopped then is given back all the same, and counts for nothing. 0
+	// means 20 seconds.
+	Grace time.Duration
 	// Run gives the threads and the memory of a run; sink and progress are the
 	// runner's own.
 	Run inference.Options
@@ -88,7 +98,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-func orElse[T int | time.Duration](v *T, value T) {
+func orElse[T int | int64 | time.Duration](v *T, value T) {
 	if *v <= 0 {
 		*v = value
 	}
@@ -105,6 +115,8 @@ func (c *Config) withDefaults() {
 	orElse(&c.Waiting, 10_000)
 	orElse(&c.WaitingEach, 2_000)
 	orElse(&c.Timeout, time.Hour)
+	orElse(&c.Grace, 20*time.Second)
+	orElse(&c.CacheBytes, 16<<30)
 	if c.Bucket == "" {
 		c.Bucket = "satgraph-jobs"
 	}
@@ -156,11 +168,14 @@ func Open(c Config) (*Runner, error) {
 	if err := os.MkdirAll(c.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("the folder of jobs: %w", err)
 	}
+	c.WorkOnly = c.WorkOnly || c.Remote
 	home, err := homeOf(c.Dir, !c.WorkOnly)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("the folder of jobs: %w", err)
-	}
-	if c.WorkOnly && home == "" {
+	case c.Remote && home != "":
+		return nil, fmt.Errorf("%w: %s is the folder of a service, which this worker needs no courier to", ErrBadRequest, c.Dir)
+	case c.WorkOnly && !c.Remote && home == "":
 		return nil, fmt.Errorf("%w: %s is not the folder of a service", ErrBadRequest, c.Dir)
 	}
 	ctx, stop := context.WithCancelCause(context.Background())
@@ -200,6 +215,7 @@ func (r *Runner) start(ctx, start context.Context) (err error) {
 		if err := r.migrate(start); err != nil {
 			return fmt.Errorf("the folder of jobs: %w", err)
 		}
+		r.beside.Go(func() { r.beHome(ctx) })
 	}
 	r.beside.Go(func() { r.keep(ctx) })
 	if r.home != "" {
@@ -208,15 +224,18 @@ func (r *Runner) start(ctx, start context.Context) (err error) {
 	}
 	work, stop := context.WithCancelCause(ctx)
 	r.stopWork = stop
-	together := r.config.Kinds
-	if r.config.Beside > 0 {
+	together, beside := r.config.Kinds, r.config.Beside
+	if r.config.Remote {
+		together, beside = nil, 0 // which need files of the service
+	}
+	if beside > 0 {
 		together = nil
 	}
 	if r.config.Parallel > 0 {
 		err = r.employ(start, ctx, work, r.config.Parallel, true, together)
 	}
-	if err == nil && r.config.Beside > 0 {
-		err = r.employ(start, ctx, work, r.config.Beside, false, r.config.Kinds)
+	if err == nil && beside > 0 {
+		err = r.employ(start, ctx, work, beside, false, r.config.Kinds)
 	}
 	return err
 }
@@ -228,6 +247,11 @@ func (r *Runner) employ(start, ctx, work context.Context, slots int, segments bo
 		return err
 	}
 	r.workers = append(r.workers, w)
+	if w.courier != nil {
+		if err := w.courier.succeed(start); err != nil {
+			return err
+		}
+	}
 	if err := w.tell(start); err != nil {
 		return err
 	}
@@ -293,10 +317,46 @@ func (q *queue) subscribe() error {
 	_, err = q.bus.Conn.Subscribe(q.subject("worker"), func(msg *nats.Msg) {
 		var a advert
 		if unpack(msg.Data, &a) == nil && a.ID != "" {
-			q.mirror.meet(a)
+			if q.mirror.meet(a) && a.Remote && q.home != "" {
+				q.publish("home", q.home) // so that it need not wait for the next time
+			}
+		}
+	})
+	if err != nil {
+		return told(err)
+	}
+	_, err = q.bus.Conn.Subscribe(q.subject("home"), func(msg *nats.Msg) {
+		var home string
+		if unpack(msg.Data, &home) == nil && idPattern.MatchString(home) {
+			q.mirror.reach(home)
 		}
 	})
 	return told(err)
+}
+
+// beHome answers workers for the files of this home, and tells that it does,
+// until ctx ends.
+func (r *Runner) beHome(ctx context.Context) {
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	serving.Go(func() {
+		for ctx.Err() == nil {
+			if err := r.serveFiles(ctx); err != nil && ctx.Err() == nil {
+				r.log.Warn("workers elsewhere are not answered for files", "error", err)
+				sleep(ctx, time.Second)
+			}
+		}
+	})
+	tick := time.NewTicker(r.config.Lease / 6)
+	defer tick.Stop()
+	for {
+		r.publish("home", r.home)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // advertise tells of a worker until ctx ends.
@@ -335,6 +395,9 @@ func (r *Runner) Close() error {
 		for _, w := range r.workers {
 			_ = os.Remove(w.lock.Name())
 			_ = w.lock.Close()
+			if w.courier != nil {
+				w.courier.close()
+			}
 		}
 	})
 	return nil

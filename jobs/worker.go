@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -29,6 +28,8 @@ type worker struct {
 	kinds  map[string]Kind
 	advert advert
 	lock   *os.File // held locked while the process lives
+	// courier of one that does not reach the folder of the service; else nil.
+	courier *courier
 }
 
 // Why a run was stopped before its end.
@@ -57,6 +58,13 @@ func newWorker(q *queue, id string, slots int, segments bool, other map[string]K
 	}
 	for name := range w.kinds {
 		w.advert.Kinds = append(w.advert.Kinds, name)
+	}
+	if c.Remote {
+		w.advert.Remote = true
+		var err error
+		if w.courier, err = newCourier(q, id); err != nil {
+			return nil, err
+		}
 	}
 	if q.files != "" {
 		w.advert.Homes = []string{q.files}
@@ -134,7 +142,11 @@ func (w *worker) take(ctx context.Context) (*record, Request, error) {
 	m.mu.Lock()
 	var ids []string
 	for _, p := range m.queue() {
-		if s := m.active[p.id]; w.advert.can(&s.record) && time.Since(s.since) >= s.Backoff {
+		s := m.active[p.id]
+		if w.courier != nil && time.Since(m.homes[s.Home]) > w.q.config.Lease {
+			continue // it could not be asked for the scan
+		}
+		if w.advert.can(&s.record) && time.Since(s.since) >= s.Backoff {
 			ids = append(ids, p.id)
 		}
 	}
@@ -186,7 +198,7 @@ func (w *worker) claim(ctx context.Context, id string) (*record, Request, error)
 		r.State, r.Started, r.Worker, r.Failure = Running, q.config.Now(), w.advert.Name, nil
 		r.Epoch++
 		r.Starts++
-		r.Folder = filepath.Join(r.ID, strconv.FormatUint(r.Epoch, 10))
+		r.Folder = folderOf(r.ID, r.Epoch)
 		r.Claim = &claim{Worker: w.advert.ID, Device: w.advert.Device, Lock: w.lock.Name(), Boot: boot()}
 		return nil
 	})
@@ -213,8 +225,11 @@ func (q *queue) hold(ctx context.Context, content, id string) (mine bool, done *
 			return false, nil, err
 		case err == nil && !other.State.Final():
 			return false, nil, nil
-		case err == nil && q.there(other):
-			return false, other, nil
+		case err == nil:
+			there, err := q.reachable(ctx, other)
+			if err != nil || there {
+				return false, other, err
+			}
 		}
 		_, err = q.table.update(ctx, key, same{Job: id}, revision)
 		if err != nil && !errors.Is(err, errStale) {
@@ -233,7 +248,7 @@ func (w *worker) do(ctx context.Context, r record, request Request) {
 	q := w.q
 	run, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	a := &attempt{record: r, started: time.Now(), changed: make(chan struct{}, 1)}
+	a := &attempt{record: r, started: time.Now(), changed: make(chan struct{}, 1), remote: w.courier != nil}
 	var beside sync.WaitGroup
 	beating, stop := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the work, which a cancelled job has too
 	beside.Go(func() { w.beat(beating, a) })
@@ -245,11 +260,50 @@ func (w *worker) do(ctx context.Context, r record, request Request) {
 		Job: r.job(request), Image: request.ImagePath, Update: a.update,
 		Out: filepath.Join(q.dir, r.Folder), Work: filepath.Join(q.dir, r.ID, "work"),
 	}
-	out, err := w.run(run, t)
+	out, err := w.attend(run, ctx, a, t)
 	if err == nil && run.Err() != nil && errors.Is(context.Cause(run), errFenced) {
 		err = errFenced
 	}
 	w.settle(ctx, a, t, out, err, context.Cause(run))
+	if w.courier != nil {
+		_ = os.RemoveAll(t.Out) // it is home, or counts for nothing
+		w.courier.sweep(t.ID)
+	}
+}
+
+// attend does the work, with the scan brought here and the results brought home
+// where this worker does not reach them.
+func (w *worker) attend(run, worker context.Context, a *attempt, t *Task) (*Outcome, error) {
+	if w.courier == nil {
+		return w.run(run, t)
+	}
+	image, release, err := w.courier.fetch(run, &a.record)
+	if err != nil {
+		return nil, fmt.Errorf("the scan could not be fetched: %w", err)
+	}
+	defer release()
+	t.Image = image
+	out, err := w.run(run, t)
+	cause := context.Cause(run)
+	if errors.Is(cause, errFenced) || errors.Is(cause, errClosing) {
+		return out, err
+	}
+	send, stop := context.WithCancel(run)
+	if cause != nil { // cancelled, and what was found is kept
+		stop()
+		send, stop = context.WithTimeout(context.WithoutCancel(run), sendAfterCancel)
+	}
+	defer stop()
+	defer context.AfterFunc(worker, stop)()
+	if failed := w.courier.send(send, &a.record, t.Out); failed != nil {
+		a.update(func(s *Status) { s.Structures = nil }) // of which no mask is there
+		failed = fmt.Errorf("the results could not be sent: %w", failed)
+		if err == nil {
+			return nil, failed
+		}
+		w.q.log.Warn("a job", "job", t.ID, "error", failed)
+	}
+	return out, err
 }
 
 // run does the work. A panic is an error of that job alone.
@@ -291,6 +345,8 @@ type attempt struct {
 	record  record
 	started time.Time
 	changed chan struct{}
+	// remote: its masks are home only when it has ended.
+	remote bool
 
 	mu     sync.Mutex
 	status Status
@@ -324,6 +380,11 @@ func (a *attempt) beat(rate time.Duration) beat {
 		Info: a.status.Model, Structures: slices.Clone(a.status.Structures),
 	}
 	b.Done, b.Total = a.status.Done, a.status.Total
+	if a.remote {
+		for i := range b.Structures {
+			b.Structures[i].File = ""
+		}
+	}
 	switch done := a.status.Progress - a.from; {
 	case a.status.Left > 0:
 		b.Left = max(time.Second, a.status.Left-time.Since(a.at))
@@ -473,6 +534,10 @@ func (w *worker) judge(r *record, out *Outcome, err, cause error) {
 	case errors.Is(cause, errClosing):
 		r.again()
 		r.Starts-- // this end was in order, and says nothing of the job
+	case errors.Is(err, errAway):
+		r.again()
+		r.Starts-- // which says nothing of the job
+		r.Backoff = c.Backoff
 	case errors.Is(err, errTooLong) || !c.Retry(err):
 		w.fail(r, Failed, err)
 		r.end(Failed, now)
@@ -523,7 +588,7 @@ func Retriable(err error) bool {
 	for _, passing := range []error{
 		syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN,
 		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ESTALE,
-		inference.ErrMemory, remote.ErrUnavailable, ErrUnavailable,
+		inference.ErrMemory, remote.ErrUnavailable, ErrUnavailable, errDamaged,
 	} {
 		if errors.Is(err, passing) {
 			return true

@@ -73,6 +73,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	with := []nats.Option{
 		nats.Name(o.Name), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond),
 		nats.ReconnectJitter(200*time.Millisecond, 500*time.Millisecond), nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(3),
+		nats.ReconnectBufSize(-1), // a change that was given up must not be made later
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Log.Warn("NATS", "error", err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
