@@ -88,6 +88,8 @@ type Request struct {
 	ModelDigest string `json:"modelDigest,omitempty"`
 	// MemoryBytes that a worker must have; 0 asks for nothing.
 	MemoryBytes int64 `json:"memoryBytes,omitempty"`
+	// Device that a worker must have, such as "cuda"; empty takes any.
+	Device string `json:"device,omitempty"`
 	// Plan says what to segment. A plan without calls makes a refused job.
 	Plan *inference.Plan `json:"plan,omitempty"`
 

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -416,6 +417,12 @@ func (m *mirror) waits(s *seen) string {
 			return "the same is being computed for another job"
 		}
 	}
+	return m.lacking(s)
+}
+
+// lacking says what no worker has that a job needs; empty where one has all.
+// m.mu is held.
+func (m *mirror) lacking(s *seen) string {
 	lacks := ""
 	for _, w := range m.workers {
 		why := w.lacks(&s.record)
@@ -428,6 +435,30 @@ func (m *mirror) waits(s *seen) string {
 		return "there is no worker"
 	}
 	return "no worker " + lacks
+}
+
+// stranded says how many jobs wait for which there is no worker, and what the one
+// that has waited longest lacks; empty where there is none.
+func (m *mirror) stranded() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, why, since := 0, "", time.Now()
+	for _, s := range m.active {
+		if s.State != Queued {
+			continue
+		}
+		lacks := m.lacking(s)
+		if lacks == "" {
+			continue
+		}
+		if n++; !s.since.After(since) {
+			why, since = lacks, s.since
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d jobs wait that nobody can do: %s", n, why)
 }
 
 // able are the workers of which something was heard lately, in order of name.

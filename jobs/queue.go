@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -34,6 +35,7 @@ type queue struct {
 	retrying sync.Mutex // held while a job is queued again, or removed
 
 	closed   atomic.Bool
+	draining atomic.Bool
 	requests requestCache
 }
 
@@ -162,12 +164,15 @@ func (q *queue) former(ctx context.Context, o *once, request Request) (Job, erro
 func (q *queue) enqueue(ctx context.Context, id string, request Request) (Job, error) {
 	r := newRecord(id, q.home, &request, q.config.Now())
 	if r.Kind == Segmentation {
+		r.Device = cmp.Or(r.Device, q.config.NeedDevice)
 		if len(request.Plan.Calls) == 0 {
 			r.end(Refused, r.Created)
 			r.Progress = 1
 		} else {
 			r.Same = request.same(q.home)
-			r.Litres = litres(request.ImagePath)
+			var least int64
+			r.Litres, least = measure(request.ImagePath)
+			r.Memory = max(r.Memory, least)
 		}
 	}
 	if r.Same != "" {
@@ -185,18 +190,20 @@ func (q *queue) enqueue(ctx context.Context, id string, request Request) (Job, e
 	return q.Get(ctx, id)
 }
 
-// litres is the volume of a scan, 0 where it cannot be told from its header; the
-// job itself will say why.
-func litres(path string) float64 {
+// measure gives the volume of a scan in litres, and the bytes that it takes in
+// memory, which is the least that a worker needs; 0 where they cannot be told from
+// its header: the job itself will say why.
+func measure(path string) (litres float64, least int64) {
 	info, err := volume.ReadInfoWith(path, volume.ReadOptions{Alone: true})
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	v := 1.0
+	volume, voxels := 1.0, 1.0
 	for axis := range min(3, len(info.Shape)) {
-		v *= float64(info.Shape[axis]) * info.Spacing[axis]
+		volume *= float64(info.Shape[axis]) * info.Spacing[axis]
+		voxels *= float64(info.Shape[axis])
 	}
-	return v / 1e6
+	return volume / 1e6, int64(voxels) * 4
 }
 
 // reuse gives a job the result of another that computed the same, if it is there.
@@ -597,10 +604,13 @@ func (q *queue) Degraded() string {
 	if q.table.room() != nil {
 		return "the disk of the job server is full: new jobs are not taken"
 	}
+	if q.draining.Load() {
+		return "draining: no more jobs are begun here"
+	}
 	if len(q.mirror.able()) == 0 {
 		return "no worker is there: jobs wait"
 	}
-	return ""
+	return q.mirror.stranded()
 }
 
 // Address is where the server inside the process takes workers of other

@@ -22,7 +22,8 @@ type record struct {
 	Priority    Priority `json:"priority,omitempty"`
 	Model       string   `json:"model,omitempty"`
 	ModelDigest string   `json:"modelDigest,omitempty"`
-	Memory      int64    `json:"memory,omitempty"`
+	Memory      int64    `json:"memory,omitempty"` // at least
+	Device      string   `json:"device,omitempty"`
 	Litres      float64  `json:"litres,omitempty"` // of the scan; of another kind, its Size
 	Same        string   `json:"same,omitempty"`   // hash of what is computed
 
@@ -106,6 +107,9 @@ func (a *advert) lacks(r *record) string {
 	if a.Memory > 0 && r.Memory > a.Memory {
 		return fmt.Sprintf("has %d MiB of memory", r.Memory>>20)
 	}
+	if r.Device != "" && r.Device != a.Device {
+		return fmt.Sprintf("has the device %q", r.Device)
+	}
 	if !a.Remote && !slices.Contains(a.Homes, r.Home) {
 		return "reaches the files of the service"
 	}
@@ -155,7 +159,7 @@ func hash(parts ...string) string {
 func newRecord(id, home string, r *Request, now time.Time) record {
 	return record{
 		ID: id, Home: home, Kind: r.kind(), Owner: r.Owner, Priority: r.Priority, Model: r.Model, ModelDigest: r.ModelDigest,
-		Memory: r.MemoryBytes, Litres: r.Size, State: Queued, Created: now,
+		Memory: r.MemoryBytes, Device: r.Device, Litres: r.Size, State: Queued, Created: now,
 	}
 }
 

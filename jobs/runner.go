@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,6 +50,9 @@ type Config struct {
 	Kinds map[string]Kind
 	// Name and Device of the worker; empty: the machine's name, and "cpu".
 	Name, Device string
+	// NeedDevice is the device that segmentations taken in here need, where they do
+	// not say so themselves; empty takes any.
+	NeedDevice string
 	// MemoryBytes is what a job may ask of this worker; 0 means anything.
 	MemoryBytes int64
 	// Parallel is how many jobs run at once; 0 means one, less none. Beside is how
@@ -363,29 +367,88 @@ func (r *Runner) beHome(ctx context.Context) {
 func (r *Runner) advertise(ctx context.Context, w *worker) {
 	tick := time.NewTicker(r.config.Lease / 6)
 	defer tick.Stop()
+	changes, stop := r.mirror.listen("")
+	defer stop()
 	r.mirror.meet(w.advert)
-	for {
-		r.publish("worker", &w.advert)
+	var told time.Time
+	for ctx.Err() == nil && !r.draining.Load() {
+		if time.Since(told) >= r.config.Lease/7 {
+			r.publish("worker", &w.advert)
+			told = time.Now()
+		}
 		select {
 		case <-ctx.Done():
-			gone := w.advert
-			gone.Gone = true
-			r.publish("worker", &gone)
-			return
+		case <-changes: // it may be told to stop
 		case <-tick.C:
 		}
 	}
+	gone := w.advert
+	gone.Gone = true
+	r.publish("worker", &gone)
+	r.mirror.meet(gone)
 }
 
+// Drain has the workers of this process begin no more jobs; what runs goes on
+// until Close. The channel is closed when nothing runs any more.
+func (r *Runner) Drain() <-chan struct{} {
+	r.draining.Store(true)
+	r.mirror.mu.Lock()
+	r.mirror.changed()
+	r.mirror.mu.Unlock()
+	idle := make(chan struct{})
+	go func() {
+		r.work.Wait()
+		close(idle)
+	}()
+	return idle
+}
+
+// giveBack queues the jobs again that did not stop when they were told to: what
+// still runs of them counts for nothing.
+func (r *Runner) giveBack() {
+	ctx, done := context.WithTimeout(context.Background(), giveBackTime)
+	defer done()
+	mine := map[string]uint64{}
+	r.mirror.mu.Lock()
+	for id, s := range r.mirror.active {
+		if s.State == Running && s.Claim != nil && slices.ContainsFunc(r.workers, func(w *worker) bool { return w.advert.ID == s.Claim.Worker }) {
+			mine[id] = s.Epoch
+		}
+	}
+	r.mirror.mu.Unlock()
+	for id, epoch := range mine {
+		_, err := r.change(ctx, id, func(x *record) error {
+			if x.State != Running || x.Epoch != epoch {
+				return errKeep
+			}
+			if x.Cancel {
+				x.end(Cancelled, r.config.Now())
+				return nil
+			}
+			x.again()
+			x.Starts--
+			return nil
+		})
+		r.log.Warn("a job does not stop; it is given back", "job", id, "error", err)
+	}
+}
+
+// giveBackTime bounds what giveBack waits for the server.
+const giveBackTime = 5 * time.Second
+
 // Close stops what runs, gives it back to the queue, and returns when all has
-// ended. What waited or ran goes on in another process, or in the next.
+// ended, or was given back since it does not stop (Config.Grace). What waited or ran goes on in another process, or in the next.
 func (r *Runner) Close() error {
 	r.once.Do(func() {
 		r.closed.Store(true)
 		if r.stopWork != nil {
 			r.stopWork(errClosing)
 		}
-		r.work.Wait()
+		select {
+		case <-r.Drain():
+		case <-time.After(r.config.Grace):
+			r.giveBack()
+		}
 		r.stopAll(ErrClosed)
 		r.beside.Wait()
 		r.mirror.mu.Lock()

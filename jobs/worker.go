@@ -117,7 +117,7 @@ func (w *worker) tell(ctx context.Context) error {
 func (w *worker) loop(ctx context.Context) {
 	changes, stop := w.q.mirror.listen("")
 	defer stop()
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !w.q.draining.Load() {
 		r, request, err := w.take(ctx)
 		switch {
 		case r != nil:

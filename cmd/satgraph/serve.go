@@ -149,6 +149,7 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, runner.Close()) }()
+	context.AfterFunc(ctx, func() { runner.Drain() })
 	showJobs(observer, runner)
 	classes, err := corpusClasses()
 	if err != nil {
@@ -210,6 +211,7 @@ type servedModel struct {
 	dir      string
 	servers  []string
 	threads  int
+	device   string // as of onnx.Options
 	manifest *inference.Manifest
 }
 
@@ -236,7 +238,7 @@ func newServedModel(dir string, servers []string, threads int) (*servedModel, er
 	if err != nil {
 		return nil, err
 	}
-	return &servedModel{dir, servers, threads, manifest}, nil
+	return &servedModel{dir: dir, servers: servers, threads: threads, manifest: manifest}, nil
 }
 
 // Manifests are those of the one model.
@@ -247,7 +249,7 @@ func (m *servedModel) Open(ctx context.Context, name string) (inference.Model, e
 	if name != "" && name != m.manifest.Name {
 		return nil, fmt.Errorf("%w: %q", api.ErrUnknownModel, name)
 	}
-	model, err := openModel(ctx, m.dir, m.servers, onnx.Options{Threads: m.threads})
+	model, err := openModel(ctx, m.dir, m.servers, onnx.Options{Threads: m.threads, Device: m.device})
 	if library, ok := errors.AsType[*onnx.LibraryError](err); ok {
 		return nil, &api.Error{
 			Code: api.CodeServiceUnavailable, Message: "the service cannot run models", Hint: library.Error(), Err: err,

@@ -14,6 +14,7 @@ import (
 
 	"satgraph/cmd/satgraph/internal/config"
 	"satgraph/cmd/satgraph/internal/observe"
+	"satgraph/inference/onnx"
 )
 
 // configEnv names the file of settings where --config does not.
@@ -74,8 +75,12 @@ func (f *workerFlags) settings() config.Table {
 		config.New("models", &f.models, "", "folder of model bundles, or one (default: the built-in demo model)"),
 		config.New("worker-jobs", &f.jobs.workers, 1, "jobs that run at once", config.Min(1)).AsFlag("workers"),
 		config.New("worker-name", &f.name, "", "name of the worker (default: the machine's)").AsFlag("name"),
+		config.New("worker-device", &f.device, onnx.Auto, "where models run: auto, cpu or cuda", checkDevice).AsFlag("device"),
 		config.New("worker-memory", &f.memory, "", "how large a job may become, such as 12GiB (default: what the machine has left)", checkBytes).AsFlag("memory"),
-		config.New("data", &f.data, "", "data folder of the service"),
+		config.New("worker-scratch", &f.scratch, "", "without data: folder of this worker alone (default: worker in the home folder)").AsFlag("scratch"),
+		config.New("worker-cache", &f.cache, "16GiB", "without data: how much of scans is kept there", checkBytes).AsFlag("cache"),
+		config.New("worker-drain", &f.drain, 10*time.Second, "how long running jobs may go on when the worker is told to stop", config.Min(time.Duration(0))).AsFlag("drain"),
+		config.New("data", &f.data, "", "data folder of the service, where this worker reaches it"),
 		config.New("nats", &f.jobs.nats, "", "NATS server that keeps the jobs, as nats://HOST:4222"),
 		config.New("nats-creds", &f.jobs.creds, "", "file of credentials for it"),
 		config.New("nats-token", &f.jobs.token, "", "token for it").WithoutFlag().Secret(),
@@ -109,6 +114,14 @@ func (a *app) everySetting(serve config.Table) config.Table {
 func checkBytes(text string) error {
 	_, err := parseBytes(text)
 	return err
+}
+
+// checkDevice wants one that models may run on.
+func checkDevice(text string) error {
+	if slices.Contains([]string{onnx.Auto, onnx.CPU, onnx.CUDA}, text) {
+		return nil
+	}
+	return errors.New("give auto, cpu or cuda")
 }
 
 // checkAddress wants HOST:PORT.

@@ -13,6 +13,8 @@ import (
 	"satgraph/api"
 	"satgraph/graph"
 	"satgraph/inference"
+	"satgraph/inference/onnx"
+	"satgraph/internal/sysmem"
 	"satgraph/jobs"
 )
 
@@ -23,27 +25,39 @@ type workerFlags struct {
 	data   string
 	name   string
 	memory string
-	run    inference.Options
-	work   workOptions
+	// of one that does not reach the data folder
+	scratch, cache string
+	device         string
+	drain          time.Duration
+	run            inference.Options
+	work           workOptions
 }
 
 func (a *app) workerCommand() *cobra.Command {
 	f := &workerFlags{}
 	table := f.settings()
 	cmd := &cobra.Command{
-		Use:   "worker --nats URL --data DIR",
+		Use:   "worker --nats URL [--data DIR]",
 		Short: "Run jobs that a service takes in",
 		Long: `Run jobs that a service takes in, beside it or in its place ('serve --workers 0').
 
-DIR is the service's data folder, on the same machine or a shared disk: scans and
-results go through it. A worker takes jobs of the models that it has, and with
---beside other work, in the folders that --raw, --corpora and --exported name as
-for the service; labels are read in by the service alone. It may be
-stopped or killed at any time: its jobs go on elsewhere from their last saved
-state. The token of a service that listens with --nats-listen lies in its data
-folder (nats-token); give it as SATGRAPH_NATS_TOKEN. Every setting can also come
-from a file (--config) or the environment: see 'satgraph config'.`,
-		Example:     "  SATGRAPH_NATS_TOKEN=$(cat /srv/satgraph/nats-token) satgraph worker --nats nats://127.0.0.1:4222 --data /srv/satgraph --models models",
+A worker needs nothing but the NATS server: scans come and results go over it, and
+--scratch holds what is on its way. On the service's own machine, or with its disk
+shared, --data DIR names the service's data folder, and files are not copied.
+
+A worker takes jobs that its models, device and memory suit; it finds out what it
+has, and --device and --memory say otherwise. It may be stopped or killed at any
+time: its jobs go on elsewhere, with --data from their last saved state. Told to
+stop it begins no more jobs, gives those that run the time of --drain, and then
+gives them back. With --data and --beside it also does other work, in the folders
+that --raw, --corpora and --exported name as for the service; labels are read in by
+the service alone.
+
+The token of a service that listens with --nats-listen lies in its data folder
+(nats-token); give it as SATGRAPH_NATS_TOKEN. Every setting can also come from a
+file (--config) or the environment: see 'satgraph config'.`,
+		Example: `  SATGRAPH_NATS_TOKEN=… satgraph worker --nats nats://service.example.org:4222 --models models
+  SATGRAPH_NATS_TOKEN=$(cat /srv/satgraph/nats-token) satgraph worker --nats nats://127.0.0.1:4222 --data /srv/satgraph`,
 		Args:        args(cobra.NoArgs),
 		Annotations: map[string]string{ownSettings: "yes"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -58,14 +72,17 @@ from a file (--config) or the environment: see 'satgraph config'.`,
 }
 
 func (a *app) work(ctx context.Context, f *workerFlags) error {
-	if f.jobs.nats == "" || f.data == "" {
-		return usageError{errors.New("give --nats and --data")}
+	switch {
+	case f.jobs.nats == "":
+		return usageError{errors.New("give --nats")}
+	case f.data != "" && f.scratch != "":
+		return usageError{errors.New("--scratch is for a worker that does not reach the data folder: leave it or --data out")}
 	}
 	var err error
 	if f.run.MemoryBytes, err = parseBytes(f.memory); err != nil {
 		return usageError{fmt.Errorf("--memory: %w", err)}
 	}
-	c, err := f.jobs.config(f.data, f.run, a.log)
+	c, err := a.workerConfig(f)
 	if err != nil {
 		return err
 	}
@@ -73,21 +90,59 @@ func (a *app) work(ctx context.Context, f *workerFlags) error {
 	if err != nil {
 		return err
 	}
-	c.WorkOnly, c.Models, c.Name, c.Parallel, c.MemoryBytes = true, models, f.name, f.jobs.workers, f.run.MemoryBytes
-	places, err := f.work.places(f.data, &api.Corpus{})
-	if err != nil {
+	for _, m := range models {
+		m.device = f.device
+	}
+	if c.Device, err = onnx.Detect(f.device); err != nil {
 		return err
 	}
+	c.Models, c.Name, c.Parallel = models, f.name, f.jobs.workers
+	if c.MemoryBytes = f.run.MemoryBytes; c.MemoryBytes == 0 {
+		c.MemoryBytes, _ = sysmem.Available() // 0, which is no bound, where it is not known
+	}
+	c.MemoryBytes /= int64(c.Parallel)
 	if c.Beside = f.work.beside; c.Beside > 0 {
+		places, err := f.work.places(f.data, &api.Corpus{})
+		if err != nil {
+			return err
+		}
 		c.Kinds = kindsOf(places, f.run.Threads, func() (*graph.Tree, error) { return a.openTree(ctx) }, nil)
 	}
 	runner, err := jobs.Open(c)
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(a.err, "satgraph works for %s; stop with Ctrl-C\n", f.data)
+	_, _ = fmt.Fprintf(a.err, "satgraph works at %s (%s, %d MiB for a job, %d at once); stop with Ctrl-C\n",
+		c.Dir, c.Device, c.MemoryBytes>>20, c.Parallel)
+	a.notify(ctx, "READY=1")
 	<-ctx.Done()
+	a.notify(context.WithoutCancel(ctx), "STOPPING=1")
+	select {
+	case <-runner.Drain():
+	case <-time.After(f.drain):
+	}
 	return runner.Close()
+}
+
+// workerConfig says where the worker's files are.
+func (a *app) workerConfig(f *workerFlags) (jobs.Config, error) {
+	c, err := f.jobs.config(f.data, f.run, a.log)
+	if f.data != "" || err != nil {
+		c.WorkOnly = true
+		return c, err
+	}
+	c.Remote = true
+	if c.CacheBytes, err = parseBytes(f.cache); err != nil {
+		return c, usageError{fmt.Errorf("--cache: %w", err)}
+	}
+	if c.Dir = f.scratch; c.Dir == "" {
+		home, err := a.dataDir()
+		if err != nil {
+			return c, err
+		}
+		c.Dir = filepath.Join(home, "worker")
+	}
+	return c, nil
 }
 
 // servedModels are the models of a worker.

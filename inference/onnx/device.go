@@ -50,6 +50,28 @@ func addDevice(s *ort.SessionOptions, library Library, device string) error {
 	}
 }
 
+// Detect says where a model that is asked to run on a device would: CPU or CUDA.
+// Errors: ErrDevice, and those of [Start].
+func Detect(device string) (string, error) {
+	library, err := Start()
+	if err != nil {
+		return "", err
+	}
+	s, err := ort.NewSessionOptions()
+	if err != nil {
+		return "", fmt.Errorf("session options: %w", err)
+	}
+	defer s.Destroy() //nolint:errcheck // freeing only
+	switch {
+	case device != "" && device != Auto:
+		return device, addDevice(s, library, device)
+	case hasCUDA(library) && addCUDA(s) == nil:
+		return CUDA, nil
+	default:
+		return CPU, nil
+	}
+}
+
 func hasCUDA(library Library) bool {
 	path, err := filepath.EvalSymlinks(library.Path)
 	if err != nil {
