@@ -173,6 +173,9 @@ func Open(c Config) (*Runner, error) {
 		return nil, fmt.Errorf("the folder of jobs: %w", err)
 	}
 	c.WorkOnly = c.WorkOnly || c.Remote
+	if c.WorkOnly { // the service that it works for may be starting
+		c.Bus.Patience = startTime / 2
+	}
 	home, err := homeOf(c.Dir, !c.WorkOnly)
 	switch {
 	case err != nil:
