@@ -460,7 +460,7 @@ func (w *worker) settle(ctx context.Context, a *attempt, t *Task, out *Outcome, 
 				return errFenced
 			}
 			a.mu.Lock()
-			r.Info, r.Done, r.Total = a.status.Model, a.status.Done, a.status.Total
+			r.Info, r.Done, r.Total, r.Progress = a.status.Model, a.status.Done, a.status.Total, a.status.Progress
 			if out == nil {
 				r.Structures = slices.Clone(a.status.Structures)
 			}
@@ -524,7 +524,6 @@ func (w *worker) judge(r *record, out *Outcome, err, cause error) {
 	if out != nil {
 		r.Structures, r.Warnings, r.Output = out.Structures, out.Warnings, out.Output
 	}
-	r.Progress = 0
 	switch {
 	case err == nil:
 		r.Progress = 1

@@ -54,7 +54,7 @@ const fields = `{ id status finishedAt starts reused error { message } structure
 func makeScans(dir string) ([]string, error) {
 	var paths []string
 	for i := range scans {
-		p, err := phantom.Generate(phantom.Options{Seed: uint64(i + 1), Version: 1, Spacing: 6}) //nolint:gosec // a small number
+		p, err := phantom.Generate(phantom.Options{Seed: uint64(i + 1), Version: 1, Spacing: 6})
 		if err != nil {
 			return nil, err
 		}
@@ -72,14 +72,14 @@ func middle(im *volume.Image) *volume.Image {
 	const side = 28
 	out := &volume.Image{Grid: im.Grid}
 	var from [3]int
-	for axis, n := range im.Grid.Shape {
-		out.Grid.Shape[axis] = min(n, side)
-		from[axis] = (n - out.Grid.Shape[axis]) / 2
+	for axis, n := range im.Shape {
+		out.Shape[axis] = min(n, side)
+		from[axis] = (n - out.Shape[axis]) / 2
 	}
-	out.Data = make([]float32, out.Grid.Voxels())
-	for k := range out.Grid.Shape[2] {
-		for j := range out.Grid.Shape[1] {
-			for i := range out.Grid.Shape[0] {
+	out.Data = make([]float32, out.Voxels())
+	for k := range out.Shape[2] {
+		for j := range out.Shape[1] {
+			for i := range out.Shape[0] {
 				out.Data[out.Index(i, j, k)] = im.Data[im.Index(i+from[0], j+from[1], k+from[2])]
 			}
 		}

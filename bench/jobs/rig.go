@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -87,9 +88,9 @@ func newRig(o options, dir string) (_ *rig, err error) {
 		"serve", "--addr", ports[0], "--nats-listen", ports[1], "--workers", "0", "--min-free-disk", "1",
 		"--store", "sqlite:" + r.path("tree.db"), "--data", r.path("data"),
 	}, often...))
-	r.add("worker beside it", append(worker[:len(worker):len(worker)], "--data", r.path("data")))
-	r.add("worker elsewhere 1", append(worker[:len(worker):len(worker)], "--scratch", r.path("one")))
-	r.add("worker elsewhere 2", append(worker[:len(worker):len(worker)], "--scratch", r.path("two")))
+	r.add("worker beside it", append(slices.Clip(worker), "--data", r.path("data")))
+	r.add("worker elsewhere 1", append(slices.Clip(worker), "--scratch", r.path("one")))
+	r.add("worker elsewhere 2", append(slices.Clip(worker), "--scratch", r.path("two")))
 	for i, p := range r.all {
 		if p.log, err = os.Create(r.path(fmt.Sprintf("%d.log", i))); err != nil {
 			return nil, err
