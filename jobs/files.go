@@ -243,14 +243,10 @@ func (p *porter) stat(request *Request) (fileAnswer, error) {
 	if !info.Mode().IsRegular() {
 		return fileAnswer{}, fmt.Errorf("%w: the scan is no file, which a worker elsewhere needs", ErrBadRequest)
 	}
-	a := fileAnswer{Size: info.Size(), SHA256: request.ImageSHA256, Suffix: suffixPattern.FindString(filepath.Base(request.ImagePath))}
-	if sum, err := hex.DecodeString(a.SHA256); err != nil || len(sum) != sha256.Size {
-		a.SHA256, err = p.hashes.of(request.ImagePath, info)
-		if err != nil {
-			return fileAnswer{}, err
-		}
-	}
-	return a, nil
+	a := fileAnswer{Size: info.Size(), Suffix: suffixPattern.FindString(filepath.Base(request.ImagePath))}
+	// The request's own hash may be that of the archive which the scan came in.
+	a.SHA256, err = p.hashes.of(request.ImagePath, info)
+	return a, err
 }
 
 // hashCache keeps the hashes of scans that were asked for lately.

@@ -173,9 +173,22 @@ func Open(c Config) (*Runner, error) {
 		return nil, fmt.Errorf("the folder of jobs: %w", err)
 	}
 	c.WorkOnly = c.WorkOnly || c.Remote
-	if c.WorkOnly { // the service that it works for may be starting
-		c.Bus.Patience = startTime / 2
+	for began, wait := time.Now(), againFirst; ; wait *= 2 {
+		r, err := open(c)
+		// The service that a worker works for may be starting, or end meanwhile.
+		passing := errors.Is(err, ErrUnavailable) || errors.Is(err, bus.ErrNoServer) && !errors.Is(err, nats.ErrAuthorization)
+		if !passing || !c.WorkOnly || time.Since(began)+wait > workerPatience {
+			return r, err
+		}
+		c.Log.Warn("the worker cannot start yet and tries again", "error", err)
+		time.Sleep(wait)
 	}
+}
+
+// workerPatience is how long a worker tries to start while its server is away.
+const workerPatience = 15 * time.Second
+
+func open(c Config) (*Runner, error) {
 	home, err := homeOf(c.Dir, !c.WorkOnly)
 	switch {
 	case err != nil:

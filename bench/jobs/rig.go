@@ -48,7 +48,8 @@ func (p *process) kill() error {
 	err := p.cmd.Process.Kill()
 	_ = p.cmd.Wait() // that it was killed
 	if code := p.cmd.ProcessState.ExitCode(); code >= 0 {
-		err = fmt.Errorf("%s had ended by itself with exit code %d", p.name, code)
+		text, _ := os.ReadFile(p.log.Name()) //nolint:gosec // our own
+		err = fmt.Errorf("%s had ended by itself with exit code %d: %s", p.name, code, text[max(0, len(text)-2000):])
 	}
 	p.cmd = nil
 	return err

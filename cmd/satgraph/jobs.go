@@ -22,15 +22,16 @@ import (
 // jobOptions say where jobs are kept, and who works at them.
 type jobOptions struct {
 	nats, creds, token, listen string
+	device                     string // that jobs wait for
 	workers, attempts          int
 }
 
 // config is that of a process which keeps its files in a data folder.
 func (o *jobOptions) config(data string, run inference.Options, log *slog.Logger) (jobs.Config, error) {
 	c := jobs.Config{
-		Dir:      filepath.Join(data, "jobs"),
-		Bus:      bus.Options{URL: o.nats, Creds: o.creds, Dir: filepath.Join(data, "nats"), Listen: o.listen, Token: o.token},
-		Classify: api.Classify, Retry: kinds.Retriable, MaxLost: o.attempts, Run: run, Log: log,
+		Dir:        filepath.Join(data, "jobs"),
+		Bus:        bus.Options{URL: o.nats, Creds: o.creds, Dir: filepath.Join(data, "nats"), Listen: o.listen, Token: o.token},
+		NeedDevice: o.device, Classify: api.Classify, Retry: kinds.Retriable, MaxLost: o.attempts, Run: run, Log: log,
 	}
 	switch {
 	case o.nats != "" && o.listen != "":

@@ -131,6 +131,8 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	kept.Models = model
 	if kept.Parallel = o.jobs.workers; kept.Parallel == 0 {
 		kept.Parallel = -1
+	} else if o.jobs.device != "" && len(o.servers) == 0 {
+		kept.Device, _ = onnx.Detect(onnx.Auto) // without a runtime /readyz says so
 	}
 	ofCorpus, err := o.corpus.read(ctx)
 	if err != nil {

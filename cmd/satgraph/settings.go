@@ -47,6 +47,7 @@ func (a *app) serveSettings(o *serveOptions) config.Table {
 			config.New("remote", &o.servers, nil, remoteHelp),
 			config.New("threads", &o.run.Threads, 0, "threads a job may use; 0 for all", config.Min(0)),
 			config.New("workers", &o.jobs.workers, 1, "jobs that run in this process at once; 0 leaves all to 'satgraph worker'", config.Min(0)),
+			config.New("job-device", &o.jobs.device, "", "device that segmentations wait for: cuda, or cpu (default: any)", checkOptionalDevice),
 			config.New("attempts", &o.jobs.attempts, 3, "starts of a job under which its worker may end before the job is taken for the cause", config.Min(1)),
 			config.New("nats", &o.jobs.nats, "", "NATS server with JetStream that keeps the jobs, as nats://HOST:4222 (default: one inside this process)"),
 			config.New("nats-creds", &o.jobs.creds, "", "file of credentials for it"),
@@ -114,6 +115,14 @@ func (a *app) everySetting(serve config.Table) config.Table {
 func checkBytes(text string) error {
 	_, err := parseBytes(text)
 	return err
+}
+
+// checkOptionalDevice wants a device that workers tell of, or nothing.
+func checkOptionalDevice(text string) error {
+	if text == "" || text == onnx.CPU || text == onnx.CUDA {
+		return nil
+	}
+	return errors.New("give cpu, cuda or nothing")
 }
 
 // checkDevice wants one that models may run on.

@@ -47,9 +47,6 @@ type Options struct {
 	// its server asks for.
 	Token string
 
-	// Patience is how long a team's server is waited for that is not there when
-	// Open is called; 0 is not at all.
-	Patience time.Duration
 	// Name of the connection, for who looks at the server.
 	Name string
 	// Log takes what the server says; nil discards it.
@@ -65,9 +62,6 @@ type Bus struct {
 
 // connectTime is how long Open waits for a team's server.
 const connectTime = 10 * time.Second
-
-// againTime is how soon it is tried again.
-const againTime = 300 * time.Millisecond
 
 // Open starts or reaches the server. Errors: ErrInUse, ErrNoServer, or the
 // disk's.
@@ -106,18 +100,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 		}
 	}
 	var err error
-	for began := time.Now(); ; {
-		b.Conn, err = nats.Connect(address, with...)
-		if err == nil || errors.Is(err, nats.ErrAuthorization) || time.Since(began) >= o.Patience || ctx.Err() != nil {
-			break
-		}
-		o.Log.Debug("the NATS server is waited for", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(againTime):
-		}
-	}
-	if err != nil {
+	if b.Conn, err = nats.Connect(address, with...); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("%w: %s: %w", ErrNoServer, redacted(address), err)
 	}
