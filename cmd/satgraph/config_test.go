@@ -128,11 +128,11 @@ scans: [a, b]
 func TestOtherCommandsHaveSettings(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "all.yaml")
-	if err := os.WriteFile(file, []byte("mcp-root: "+filepath.Join(dir, "nowhere")+"\nscans: "+filepath.Join(dir, "no.jsonl")+"\nworkers: 0\nnats: nats://127.0.0.1:1\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("mcp-root: "+filepath.Join(dir, "nowhere")+"\nscans: "+filepath.Join(dir, "no.jsonl")+"\nworkers: 0\nnats: nats://127.0.0.1:1\ndata: here\nworker-scratch: there\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ command, says string }{
-		{"mcp", "nowhere"}, {"corpus stats", "no.jsonl"}, {"worker", "give --nats and --data"},
+		{"mcp", "nowhere"}, {"corpus stats", "no.jsonl"}, {"worker", "--scratch is for"},
 	} {
 		if code, _, stderr := satgraph(t, append(strings.Fields(tt.command), "--config", file)...); code != exitUsage || !strings.Contains(stderr, tt.says) {
 			t.Errorf("%s: exit code %d, and it says %s", tt.command, code, stderr)
