@@ -7,16 +7,16 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"time"
 )
 
 // errBusy means that a request found no room to wait in.
 var errBusy = errors.New("too many requests wait")
 
 // turns lets a bounded number of requests work at once. The others wait, and the
-// next turn goes to the caller who has had the least of the time, so that one who
-// asks for much waits for themselves and not in front of the others. It is safe
-// for concurrent use.
+// next turn goes to the caller who has had the fewest, so that one who asks for
+// much waits for themselves and not in front of the others. Requests of one lane
+// are of a kind, so turns are counted, not the time that they take: a turn that the
+// machine held up is nobody's fault. It is safe for concurrent use.
 type turns struct {
 	most    int // requests that work
 	waiting int // requests that wait, at most
@@ -24,14 +24,14 @@ type turns struct {
 	mu      sync.Mutex
 	working int
 	waits   int
-	clock   time.Duration // the time of the caller who got the last turn
+	clock   int // turns of the caller who got the last one
 	callers map[string]*line
 	queued  []*line // those with requests that wait
 }
 
 // A line is one caller's requests.
 type line struct {
-	had     time.Duration // of the time, idle callers brought up to the others
+	had     int // turns; idle callers are brought up to the others
 	working int
 	queue   []*ticket // the oldest first
 }
@@ -69,7 +69,7 @@ func (t *turns) take(ctx context.Context, caller string) (leave func(), err erro
 		t.callers[caller] = l
 	}
 	if l.working == 0 && len(l.queue) == 0 {
-		l.had = max(l.had, t.clock) // nobody saves time up by not asking
+		l.had = max(l.had, t.clock) // nobody saves turns up by not asking
 	}
 	if t.working < t.most {
 		t.start(l)
@@ -107,18 +107,16 @@ func (t *turns) start(l *line) {
 	t.working++
 	l.working++
 	t.clock = max(t.clock, l.had)
+	l.had++
 }
 
 // leaving gives the turn back, and the next one to whoever is due.
 func (t *turns) leaving(caller string, l *line) func() {
-	began := time.Now()
 	return func() {
-		took := time.Since(began)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.working--
 		l.working--
-		l.had += took
 		for t.working < t.most && len(t.queued) > 0 {
 			next := slices.MinFunc(t.queued, func(a, b *line) int { return cmp.Compare(a.had, b.had) })
 			first := next.queue[0]
