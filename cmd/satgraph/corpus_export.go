@@ -12,6 +12,7 @@ import (
 
 	"satgraph/datasets/build"
 	"satgraph/datasets/build/view"
+	"satgraph/datasets/corpus"
 	"satgraph/datasets/export"
 	"satgraph/datasets/export/bids"
 	"satgraph/datasets/export/croissant"
@@ -30,6 +31,9 @@ type exportFlags struct {
 	catalogFlag
 	format, out string
 	sel         export.Select
+	split       string
+	sides       export.Sides // of a file that split names
+	splitHash   string
 	overlap     string
 	merge       string
 	leaveOut    bool
@@ -132,7 +136,8 @@ those of the scans' own units, clipped as the corpus clips them. Formats:
 
 DIR appears when the export is whole; stopped or failed, the same command goes
 on from where it was. The same corpus gives the same bytes: files.sha256 lists
-them, export.json says what was exported and how. Structures that share voxels
+them, export.json says what was exported and how. --split persons, or a file of
+your own, puts scans on sides as every format writes them. Structures that share voxels
 are refused by name where a format has one label a voxel, unless --overlap says
 how both are kept. Datasets whose licence forbids passing them on, or that
 nobody has checked, are named; --strict-licence refuses them.`
@@ -141,7 +146,8 @@ nobody has checked, are named; --strict-licence refuses them.`
 	flags.StringVar(&f.format, "format", "", "one of "+strings.Join(formatNames(), ", "))
 	flags.StringVarP(&f.out, "out", "o", "", "folder to write")
 	flags.StringSliceVar(&f.sel.Datasets, "dataset", nil, "only these datasets")
-	flags.StringSliceVar(&f.sel.Splits, "split", nil, "only these splits: train, validation, test")
+	flags.StringVar(&f.split, "split", splitPublished, "sides of the scans: published; persons, which moves all scans of a person to the side that has most of them; or a file with the columns scan (DATASET/ID) and split, in CSV or with tabs")
+	flags.StringSliceVar(&f.sel.Splits, "side", nil, "only scans on these sides: train, validation, test")
 	flags.StringSliceVar(&f.sel.Modalities, "modality", nil, "only these modalities: ct, mri, pet")
 	flags.StringSliceVar(&f.sel.Without, "without", nil, "leave out these scans, each as DATASET/ID")
 	flags.StringVar(&f.overlap, "overlap", "", "structures that share voxels: refuse (the default), regions (nnunet, monai), layers (bids)")
@@ -170,10 +176,13 @@ func (f *exportFlags) check(cmd *cobra.Command) (corpusFormat, error) {
 	if f.out == "" {
 		return format, usageError{errors.New("give the output folder with -o")}
 	}
-	for _, split := range f.sel.Splits {
-		if !slices.Contains([]string{export.Train, export.Validation, export.Test}, split) {
-			return format, usageError{fmt.Errorf("--split %q: want train, validation or test", split)}
+	for _, side := range f.sel.Splits {
+		if !slices.Contains(exportSides, side) {
+			return format, usageError{fmt.Errorf("--side %q: want train, validation or test", side)}
 		}
+	}
+	if err := f.readSplit(); err != nil {
+		return format, err
 	}
 	for _, other := range corpusFormats {
 		for _, flag := range other.flags {
@@ -183,6 +192,40 @@ func (f *exportFlags) check(cmd *cobra.Command) (corpusFormat, error) {
 		}
 	}
 	return format, nil
+}
+
+// The splits of corpus export that are no files.
+const (
+	splitPublished = string(corpus.AsListed)
+	splitPersons   = string(corpus.ByPerson)
+)
+
+var exportSides = []string{export.Train, export.Validation, export.Test}
+
+// readSplit reads the file of sides, where --split names one.
+func (f *exportFlags) readSplit() (err error) {
+	switch {
+	case f.split == splitPublished, f.split == splitPersons:
+		return nil
+	case f.split == "" || slices.Contains(exportSides, f.split):
+		return usageError{fmt.Errorf("--split %q: want published, persons or a file of sides; --side chooses a side", f.split)}
+	}
+	f.sides, f.splitHash, err = export.ReadSides(f.split)
+	if err != nil {
+		return usageError{fmt.Errorf("--split: %w", err)}
+	}
+	return nil
+}
+
+// onSides puts the scans of a source on the sides that --split says.
+func (f *exportFlags) onSides(ctx context.Context, src export.Source) (export.Source, []string, error) {
+	switch {
+	case f.sides != nil:
+		return export.OnSides(ctx, src, f.sides.Assign(&f.sel))
+	case f.split == splitPersons:
+		return export.OnSides(ctx, src, export.ByPerson)
+	}
+	return src, nil, nil
 }
 
 // settings are the flags that the bytes depend on.
@@ -196,6 +239,12 @@ func (f *exportFlags) settings(cmd corpusFormat) map[string]string {
 	out := map[string]string{}
 	for _, flag := range cmd.flags {
 		out[flag] = all[flag]
+	}
+	switch {
+	case f.sides != nil: // whatever the file is called
+		out["split"] = "file with the SHA-256 " + f.splitHash
+	case f.split == splitPersons:
+		out["split"] = f.split
 	}
 	return out
 }
@@ -240,6 +289,11 @@ func (a *app) exportCorpus(ctx context.Context, folder string, format corpusForm
 	if err != nil {
 		return err
 	}
+	src, more, err := f.onSides(ctx, src)
+	if err != nil {
+		return err
+	}
+	warnings = append(warnings, more...)
 	p := newProgress(a.err)
 	report, err := export.Run(ctx, format.make(f), src, export.Options{
 		Dir: f.out, Format: f.format, Settings: f.settings(format), Select: f.sel, StrictLicence: f.strict, Program: "satgraph " + version, Warnings: warnings,

@@ -51,6 +51,7 @@ func TestCorpusExport(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	testExportSplit(t, in, dir)
 	// A scan that can't be read leaves the export unfinished.
 	if err := os.WriteFile(filepath.Join(in, "phantom_2", "image.nii.gz"), []byte("no image"), 0o600); err != nil {
 		t.Fatal(err)
@@ -70,7 +71,9 @@ func TestCorpusExportUsage(t *testing.T) {
 		{".", "--format", "zip", "-o", "out"},
 		{".", "--format", "sat"},
 		{".", "--format", "sat", "-o", "out", "--overlap", "regions"},
-		{".", "--format", "index", "-o", "out", "--split", "half"},
+		{".", "--format", "index", "-o", "out", "--side", "half"},
+		{".", "--format", "index", "-o", "out", "--split", "train"},
+		{".", "--format", "index", "-o", "out", "--split", "no-such-file.csv"},
 		{".", "--format", "index", "-o", "out"}, // no phantoms
 		{"nowhere", "--format", "index", "-o", "out"},
 		{"--format", "index", "-o", "out"},
@@ -78,5 +81,37 @@ func TestCorpusExportUsage(t *testing.T) {
 		if code, _, stderr := runExport(t, args...); code != exitUsage {
 			t.Errorf("%q gives %d: %s", args, code, stderr)
 		}
+	}
+}
+
+// testExportSplit exports two phantoms with the sides of files.
+func testExportSplit(t *testing.T, in, dir string) {
+	t.Helper()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	out := filepath.Join(dir, "sides")
+	whole := file("sides.csv", "scan,split,why\nphantoms/phantom_1,test,\"chosen, so\"\nphantoms/phantom_2,val,\n")
+	code, _, stderr := runExport(t, in, "--format", "nnunet", "--overlap", "regions", "-o", out, "--split", whole)
+	if code != exitDone {
+		t.Fatalf("%d: %s", code, stderr)
+	}
+	folds, err := os.ReadFile(filepath.Join(out, "Dataset001_phantoms", "splits_final.json"))
+	if err != nil || !strings.Contains(string(folds), "phantoms_phantom_2") || strings.Contains(string(folds), "phantoms_phantom_1") {
+		t.Errorf("splits_final.json: %v, %s", err, folds)
+	}
+	if m, err := os.ReadFile(filepath.Join(out, export.ManifestFile)); err != nil || !strings.Contains(string(m), `"split": "file with the SHA-256 `) {
+		t.Errorf("%v, %s", err, m)
+	}
+	part := file("part.tsv", "scan\tsplit\nphantoms/phantom_1\ttrain\n")
+	if code, _, stderr := runExport(t, in, "--format", "index", "-o", out+"2", "--split", part); code != exitUsage || !strings.Contains(stderr, "phantoms/phantom_2") {
+		t.Errorf("a scan without a side gives %d: %s", code, stderr)
+	}
+	if code, _, stderr := runExport(t, in, "--format", "index", "-o", out+"2", "--split", part, "--without", "phantoms/phantom_2"); code != exitDone {
+		t.Errorf("without it: %d: %s", code, stderr)
 	}
 }

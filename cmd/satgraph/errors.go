@@ -76,7 +76,7 @@ var badInput = []error{
 	labelmap.ErrInvalidEvent, labelmap.ErrRecipe, sssom.ErrFormat,
 	build.ErrManifest, catalog.ErrRecord, corpus.ErrList, corpus.ErrListTruncated, corpus.ErrListTooLarge, corpus.ErrMissingKey,
 	corpus.ErrUnknownDataset, corpus.ErrUnknownClass, corpus.ErrBadValue, rawdata.ErrLayout, rawdata.ErrRecipe, rawdata.ErrUnclear,
-	export.ErrOption, export.ErrSamples, export.ErrEmpty, export.ErrExists, phantoms.ErrNone,
+	export.ErrOption, export.ErrSplit, export.ErrSamples, export.ErrEmpty, export.ErrExists, phantoms.ErrNone,
 	config.ErrConfig, backup.ErrArchive, backup.ErrNewer, graph.ErrInvalidTerm, graph.ErrInvalidRelation, graph.ErrInvalidChange,
 }
 

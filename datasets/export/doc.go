@@ -80,6 +80,9 @@ type Sample struct {
 	// Digest is a hash of the voxels, of image and masks; where it is empty, a
 	// change of voxels alone is not noticed when an export goes on.
 	Digest string `json:"digest,omitempty"`
+	// Image is a hash of the image's voxels alone, by which scans of one image are
+	// told; empty where it is not known.
+	Image string `json:"-"`
 }
 
 // Name is the dataset and the id, as messages name a scan.

@@ -34,6 +34,8 @@ var (
 	ErrBusy = errors.New("an export to this folder is running")
 	// ErrOption says: an option that does not exist or does not fit the format.
 	ErrOption = errors.New("unusable option")
+	// ErrSplit says: a file of sides that is not one, or that leaves scans out.
+	ErrSplit = errors.New("unusable file of sides")
 )
 
 // OverlapError names two structures of a scan that share voxels. It is an

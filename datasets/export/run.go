@@ -70,7 +70,7 @@ func Run(ctx context.Context, f Format, src Source, o Options) (*Report, error) 
 	if err != nil {
 		return nil, err
 	}
-	r := &run{f: f, src: src, o: &o, plan: plan, warnings: slices.Concat([]string{}, o.Warnings, warnings, more)}
+	r := &run{f: f, src: src, o: &o, plan: plan, warnings: slices.Concat([]string{}, o.Warnings, warnings, leaks(plan.Samples), more)}
 	if r.planHash, err = r.hashPlan(); err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func (c *Corpus) sample(e *build.Entry) (*export.Sample, error) {
 	o := &s.Origin
 	out := &export.Sample{
 		ID: o.ID, Dataset: o.Dataset, Patient: o.Patient, Split: splitOf(o), Modality: o.Modality, Sequence: o.Sequence,
-		Permission: export.Unknown, Normalised: !c.Units, Digest: e.Digest,
+		Permission: export.Unknown, Normalised: !c.Units, Digest: e.Digest, Image: e.Image,
 		Provenance: map[string]string{
 			"image": o.Image, "masks": strings.Join(o.Masks, ", "), "input": o.Input, "recipe": o.Recipe,
 			"spacing": fmt.Sprint(s.Settings.Spacing), "orientation": s.Settings.Orientation, "labels": string(s.Settings.Labels),

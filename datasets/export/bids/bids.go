@@ -268,6 +268,7 @@ func (f *Format) Finish(_ context.Context, to *export.Folder, _ export.Records) 
 	return to.WriteJSON("participants.json", map[string]map[string]string{
 		"dataset": {"Description": "the dataset that the patient belongs to"},
 		"patient": {"Description": "the patient as that dataset names it"},
+		"split":   {"Description": "the sides of a training that the patient's scans are on: train, validation, test; n/a where none is known"},
 	})
 }
 
@@ -298,12 +299,19 @@ func (f *Format) table(w io.Writer) error {
 }
 
 func (f *Format) participants(w io.Writer) error {
-	_, err := io.WriteString(w, "participant_id\tdataset\tpatient\n")
+	_, err := io.WriteString(w, "participant_id\tdataset\tpatient\tsplit\n")
+	sides := map[string][]string{}
+	for _, s := range f.plan.Samples {
+		if dir, _ := f.base(s); s.Split != export.Unassigned && !slices.Contains(sides[dir], s.Split) {
+			sides[dir] = append(sides[dir], s.Split)
+		}
+	}
 	seen := map[string]bool{}
 	for _, s := range f.plan.Samples {
 		dir, _ := f.base(s)
 		if err == nil && !seen[dir] {
-			_, err = fmt.Fprintf(w, "%s\t%s\t%s\n", dir, cell(s.Dataset), cell(s.Patient))
+			slices.Sort(sides[dir])
+			_, err = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", dir, cell(s.Dataset), cell(s.Patient), cell(strings.Join(sides[dir], " ")))
 		}
 		seen[dir] = true
 	}

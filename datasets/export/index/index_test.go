@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
+
 	"satgraph/datasets/export"
 	"satgraph/datasets/export/exporttest"
 	"satgraph/volume"
@@ -127,4 +129,30 @@ func sums(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// The column split has the sides that were chosen.
+func TestSplit(t *testing.T) {
+	c := exporttest.New(t, 2, exporttest.Disjoint[:1])
+	chosen := export.Sides{c.List[0].Name(): export.Test, c.List[1].Name(): export.Validation}
+	src, _, err := export.OnSides(t.Context(), c, chosen.Assign(&export.Select{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, _ := exporttest.Export(t, New(), src, export.Options{Format: "index"})
+	rows, err := parquet.ReadFile[struct {
+		Name    string `parquet:"name"`
+		Dataset string `parquet:"dataset"`
+		Split   string `parquet:"split"`
+	}](filepath.Join(dir, "scans.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := export.Sides{}
+	for _, r := range rows {
+		got[r.Dataset+"/"+r.Name] = r.Split
+	}
+	if !reflect.DeepEqual(got, chosen) {
+		t.Errorf("%v, want %v", got, chosen)
+	}
 }
