@@ -71,14 +71,14 @@ func TestReadSides(t *testing.T) {
 	for content, want := range map[string]export.Sides{
 		"scan,split\nA/1,train\nA/2,Validation\n":                     {"A/1": "train", "A/2": "validation"},
 		"\ufeffnote\tsplit\tscan\r\n\ttest\tA/x,y/z\r\nn\tval\tB/1\n": {"A/x,y/z": "test", "B/1": "validation"},
-		"scan,split\n":                       {},
-		"":                                   nil,
-		"A/1,train\n":                        nil,
-		"scan,split\nA/1,half\n":             nil,
-		"scan,split\n1,train\n":              nil,
+		"scan,split\n":                      {},
+		"":                                  nil,
+		"A/1,train\n":                       nil,
+		"scan,split\nA/1,half\n":            nil,
+		"scan,split\n1,train\n":             nil,
 		"scan,split\nA/1,train\nA/1,test\n": nil,
-		"scan,split\nA/1\n":                  nil,
-		"scan,split\n\"A/1,train\n":          nil,
+		"scan,split\nA/1\n":                 nil,
+		"scan,split\n\"A/1,train\n":         nil,
 	} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)

@@ -2,13 +2,13 @@ package index
 
 import (
 	"encoding/json"
+	"iter"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
-
-	"github.com/parquet-go/parquet-go"
 
 	"satgraph/datasets/export"
 	"satgraph/datasets/export/exporttest"
@@ -41,9 +41,30 @@ type found struct {
 	Totals [][]any
 }
 
-// DuckDB reads every row, and every voxel of every mask.
+// samples are those of a source.
+func samples(t *testing.T, src export.Source) iter.Seq[*export.Sample] {
+	return func(yield func(*export.Sample) bool) {
+		for s, err := range src.Samples(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// DuckDB reads every row, with sides that were chosen, and every voxel of every mask.
 func TestReadByDuckDB(t *testing.T) {
 	c := exporttest.New(t, 4, exporttest.Nested)
+	src, _, err := export.OnSides(t.Context(), c, export.Sides{
+		"Torso_A/case 00": export.Validation, "Torso_A/case 01": export.Train, "Torso B/2/case 02": export.Test, "Torso B/2/case 03": export.Train,
+	}.Assign(&export.Select{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.List = slices.Collect(samples(t, src))
 	// A mask that begins with the first voxel and ends with the last, and one of
 	// nothing.
 	s := c.List[0]
@@ -129,30 +150,4 @@ func sums(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-// The column split has the sides that were chosen.
-func TestSplit(t *testing.T) {
-	c := exporttest.New(t, 2, exporttest.Disjoint[:1])
-	chosen := export.Sides{c.List[0].Name(): export.Test, c.List[1].Name(): export.Validation}
-	src, _, err := export.OnSides(t.Context(), c, chosen.Assign(&export.Select{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, _ := exporttest.Export(t, New(), src, export.Options{Format: "index"})
-	rows, err := parquet.ReadFile[struct {
-		Name    string `parquet:"name"`
-		Dataset string `parquet:"dataset"`
-		Split   string `parquet:"split"`
-	}](filepath.Join(dir, "scans.parquet"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := export.Sides{}
-	for _, r := range rows {
-		got[r.Dataset+"/"+r.Name] = r.Split
-	}
-	if !reflect.DeepEqual(got, chosen) {
-		t.Errorf("%v, want %v", got, chosen)
-	}
 }
