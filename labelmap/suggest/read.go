@@ -67,7 +67,7 @@ var (
 	reRange       = regexp.MustCompile(`(?i)^(.*?)\b([ctl]?)(\d{1,2})\s*(?:-|–|to|bis|a)\s*([ctl]?)(\d{1,2})\b(.*)$`)
 	reLetter      = regexp.MustCompile(`^([LRlr])([A-Za-z][a-z]{2,})$`)
 	reMidSide     = regexp.MustCompile(`^(.*\pL{3,})[ _\-.]+(L|R|l|r|Lt|Rt|LT|RT|lt|rt|li|re)[ _\-.]+(\pL{3,}.*)$`)
-	reGlued       = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{4,}(?:[ _\-.].*)?)$`)
+	reGlued       = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{3,}(?:[ _\-.].*)?)$`)
 	reCounted     = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|\b[ctls])s?[_\- ]*\d{1,2}$`)
 	reAside       = regexp.MustCompile(`\s*\([^()]*\)\s*`)
 	reQualified   = regexp.MustCompile(`(?i),? +(\w+) (division|part|portion|subdivision)$`)
@@ -249,6 +249,7 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	if m := reInitials.FindString(undated); m != "" && !v.saysMore(m[1:]) && len(undated)-len(m) > leastNamed {
 		add(strings.TrimSuffix(undated, m), "without initials", 0.88)
 	}
+	add(v.tailOff(text), "without remarks, version and initials", 0.85)
 	if t := v.plainFinding(text); t != text {
 		add(t, "without how it looks", 0.9)
 	}
@@ -345,6 +346,37 @@ func (v *vocabulary) unglued(text string) []string {
 
 // reTrailing is a word with a count behind it.
 var reTrailing = regexp.MustCompile(`^(\pL{4,})\d{1,2}$`)
+
+// tailOff takes remarks, versions, dates and initials off the end of a name for
+// as long as there are any ("Liver_BW_v3_final"). It is empty where fewer than
+// two stand there.
+func (v *vocabulary) tailOff(text string) string {
+	rest, taken := text, 0
+	for {
+		short := unwrap(rest)
+		if short == rest {
+			short = reDate.ReplaceAllString(rest, "")
+		}
+		if short == rest && !reCounted.MatchString(rest) {
+			short = reCount.ReplaceAllString(rest, "")
+		}
+		if m := reInitials.FindString(rest); short == rest && m != "" && !v.saysMore(m[1:]) {
+			short = strings.TrimSuffix(rest, m)
+		}
+		if short == rest {
+			short = v.remarksOff(separated(rest))
+			if short == separated(rest) {
+				break
+			}
+		}
+		rest = short
+		taken++
+	}
+	if taken < 2 || len(rest) < leastNamed {
+		return ""
+	}
+	return rest
+}
 
 // matter reads "insula left GM" as the structure, and "frontal lobe WM" as its
 // white matter or, less surely, the structure.
