@@ -203,7 +203,8 @@ func (q *queue) tidy(r *record, request Request) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.IsDir() && filepath.Join(r.ID, e.Name()) != r.Folder {
+		former := strings.HasPrefix(e.Name(), "."+recordName+".") // what a process was killed over
+		if former || e.IsDir() && filepath.Join(r.ID, e.Name()) != r.Folder {
 			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
