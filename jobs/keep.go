@@ -15,8 +15,8 @@ import (
 	"satgraph/volume"
 )
 
-// recordName is the file beside the masks of an ended job that says what they
-// are.
+// recordName is the file beside the masks of a job that says what they are, or that
+// it waits or runs.
 const recordName = "job.json"
 
 // keep looks after the jobs until ctx ends: those whose worker is gone are queued
@@ -180,9 +180,9 @@ func (q *queue) away(ctx context.Context, r *record, revision uint64) error {
 	return nil
 }
 
-// tidy writes what the job became beside its masks, and removes what workers
-// left that did not finish it.
-func (q *queue) tidy(r *record, request Request) error {
+// writeDown writes what a job is beside its files, where backups find it: when it
+// is taken in, and when it has ended.
+func (q *queue) writeDown(r *record, request Request) error {
 	dir := filepath.Join(q.dir, r.ID)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
@@ -191,11 +191,17 @@ func (q *queue) tidy(r *record, request Request) error {
 	if err != nil {
 		return err
 	}
-	err = volume.WriteAtomic(filepath.Join(dir, recordName), func(w io.Writer) error {
+	return volume.WriteAtomic(filepath.Join(dir, recordName), func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})
-	if err != nil {
+}
+
+// tidy writes what the job became beside its masks, and removes what workers
+// left that did not finish it.
+func (q *queue) tidy(r *record, request Request) error {
+	dir := filepath.Join(q.dir, r.ID)
+	if err := q.writeDown(r, request); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(dir)

@@ -46,6 +46,7 @@ func (q *queue) adopt(ctx context.Context, id string, text []byte) error {
 	r.State, r.Started, r.Finished, r.Starts = j.State, j.Started, j.Finished, j.Starts
 	r.Worker, r.From, r.Folder, r.Failure = j.Worker, j.From, j.Folder, j.Failure
 	r.Info, r.Structures, r.Warnings, r.Output, r.Progress = j.Model, j.Structures, j.Warnings, j.Output, j.Progress
+	r.Done, r.Total = j.Done, j.Total
 	if r.Folder == "" {
 		r.Folder = id // as it was
 	}
@@ -64,11 +65,29 @@ func (q *queue) adopt(ctx context.Context, id string, text []byte) error {
 			q.lose(&r)
 		}
 	}
+	q.relocate(&j.Request)
 	if _, err := q.table.create(ctx, keyRequest+id, &j.Request); err != nil && !errors.Is(err, errStale) {
 		return err
+	}
+	if j.Request.Key != "" {
+		if _, err := q.table.once(ctx, &j.Request, id); err != nil && !errors.Is(err, ErrKeyConflict) {
+			return err
+		}
 	}
 	if _, err := q.table.create(ctx, keyActive+id, &r); err != nil && !errors.Is(err, errStale) {
 		return fmt.Errorf("job %s: %w", id, err)
 	}
 	return nil
+}
+
+// relocate finds the scan of a job that was brought from elsewhere, as a restored
+// backup is, among those of the service.
+func (q *queue) relocate(r *Request) {
+	if r.ImagePath == "" || q.config.Images == "" {
+		return
+	}
+	if _, err := os.Stat(r.ImagePath); !errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	r.ImagePath = filepath.Join(q.config.Images, filepath.Base(r.ImagePath))
 }

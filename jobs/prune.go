@@ -108,14 +108,11 @@ func (q *queue) forget(ctx context.Context, id, why string) error {
 	return nil
 }
 
-// bury removes what a job that was marked has left: its files, what it was asked,
-// what its key stands for, and last its record.
+// bury removes what a job that was marked has left: what its key stands for, what
+// it was asked, its files, and last its record.
 func (q *queue) bury(ctx context.Context, id string) error {
 	if !idPattern.MatchString(id) {
 		return nil
-	}
-	if err := os.RemoveAll(filepath.Join(q.dir, id)); err != nil {
-		return err
 	}
 	var request Request
 	_, err := q.table.get(ctx, keyRequest+id, &request)
@@ -135,6 +132,11 @@ func (q *queue) bury(ctx context.Context, id string) error {
 		{keyRequest + id, &request, func() bool { return true }},
 		{keyEnded + id, &r, func() bool { return r.Gone }},
 	} {
+		if one.key == keyEnded+id {
+			if err := os.RemoveAll(filepath.Join(q.dir, id)); err != nil {
+				return err
+			}
+		}
 		revision, err := q.table.get(ctx, one.key, one.into)
 		if err == nil && one.his() {
 			err = q.table.purge(ctx, one.key, revision)

@@ -178,11 +178,17 @@ func (q *queue) enqueue(ctx context.Context, id string, request Request) (Job, e
 	if r.Same != "" {
 		q.reuse(ctx, &r)
 	}
+	if err := q.writeDown(&r, request); err != nil {
+		return Job{}, err
+	}
 	revision, err := q.table.create(ctx, keyActive+id, &r)
 	if errors.Is(err, errStale) { // by another who had the same key
 		return q.Get(ctx, id)
 	}
 	if err != nil {
+		if _, readErr := q.record(ctx, id); errors.Is(readErr, ErrNotFound) { // so that no backup has it
+			_ = os.Remove(filepath.Join(q.dir, id, recordName))
+		}
 		return Job{}, err
 	}
 	q.requests.put(id, request)
@@ -562,7 +568,13 @@ func (q *queue) Retry(ctx context.Context, id string) (Job, error) {
 	r := ended
 	r.again()
 	r.Finished, r.Lost, r.Tries, r.Failure, r.Output, r.From, r.Home = time.Time{}, 0, 0, nil, nil, "", q.home
+	if err := q.writeDown(&r, j.Request); err != nil {
+		return j, err
+	}
 	next, err := q.table.create(ctx, keyActive+id, &r)
+	if err != nil && !errors.Is(err, errStale) {
+		err = errors.Join(err, q.writeDown(&ended, j.Request))
+	}
 	if errors.Is(err, errStale) { // another did so
 		return j, fmt.Errorf("%w: it was queued already", ErrNotRetried)
 	}

@@ -26,6 +26,9 @@ import (
 type Config struct {
 	// Dir is where the files of jobs are kept. It is made if need be.
 	Dir string
+	// Images is the folder of the scans of jobs that were brought from elsewhere;
+	// empty: they lie where they lay.
+	Images string
 	// Bus says which NATS server keeps the jobs. Without URL it is one inside the
 	// process, whose Dir is by default the folder "nats" of Dir.
 	Bus bus.Options

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"satgraph/graph"
+	"satgraph/jobs"
 	"satgraph/store/backup"
 	"satgraph/store/neo4j"
 	"satgraph/store/sqlite"
@@ -23,13 +25,16 @@ var errUsed = errors.New("there is a store already")
 
 func (a *app) backupCommand() *cobra.Command {
 	var out, data string
-	var images, force, asJSON bool
+	var images, withJobs, force, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "backup -o FILE",
 		Short: "Write all that the store keeps to one file, also while the service runs",
 		Long: `Write the tree with its history, the decisions on labels, exemplars and API tokens
 (their hashes) to one file, also while the service runs. 'satgraph restore' brings it
-into a store of either kind. Jobs and their results are not part of it.`,
+into a store of either kind. With --images it has the uploaded scans and whose they
+are, with --jobs the jobs: those that ended with their results, those that wait or
+run as what is to be done. Corpora and exports that have names are folders of their
+own, and not part of it.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" {
@@ -39,12 +44,15 @@ into a store of either kind. Jobs and their results are not part of it.`,
 				return refusal{fmt.Errorf("%s is there already; --force replaces it", out)}
 			}
 			o := backup.Options{Program: "satgraph " + version, Progress: a.backupProgress()}
-			if images {
-				folder, err := a.imageFolder(data)
+			if images || withJobs {
+				folder, err := a.serviceData(data)
 				if err != nil {
 					return err
 				}
-				o.Files = os.DirFS(folder)
+				if images {
+					o.Files = os.DirFS(filepath.Join(folder, "images"))
+				}
+				o.More = moreOf(folder, images, withJobs)
 			}
 			var m backup.Manifest
 			err := a.withStore(cmd.Context(), func(store treeStore) error {
@@ -61,6 +69,7 @@ into a store of either kind. Jobs and their results are not part of it.`,
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
 	cmd.Flags().BoolVar(&images, "images", false, "uploaded scans, too")
+	cmd.Flags().BoolVar(&withJobs, "jobs", false, "jobs and their results, too; with --images those that wait can be done elsewhere")
 	cmd.Flags().StringVar(&data, "data", "", "the service's folder of uploaded scans (default: the home folder)")
 	cmd.Flags().BoolVar(&force, "force", false, "replace the file")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
@@ -69,13 +78,14 @@ into a store of either kind. Jobs and their results are not part of it.`,
 
 func (a *app) restoreCommand() *cobra.Command {
 	var data string
-	var images, force, check, asJSON bool
+	var images, withJobs, force, check, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Bring a backup into a store, of either kind",
 		Long: `Bring a backup into the store that --store names. The file is read and checked whole
 before anything is written, and what comes out is compared with it. A store that is
-there already is only replaced with --force; end the service first.`,
+there already is only replaced with --force; end the service first. Killed at any
+moment, it leaves what was there, or what was restored, and nothing in between.`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			f, err := os.Open(given[0])
@@ -90,10 +100,13 @@ there already is only replaced with --force; end the service first.`,
 			if check {
 				return a.told(m, asJSON, given[0]+" is whole")
 			}
-			r := restore{app: a, archive: f, manifest: m, force: force}
-			if images {
-				if r.images, err = a.imageFolder(data); err != nil {
+			r := restore{app: a, archive: f, manifest: m, force: force, jobs: withJobs}
+			if images || withJobs {
+				if r.data, err = a.serviceData(data); err != nil {
 					return err
+				}
+				if images {
+					r.images = filepath.Join(r.data, "images")
 				}
 			}
 			if err := r.into(cmd.Context()); err != nil {
@@ -104,22 +117,57 @@ there already is only replaced with --force; end the service first.`,
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "only say whether the file is whole and what it holds")
 	cmd.Flags().BoolVar(&images, "images", false, "uploaded scans, too, where the file has them")
+	cmd.Flags().BoolVar(&withJobs, "jobs", false, "jobs, too, where the file has them; they take the place of those that are there")
 	cmd.Flags().StringVar(&data, "data", "", "the service's folder of uploaded scans (default: the home folder)")
 	cmd.Flags().BoolVar(&force, "force", false, "replace the store that is there")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
 
-// imageFolder is where the service keeps uploaded scans.
-func (a *app) imageFolder(data string) (string, error) {
+// serviceData is where the service keeps uploaded scans and jobs.
+func (a *app) serviceData(data string) (string, error) {
 	if data == "" {
-		var err error
-		if data, err = a.dataDir(); err != nil {
-			return "", err
-		}
+		return a.dataDir()
 	}
-	return filepath.Join(data, "images"), nil
+	return filepath.Abs(data)
 }
+
+// moreOf gives what a backup has of a service's folder beside scans: whose they are,
+// and the jobs.
+func moreOf(data string, owners, withJobs bool) func(add func(string, int64, io.Reader) error) error {
+	return func(add func(string, int64, io.Reader) error) error {
+		if owners {
+			names, err := filepath.Glob(filepath.Join(data, ownersDir, "*.json"))
+			if err != nil {
+				return err
+			}
+			for _, path := range names {
+				text, err := os.ReadFile(path)
+				if errors.Is(err, os.ErrNotExist) {
+					continue // the scan went meanwhile
+				}
+				if err == nil {
+					err = add(ownersDir+"/"+filepath.Base(path), int64(len(text)), bytes.NewReader(text))
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+		if !withJobs {
+			return nil
+		}
+		return jobs.Archive(filepath.Join(data, jobsDir), func(name string, size int64, r io.Reader) error {
+			return add(jobsDir+"/"+name, size, r)
+		})
+	}
+}
+
+// The folders of a service's data that backups have.
+const (
+	ownersDir = "owners"
+	jobsDir   = "jobs"
+)
 
 func (a *app) backupProgress() func(what string, done int64) {
 	return func(what string, done int64) { a.log.Debug("backup", "what", what, "done", done) }
@@ -142,6 +190,9 @@ type restore struct {
 	manifest backup.Manifest
 	force    bool
 	images   string // folder, "" for none
+	jobs     bool
+	data     string // the service's folder, where images or jobs are restored
+	stage    string // the folder in it that holds what takes its place in the end
 }
 
 func (r *restore) into(ctx context.Context) error {
@@ -172,7 +223,11 @@ func (r *restore) read(ctx context.Context, store backup.Store) error {
 	if r.images != "" {
 		file = r.image
 	}
-	return backup.Restore(ctx, r.archive, r.manifest, store, file, r.backupProgress())
+	var more func(string, io.Reader) error
+	if r.stage != "" {
+		more = r.staged
+	}
+	return backup.Restore(ctx, r.archive, r.manifest, store, file, more, r.backupProgress())
 }
 
 // image puts one file back, unless it is there: scans are named by their content.
@@ -204,6 +259,14 @@ func (r *restore) intoSQLite(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := r.prepare(); err != nil {
+		return err
+	}
+	defer func() {
+		if r.stage != "" {
+			err = errors.Join(err, os.RemoveAll(r.stage))
+		}
+	}()
 	fresh := filepath.Join(dir, filepath.Base(path))
 	store, err := sqlite.Open(ctx, fresh, sqlite.Options{})
 	if err != nil {
@@ -216,10 +279,11 @@ func (r *restore) intoSQLite(ctx context.Context, path string) (err error) {
 	if err := r.free(ctx, path); err != nil { // nobody opened it meanwhile
 		return err
 	}
-	if err := os.Rename(fresh, path); err != nil {
+	moves, err := r.moves()
+	if err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	return commitRestore(path, pendingRestore{Moves: append(moves, move{From: fresh, To: path}), Trash: []string{dir, r.stage}})
 }
 
 // free says whether a store's file may be put in place: there is none, or it may
@@ -274,8 +338,23 @@ func (r *restore) intoNeo4j(ctx context.Context) (err error) {
 	if err := store.BeginRestore(ctx); err != nil {
 		return err
 	}
+	if err := r.prepare(); err != nil {
+		return err
+	}
+	if r.stage != "" {
+		defer func() { err = errors.Join(err, os.RemoveAll(r.stage)) }()
+	}
 	if err := r.read(ctx, store); err != nil {
 		return err
+	}
+	moves, err := r.moves() // the store is none to anyone until the end
+	if err != nil {
+		return err
+	}
+	for _, m := range moves {
+		if err := m.do(r.stage); err != nil {
+			return err
+		}
 	}
 	return store.EndRestore(ctx, o)
 }

@@ -30,6 +30,7 @@ type jobOptions struct {
 func (o *jobOptions) config(data string, run inference.Options, log *slog.Logger) (jobs.Config, error) {
 	c := jobs.Config{
 		Dir:        filepath.Join(data, "jobs"),
+		Images:     filepath.Join(data, "images"),
 		Bus:        bus.Options{URL: o.nats, Creds: o.creds, Dir: filepath.Join(data, "nats"), Listen: o.listen, Token: o.token},
 		NeedDevice: o.device, Classify: api.Classify, Retry: kinds.Retriable, MaxLost: o.attempts, Run: run, Log: log,
 	}

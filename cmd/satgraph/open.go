@@ -66,9 +66,9 @@ func (a *app) namedStore(ctx context.Context) (treeStore, error) {
 		if err != nil {
 			return nil, err
 		}
-		return sqlite.Open(ctx, filepath.Join(dir, "satgraph.db"), sqlite.Options{Seed: builtin.Snapshot})
+		return openSQLite(ctx, filepath.Join(dir, "satgraph.db"))
 	case scheme == "sqlite" && path != "":
-		return sqlite.Open(ctx, path, sqlite.Options{Seed: builtin.Snapshot})
+		return openSQLite(ctx, path)
 	case strings.HasPrefix(scheme, "neo4j"), strings.HasPrefix(scheme, "bolt"):
 		return neo4j.Open(ctx, a.store, neo4j.Options{
 			Seed: builtin.Snapshot, Classes: graphClasses, Username: a.neo4j.username, Password: a.neo4j.password,
@@ -76,6 +76,14 @@ func (a *app) namedStore(ctx context.Context) (treeStore, error) {
 	default: // which is not repeated whole: a URI may hold a password
 		return nil, usageError{fmt.Errorf("--store %.20q…: want sqlite:PATH or neo4j://HOST[:PORT][/DATABASE]", scheme)}
 	}
+}
+
+// openSQLite opens a store, once a restore that was killed is brought to its end.
+func openSQLite(ctx context.Context, path string) (treeStore, error) {
+	if err := finishRestore(path); err != nil {
+		return nil, fmt.Errorf("a restore that was not ended: %w", err)
+	}
+	return sqlite.Open(ctx, path, sqlite.Options{Seed: builtin.Snapshot})
 }
 
 // graphClasses are the corpus classes as a graph store shows them.

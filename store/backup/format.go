@@ -42,6 +42,7 @@ const (
 	exemplarsDir = "exemplars/"
 	tokensDir    = "tokens/"
 	filesDir     = "files/"
+	moreDir      = "more/"
 )
 
 // Limits of what is read: an archive may come from anywhere.
@@ -77,6 +78,7 @@ type Counts struct {
 	Exemplars  int   `json:"exemplars"`
 	Tokens     int   `json:"tokens"`
 	Files      int   `json:"files"`
+	More       int   `json:"more,omitempty"` // files of jobs, and whose the files are
 }
 
 // Entry is one entry of an archive.

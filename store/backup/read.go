@@ -75,10 +75,10 @@ func Check(ctx context.Context, r io.Reader) (Manifest, error) {
 }
 
 // Restore reads an archive that Check found whole into an empty store, and gives
-// its files to file (nil leaves them). progress is told what is being done. What
+// its files to file and what Options.More gave to more (nil leaves them). progress is told what is being done. What
 // comes out is compared with the manifest: ErrDiffers. Other errors are the
 // store's, r's, and ErrArchive.
-func Restore(ctx context.Context, r io.Reader, m Manifest, into Store, file func(name string, r io.Reader) error, progress func(what string, done int64)) error {
+func Restore(ctx context.Context, r io.Reader, m Manifest, into Store, file, more func(name string, r io.Reader) error, progress func(what string, done int64)) error {
 	if progress == nil {
 		progress = func(string, int64) {}
 	}
@@ -107,6 +107,11 @@ func Restore(ctx context.Context, r io.Reader, m Manifest, into Store, file func
 				return nil
 			}
 			return file(strings.TrimPrefix(name, filesDir), r)
+		case moreDir:
+			if more == nil {
+				return nil
+			}
+			return more(strings.TrimPrefix(name, moreDir), r)
 		}
 		return nil
 	})

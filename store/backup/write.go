@@ -25,6 +25,9 @@ type Options struct {
 	// Files are carried too; nil for none. Names that begin with a dot are left
 	// out: they are not finished.
 	Files fs.FS
+	// More gives further entries to add, by names that Restore's more is given again;
+	// nil for none.
+	More func(add func(name string, size int64, r io.Reader) error) error
 	// Progress is told what is being written, with how much; nil for nobody.
 	Progress func(what string, done int64)
 }
@@ -60,6 +63,7 @@ func Write(ctx context.Context, w io.Writer, from Store, o Options) (Manifest, e
 		func() error { return a.exemplars(from, tree) },
 		func() error { return a.tokens(from) },
 		a.files,
+		a.more,
 		func() error { return a.json(manifestName, a.manifest) },
 		a.tar.Close,
 		zip.Close,
@@ -312,5 +316,16 @@ func (a *archive) files() error {
 		a.manifest.Counts.Files++
 		a.options.Progress("files", int64(a.manifest.Counts.Files))
 		return a.entry(filesDir+name, info.Size(), f)
+	})
+}
+
+func (a *archive) more() error {
+	if a.options.More == nil {
+		return nil
+	}
+	return a.options.More(func(name string, size int64, r io.Reader) error {
+		a.manifest.Counts.More++
+		a.options.Progress("files of jobs", int64(a.manifest.Counts.More))
+		return a.entry(moreDir+name, size, r)
 	})
 }
