@@ -248,6 +248,9 @@ func (r *restore) image(name string, from io.Reader) error {
 // intoSQLite fills a file beside the store's, which takes its place once it is
 // whole.
 func (r *restore) intoSQLite(ctx context.Context, path string) (err error) {
+	if err := finishRestore(path); err != nil { // one before, that was killed
+		return err
+	}
 	if err := r.free(ctx, path); err != nil {
 		return err
 	}
