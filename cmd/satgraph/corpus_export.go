@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"satgraph/datasets/export/phantoms"
 	"satgraph/datasets/export/sat"
 	"satgraph/inference"
+	"satgraph/internal/sysmem"
 )
 
 // exportFlags are the flags of corpus export.
@@ -42,6 +44,7 @@ type exportFlags struct {
 	prefix      string
 	asIs        bool
 	strict      bool
+	workers     int
 	asJSON      bool
 }
 
@@ -163,6 +166,7 @@ nobody has checked, are named; --strict-licence refuses them.`
 	flags.StringVar(&f.prefix, "prefix", "", "what goes before every path in the rows (sat)")
 	flags.BoolVar(&f.asIs, "as-is", false, "take scans that were not standardised for SAT as they are (sat)")
 	flags.BoolVar(&f.strict, "strict-licence", false, "refuse datasets that may not be passed on, or that nobody has checked")
+	flags.IntVar(&f.workers, "workers", 0, "scans written at the same time, each of them in memory (default: one on each processor, as far as 2 GiB are free for each); the bytes don't depend on it")
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON document")
 	return cmd
 }
@@ -175,6 +179,9 @@ func (f *exportFlags) check(cmd *cobra.Command) (corpusFormat, error) {
 	}
 	if f.out == "" {
 		return format, usageError{errors.New("give the output folder with -o")}
+	}
+	if f.workers < 0 {
+		return format, usageError{errors.New("--workers: want a number above 0")}
 	}
 	for _, side := range f.sel.Splits {
 		if !slices.Contains(exportSides, side) {
@@ -268,6 +275,16 @@ func exportSource(folder string, records *catalogFlag, units bool) (src export.S
 	return c, c.Unbuilt(), nil
 }
 
+// exportWorkers is how many scans are written at the same time.
+func exportWorkers(asked int) int {
+	const each = 2 << 30 // more than most scans take
+	free, known := sysmem.Available()
+	if asked > 0 || !known {
+		return asked
+	}
+	return max(1, min(runtime.GOMAXPROCS(0), int(free/each)))
+}
+
 // exportProgress prints how far an export is, and about how long the rest takes.
 func exportProgress(p *progress) func(export.Progress) {
 	started, first := time.Now(), -1
@@ -276,7 +293,7 @@ func exportProgress(p *progress) func(export.Progress) {
 			first = at.Done // what an earlier run had written
 		}
 		what := at.Sample
-		if n := at.Done - first; n > 0 {
+		if n := at.Done - first; n > 0 && at.Done < at.Total {
 			left := time.Since(started) / time.Duration(n) * time.Duration(at.Total-at.Done)
 			what += fmt.Sprintf(", %v left", left.Round(time.Second))
 		}
@@ -297,7 +314,7 @@ func (a *app) exportCorpus(ctx context.Context, folder string, format corpusForm
 	p := newProgress(a.err)
 	report, err := export.Run(ctx, format.make(f), src, export.Options{
 		Dir: f.out, Format: f.format, Settings: f.settings(format), Select: f.sel, StrictLicence: f.strict, Program: "satgraph " + version, Warnings: warnings,
-		Progress: exportProgress(p),
+		Workers: exportWorkers(f.workers), Progress: exportProgress(p),
 	})
 	p.done()
 	if incomplete, ok := errors.AsType[*export.IncompleteError](err); ok && f.asJSON {

@@ -2,8 +2,8 @@
 // clinical systems already read; the formats are the folders below it, one each.
 //
 // A [Source] gives scans with their masks, a [Format] writes them, [Run] ties the
-// two together: one scan at a time and one mask at a time, so that memory does
-// not grow with the corpus. An export is written beside its target, renamed when
+// two together: a few scans at a time, as many as there are workers, each with
+// one mask at a time, so that memory does not grow with the corpus. An export is written beside its target, renamed when
 // it is whole, goes on where it was stopped, and has the same bytes each time. No
 // mask is changed, none is left out in silence: structures that overlap where a
 // format holds one label a voxel are refused by name unless the caller chose how
@@ -92,7 +92,7 @@ func (s *Sample) Name() string { return s.Dataset + "/" + s.ID }
 type Source interface {
 	// Samples lists the scans, in the same order each time.
 	Samples(ctx context.Context) iter.Seq2[*Sample, error]
-	// Open gives a scan's voxels. Errors are the scan's fault, never the export's:
+	// Open gives a scan's voxels; it is called by several goroutines. Errors are the scan's fault, never the export's:
 	// the export goes on with the next one and is not finished.
 	Open(ctx context.Context, s *Sample) (Scan, error)
 }
@@ -106,8 +106,9 @@ type Scan interface {
 }
 
 // Format is a form that a corpus can be written in. Its methods are called in
-// this order, by one goroutine: Plan, then Add or Replay for each sample, then
-// Finish. A Format serves one Run.
+// this order: Plan, then Add or Replay for each sample, then Finish. Add is called
+// by several goroutines, in any order, and must give the same files whatever the
+// order (see Ordered). A Format serves one Run.
 type Format interface {
 	// Plan sees every sample before the first voxel is read, and refuses what the
 	// format can't hold. It returns warnings.

@@ -2,6 +2,7 @@ package export
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -23,10 +24,22 @@ type File struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Folder is where a format writes. It notes each file that was asked for.
+// Folder is where a format writes: each sample's Add has one of its own. It notes
+// each file that was asked for.
 type Folder struct {
 	root  string
 	files []string
+	turn  *turn
+}
+
+// InOrder calls do once the samples before this one have been through theirs, or
+// have ended without. Add calls it at most once.
+func (f *Folder) InOrder(ctx context.Context, do func() error) error {
+	if err := f.turn.wait(ctx); err != nil {
+		return err
+	}
+	defer f.turn.pass()
+	return do()
 }
 
 // Path gives the place of a file of the export, by its slashed path below the

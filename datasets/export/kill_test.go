@@ -9,12 +9,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	"satgraph/datasets/export"
 	"satgraph/datasets/export/labelmaps"
 	"satgraph/datasets/export/nnunet"
+	"satgraph/datasets/export/sat"
 	"satgraph/volume"
 )
 
@@ -71,27 +73,41 @@ func (b boxScan) Mask(_ context.Context, class int) (*volume.Bits, error) {
 	return m, nil
 }
 
-func exportBoxes(dir string) error {
-	f := nnunet.New(nnunet.Options{Settings: labelmaps.Settings{Overlap: export.Regions}})
-	_, err := export.Run(context.Background(), f, boxes{}, export.Options{Dir: dir, Format: "nnunet"})
+// exports are by formats whose files depend on the scans before, and on none.
+var exports = map[string]func() export.Format{
+	"nnunet": func() export.Format {
+		return nnunet.New(nnunet.Options{Settings: labelmaps.Settings{Overlap: export.Regions}})
+	},
+	"sat": func() export.Format { return sat.New(sat.Options{AsIs: true}) },
+}
+
+func exportBoxes(format, dir string) error {
+	_, err := export.Run(context.Background(), exports[format](), boxes{}, export.Options{Dir: dir, Format: format, Workers: 3})
 	return err
 }
 
-// childDir tells the test's own binary, started once more, where to export to.
+// childDir tells the test's own binary, started once more, what to export and where
+// to: FORMAT:DIR.
 const childDir = "SATGRAPH_TEST_EXPORT_DIR"
 
 // An export that is killed at ten moments and started again has the bytes of one
 // that never was.
 func TestKilledIsTheSame(t *testing.T) {
-	if dir := os.Getenv(childDir); dir != "" {
-		if err := exportBoxes(dir); err != nil {
+	if format, dir, child := strings.Cut(os.Getenv(childDir), ":"); child {
+		if err := exportBoxes(format, dir); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
+	for format := range exports {
+		t.Run(format, func(t *testing.T) { killed(t, format) })
+	}
+}
+
+func killed(t *testing.T, format string) {
 	whole, killed := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "out")
 	start := time.Now()
-	if err := exportBoxes(whole); err != nil {
+	if err := exportBoxes(format, whole); err != nil {
 		t.Fatal(err)
 	}
 	took := time.Since(start)
@@ -99,7 +115,7 @@ func TestKilledIsTheSame(t *testing.T) {
 	kills := 0
 	for range 10 {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestKilledIsTheSame$")
-		child.Env = append(os.Environ(), childDir+"="+killed)
+		child.Env = append(os.Environ(), childDir+"="+format+":"+killed)
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +125,7 @@ func TestKilledIsTheSame(t *testing.T) {
 		}
 		_ = child.Wait() // it was killed
 	}
-	if err := exportBoxes(killed); err != nil {
+	if err := exportBoxes(format, killed); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(tree(t, killed), tree(t, whole)) {

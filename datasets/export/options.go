@@ -79,11 +79,14 @@ type Options struct {
 	Program string
 	// Warnings are what the source has to say, for report and manifest.
 	Warnings []string
-	// Progress is called before each sample; it may be nil.
+	// Workers is how many scans are written at the same time, each of them in
+	// memory; 0 for one on each processor. The bytes don't depend on it.
+	Workers int
+	// Progress is called at the start and after each sample; it may be nil.
 	Progress func(Progress)
 }
 
-// Progress says how far an export is.
+// Progress says how far an export is. Sample is the one that was written last.
 type Progress struct {
 	Done, Total int
 	Sample      string

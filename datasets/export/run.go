@@ -178,28 +178,9 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	var failed []*ScanError
-	for i, s := range r.plan.Samples {
-		if w.at[i] != (span{}) {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if r.o.Progress != nil {
-			r.o.Progress(Progress{Done: i, Total: len(r.plan.Samples), Sample: s.Name()})
-		}
-		err := w.add(ctx, i)
-		if scan, ok := errors.AsType[*ScanError](err); ok && ctx.Err() == nil {
-			failed = append(failed, scan)
-			if err := w.drop(); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
+	failed, err := w.addAll(ctx, resumed)
+	if err != nil {
+		return nil, err
 	}
 	if len(failed) > 0 {
 		return nil, &IncompleteError{Done: len(r.plan.Samples) - len(failed), Total: len(r.plan.Samples), Failed: failed}

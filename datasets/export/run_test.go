@@ -46,7 +46,7 @@ func TestResumedIsTheSame(t *testing.T) {
 	c := exporttest.New(t, 4, exporttest.Nested)
 	whole, report := exporttest.Export(t, regions(), c, export.Options{Format: "monai"})
 	dir := filepath.Join(t.TempDir(), "out")
-	o := export.Options{Dir: dir, Format: "monai", Program: "satgraph test"}
+	o := export.Options{Dir: dir, Format: "monai", Program: "satgraph test", Workers: 1}
 	for range c.List {
 		ctx, cancel := context.WithCancel(t.Context())
 		opened := 0
@@ -114,6 +114,41 @@ func TestBrokenScan(t *testing.T) {
 				t.Error("the files differ")
 			}
 		})
+	}
+}
+
+// However many scans are written at the same time, and whichever ends first, the
+// bytes are the same, and so is the error where several scans are wrong.
+func TestWorkers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		format  func() export.Format
+		classes []string
+	}{"in order": {regions, exporttest.Nested}, "in any order": {refusing, exporttest.Disjoint}} {
+		t.Run(name, func(t *testing.T) {
+			c := exporttest.New(t, 9, tc.classes)
+			whole, _ := exporttest.Export(t, tc.format(), c, export.Options{Format: "monai", Workers: 1})
+			want := tree(t, whole)
+			for _, workers := range []int{2, 5, 20} {
+				var done []int
+				dir, _ := exporttest.Export(t, tc.format(), c, export.Options{Format: "monai", Workers: workers, Progress: func(p export.Progress) {
+					done = append(done, p.Done)
+				}})
+				if !reflect.DeepEqual(tree(t, dir), want) {
+					t.Errorf("%d workers wrote other files", workers)
+				}
+				if !reflect.DeepEqual(done, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+					t.Errorf("%d workers said %v", workers, done)
+				}
+			}
+		})
+	}
+	c := exporttest.New(t, 9, exporttest.Nested) // every scan overlaps
+	for range 5 {
+		_, err := export.Run(t.Context(), refusing(), c, export.Options{Dir: filepath.Join(t.TempDir(), "out"), Format: "monai", Workers: 5})
+		var overlap *export.OverlapError
+		if !errors.As(err, &overlap) || overlap.Sample != c.List[0].Name() {
+			t.Errorf("the error is %v", err)
+		}
 	}
 }
 

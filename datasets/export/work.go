@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -85,9 +84,15 @@ func (w *work) close() {
 // errStop ends the reading of the journal at a line that counts no more.
 var errStop = errors.New("stop")
 
-// Ordered is a Format whose files depend on the samples before them. Where its
-// export goes on, samples behind one that failed are written again.
+// Ordered is a Format whose files depend on the samples before them: what does
+// so is done in Folder.InOrder. Where its export goes on, samples behind one that
+// failed are written again.
 type Ordered interface{ Ordered() bool }
+
+func (w *work) inOrder() bool {
+	f, ok := w.f.(Ordered)
+	return ok && f.Ordered()
+}
 
 // replay takes over what an earlier run of the same export wrote, as far as it
 // is still there and of scans that have not changed, and removes all else.
@@ -96,9 +101,7 @@ func (w *work) replay() (resumed int, err error) {
 	for i, s := range w.plan.Samples {
 		places[s.Name()] = i
 	}
-	ordered, ok := w.f.(Ordered)
-	inOrder := ok && ordered.Ordered()
-	begun := false
+	inOrder, begun := w.inOrder(), false
 	err = lines(w.journal, func(line []byte, end int64) error {
 		var e entry
 		if json.Unmarshal(line, &e) != nil {
@@ -163,16 +166,15 @@ func (w *work) note(e *entry, i int, at span) {
 }
 
 // drop removes what was written of a sample that failed.
-func (w *work) drop() (err error) {
-	for _, name := range w.to.files {
+func (w *work) drop(to *Folder) (err error) {
+	for _, name := range to.files {
 		if w.written[name] {
 			continue
 		}
-		if e := os.Remove(filepath.Join(w.to.root, filepath.FromSlash(name))); e != nil && !errors.Is(e, fs.ErrNotExist) {
+		if e := os.Remove(filepath.Join(to.root, filepath.FromSlash(name))); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = e
 		}
 	}
-	w.to.files = nil
 	return err
 }
 
@@ -202,37 +204,6 @@ func (w *work) append(e *entry) (span, error) {
 	at := span{w.end, w.end + int64(len(b)) + 1}
 	w.end = at.to
 	return at, w.journal.Sync()
-}
-
-// add writes the sample at this place of the plan.
-func (w *work) add(ctx context.Context, i int) error {
-	s := w.plan.Samples[i]
-	scan, err := w.src.Open(ctx, s)
-	if err != nil {
-		return &ScanError{s.Name(), err}
-	}
-	record, err := w.f.Add(ctx, w.to, s, &checked{s: s, scan: scan})
-	if closer, ok := scan.(io.Closer); ok {
-		err = errors.Join(err, closer.Close())
-	}
-	if err != nil {
-		return err
-	}
-	e := &entry{Sample: s.Name(), Digest: s.Digest}
-	if e.Record, err = json.Marshal(record); err != nil {
-		return err
-	}
-	if e.Files, err = w.to.take(); err != nil {
-		return err
-	}
-	for _, f := range e.Files {
-		if w.written[f.Path] {
-			return refuse(ErrNames, "two scans would be written to %s", f.Path)
-		}
-	}
-	at, err := w.append(e)
-	w.note(e, i, at)
-	return err
 }
 
 // entries reads the journal's line of each sample, in the samples' order.

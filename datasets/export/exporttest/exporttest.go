@@ -30,8 +30,10 @@ type Corpus struct {
 	Masks  map[string]map[string]*volume.Bits // by Sample.Name and class
 	// Broken gives the errors of scans that cannot be opened.
 	Broken map[string]error
-	// Opened is called as each scan is opened; it may be nil.
+	// Opened is called as each scan is opened, by one goroutine at a time; it may be
+	// nil.
 	Opened func(name string)
+	mu     sync.Mutex
 }
 
 // Disjoint are classes of the phantoms that share no voxel; Nested some that do.
@@ -105,9 +107,11 @@ func (c *Corpus) Samples(context.Context) iter.Seq2[*export.Sample, error] {
 
 // Open gives a scan.
 func (c *Corpus) Open(_ context.Context, s *export.Sample) (export.Scan, error) {
+	c.mu.Lock()
 	if c.Opened != nil {
 		c.Opened(s.Name())
 	}
+	c.mu.Unlock()
 	if err := c.Broken[s.Name()]; err != nil {
 		return nil, err
 	}

@@ -50,10 +50,11 @@ type Record struct {
 }
 
 // Pack makes the label map of a scan, of those of its classes that the packer
-// has. It holds two bytes a voxel and one mask. Errors are those of the scan, an
+// has. It holds two bytes a voxel and one mask. inOrder runs what depends on the
+// scans packed before (export.Folder's InOrder). Errors are those of the scan, an
 // *export.OverlapError, or ErrTooLarge of package volume for more than 65,535
 // labels.
-func (p *Packer) Pack(ctx context.Context, s *export.Sample, scan export.Scan, g volume.Grid) (*volume.LabelMap, *Record, error) {
+func (p *Packer) Pack(ctx context.Context, s *export.Sample, scan export.Scan, g volume.Grid, inOrder func(context.Context, func() error) error) (*volume.LabelMap, *Record, error) {
 	out := &volume.LabelMap{Grid: g, Data: make([]uint16, g.Voxels())}
 	rec := &Record{Voxels: make([]int, len(p.classes))}
 	l := &local{p: p, s: s, sets: [][]int{nil}}
@@ -66,7 +67,10 @@ func (p *Packer) Pack(ctx context.Context, s *export.Sample, scan export.Scan, g
 			return nil, nil, err
 		}
 	}
-	return out, rec, l.settle(out, rec)
+	if p.policy != export.Regions { // no combinations, whose labels depend on the order
+		return out, rec, l.settle(out, rec)
+	}
+	return out, rec, inOrder(ctx, func() error { return l.settle(out, rec) })
 }
 
 // order lists a sample's classes by their labels, so that a combination is

@@ -177,7 +177,7 @@ func (w *Writer) Add(ctx context.Context, to *export.Folder, s *export.Sample, s
 		return nil, err
 	}
 	im.Data = nil // the label map needs the room
-	m, rec, err := g.Packer.Pack(ctx, s, scan, im.Grid)
+	m, rec, err := g.Packer.Pack(ctx, s, scan, im.Grid, to.InOrder)
 	if err != nil {
 		return nil, err
 	}
