@@ -9,14 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"satgraph/inference"
-	"satgraph/jobs"
-	"satgraph/jobs/bus"
-	"satgraph/jobs/jobtest"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"satgraph/inference"
+	"satgraph/jobs"
+	"satgraph/jobs/bus"
+	"satgraph/jobs/jobtest"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -85,7 +86,7 @@ func newServer(t *testing.T, name string, client int) *natsServer {
 
 func (s *natsServer) start() {
 	s.t.Helper()
-	s.cmd = exec.Command(os.Args[0]) //nolint:noctx,gosec // this very program, killed by hand
+	s.cmd = exec.Command(os.Args[0]) //nolint:noctx // this very program, killed by hand
 	s.cmd.Env = append(os.Environ(), serverEnv+"="+s.file)
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()

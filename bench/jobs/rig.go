@@ -48,7 +48,7 @@ func (p *process) kill() error {
 	err := p.cmd.Process.Kill()
 	_ = p.cmd.Wait() // that it was killed
 	if code := p.cmd.ProcessState.ExitCode(); code >= 0 {
-		text, _ := os.ReadFile(p.log.Name()) //nolint:gosec // our own
+		text, _ := os.ReadFile(p.log.Name())
 		err = fmt.Errorf("%s had ended by itself with exit code %d: %s", p.name, code, text[max(0, len(text)-2000):])
 	}
 	p.cmd = nil

@@ -105,6 +105,7 @@ func TestKilledIsTheSame(t *testing.T) {
 }
 
 func killed(t *testing.T, format string) {
+	t.Helper()
 	whole, killed := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "out")
 	start := time.Now()
 	if err := exportBoxes(format, whole); err != nil {

@@ -73,7 +73,7 @@ func TestEveryOlderSchemaComesForward(t *testing.T) {
 		if tree, err := s.Load(ctx); err != nil || tree.Digest() != after.Digest() {
 			t.Errorf("the tree is %v, %v", tree, err)
 		}
-		must(s.Close())
+		must(s.Close()) //nolint:contextcheck // closing takes no context
 	}
 	// What a database of schema 1 can hold, then of schema 2: a token as well.
 	for schema := 1; schema < newest; schema++ {

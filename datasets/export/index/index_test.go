@@ -43,6 +43,7 @@ type found struct {
 
 // samples are those of a source.
 func samples(t *testing.T, src export.Source) iter.Seq[*export.Sample] {
+	t.Helper()
 	return func(yield func(*export.Sample) bool) {
 		for s, err := range src.Samples(t.Context()) {
 			if err != nil {
