@@ -147,7 +147,7 @@ func TestServeIsObserved(t *testing.T) {
 		`satgraph_job_seconds_count{outcome="ok"} 1`,
 		`satgraph_model_seconds_total{step="decode"} `,
 		`satgraph_store_seconds_count{operation="revision",outcome="ok"} `,
-		`satgraph_in_flight{step="job"} 0`, `satgraph_jobs{state="queued"} 0`, `satgraph_jobs_oldest_wait_seconds 0`, `satgraph_job_workers 1`,
+		`satgraph_in_flight{step="job"} 0`, `satgraph_jobs{state="queued"} 0`, `satgraph_jobs_oldest_wait_seconds 0`, `satgraph_job_workers 2`,
 		`go_goroutines `, `process_resident_memory_bytes `, `satgraph_build_info{version="` + version + `"} 1`,
 	} {
 		if !strings.Contains(metrics, want) {
