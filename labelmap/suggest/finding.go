@@ -136,11 +136,18 @@ func (e *Engine) lesion(l *labelmap.RawLabel, a *answer, s *surroundings) {
 			add(id)
 		}
 	}
-	found := map[string]string{}
+	found, within := map[string]string{}, []string{}
 	for _, f := range e.findings {
 		if f.what == finding && sites[f.site] {
 			found[f.id] = e.name(f.site)
+			within = append(within, f.site)
 		}
+	}
+	elsewhere := false // the list has structures of other places
+	for id := range s.organs {
+		elsewhere = elsewhere || sites[id] && !slices.ContainsFunc(within, func(site string) bool {
+			return id == site || e.tree.IsDescendant(id, site) || e.tree.IsDescendant(site, id)
+		})
 	}
 	if len(found) > 0 {
 		for id := range a.found {
@@ -151,7 +158,7 @@ func (e *Engine) lesion(l *labelmap.RawLabel, a *answer, s *surroundings) {
 	}
 	for id, site := range found {
 		c := &candidate{id: id, score: 0.985, predicate: labelmap.Exact, reasons: []string{"a " + finding + " in a list about " + site}, sure: true, evidence: byTable}
-		if len(found) > 1 {
+		if len(found) > 1 || elsewhere {
 			c.score = 0.75
 		}
 		a.found[id] = c
