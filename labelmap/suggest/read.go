@@ -364,8 +364,8 @@ func (v *vocabulary) tailOff(text string) string {
 			short = strings.TrimSuffix(rest, m)
 		}
 		if short == rest {
-			short = v.remarksOff(separated(rest))
-			if short == separated(rest) {
+			words := separated(rest)
+			if short = v.remarksOff(words); short == words {
 				break
 			}
 		}
