@@ -31,11 +31,15 @@ type compared struct {
 	Percent    *float64    `json:"changePercent,omitempty" jsonschema:"of the volume before"`
 	ShiftMM    *[3]float64 `json:"shiftMm,omitempty" jsonschema:"of the centroid, RAS+ mm; only where both scans share a frame of reference"`
 	DistanceMM *float64    `json:"distanceMm,omitempty"`
+	Dice       *float64    `json:"dice,omitempty" jsonschema:"how far both masks are the same, 0 to 1; only where both jobs are of one scan"`
 }
 
 type compareOut struct {
 	Before      string     `json:"before"`
 	After       string     `json:"after"`
+	BeforeModel string     `json:"beforeModel" jsonschema:"that drew the masks of the first job"`
+	AfterModel  string     `json:"afterModel"`
+	SameScan    bool       `json:"sameScan" jsonschema:"both jobs are of one scan, as where two models are compared"`
 	Comparable  bool       `json:"comparable"`
 	Why         string     `json:"why,omitempty" jsonschema:"why nothing is comparable"`
 	SharedFrame bool       `json:"sharedFrame"`
@@ -56,8 +60,11 @@ func (s *Server) compare(ctx context.Context, _ *sdk.CallToolRequest, in compare
 		return nil, err
 	}
 	out := &compareOut{
-		Before: a.ID, After: b.ID, Structures: []compared{}, Notice: s.notice(b),
-		Cautions: []string{"whether both scans are of the same patient is not checked"},
+		Before: a.ID, After: b.ID, BeforeModel: modelOf(a), AfterModel: modelOf(b), SameScan: sameScan(a, b), Structures: []compared{}, Notice: s.notice(b),
+		Cautions: []string{},
+	}
+	if !out.SameScan {
+		out.Cautions = append(out.Cautions, "whether both scans are of the same patient is not checked")
 	}
 	if one, two := a.Request.Plan.Modality, b.Request.Plan.Modality; one != two {
 		out.Why = fmt.Sprintf("one scan is %s, the other %s: their masks come from different classes", one, two)
@@ -76,7 +83,7 @@ func (s *Server) compare(ctx context.Context, _ *sdk.CallToolRequest, in compare
 	}
 	out.LeftOff = more
 	for _, r := range list {
-		c, err := s.compareOne(ctx, a, b, r, out.SharedFrame)
+		c, err := s.compareOne(ctx, a, b, r, out)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +109,7 @@ func (s *Server) frames(a, b *jobs.Job, out *compareOut) error {
 		}
 	}
 	switch {
-	case a.Request.ImagePath == b.Request.ImagePath:
+	case out.SameScan:
 		out.SharedFrame, out.FrameWhy = true, "both jobs are of the same scan"
 	case one.Series != nil && two.Series != nil:
 		x, y := frameOf(a.Request.ImagePath), frameOf(b.Request.ImagePath)
@@ -117,6 +124,15 @@ func (s *Server) frames(a, b *jobs.Job, out *compareOut) error {
 		out.FrameWhy = "the files name no common frame of reference and their grids differ: register them first to compare places"
 	}
 	return nil
+}
+
+// sameScan says whether two jobs are of one file, wherever it lies.
+func sameScan(a, b *jobs.Job) bool {
+	x, y := a.Request.ImageSHA256, b.Request.ImageSHA256
+	if x != "" && y != "" {
+		return x == y
+	}
+	return a.Request.ImagePath == b.Request.ImagePath
 }
 
 func frameOf(path string) string {
@@ -141,7 +157,7 @@ func sameGrid(a, b *volume.Info) bool {
 	return true
 }
 
-func (s *Server) compareOne(ctx context.Context, a, b *jobs.Job, r *inference.StructureResult, shared bool) (compared, error) {
+func (s *Server) compareOne(ctx context.Context, a, b *jobs.Job, r *inference.StructureResult, whole *compareOut) (compared, error) {
 	out := compared{ID: r.TermID, Name: plain.Text(r.Term)}
 	var other *inference.StructureResult
 	for i := range b.Structures {
@@ -157,11 +173,11 @@ func (s *Server) compareOne(ctx context.Context, a, b *jobs.Job, r *inference.St
 		out.Why = fmt.Sprintf("before: %s; after: %s", r.Status, other.Status)
 		return out, nil
 	}
-	before, err := s.measured(ctx, a, r)
+	one, before, err := s.measured(ctx, a, r)
 	if err != nil {
 		return out, err
 	}
-	after, err := s.measured(ctx, b, other)
+	two, after, err := s.measured(ctx, b, other)
 	if err != nil {
 		return out, err
 	}
@@ -171,14 +187,18 @@ func (s *Server) compareOne(ctx context.Context, a, b *jobs.Job, r *inference.St
 	}
 	x, y := round(before.VolumeML, 3), round(after.VolumeML, 3)
 	out.BeforeML, out.AfterML = &x, &y
-	if before.TouchesEdge || after.TouchesEdge {
+	if whole.SameScan && one.Shape == two.Shape {
+		dice := round(diceOf(one, two), 3)
+		out.Dice = &dice
+	}
+	if !whole.SameScan && (before.TouchesEdge || after.TouchesEdge) {
 		out.Why = "it reaches the edge of a scan, so that its whole volume is not known there"
 		return out, nil
 	}
 	c := measure.Compare(before, after)
 	change, percent := round(c.VolumeML, 3), round(c.Percent, 1)
 	out.Comparable, out.ChangeML, out.Percent = true, &change, &percent
-	if shared {
+	if whole.SharedFrame {
 		shift, distance := rounded(c.ShiftMM, 1), round(c.DistanceMM, 1)
 		out.ShiftMM, out.DistanceMM = &shift, &distance
 	}
@@ -188,10 +208,20 @@ func (s *Server) compareOne(ctx context.Context, a, b *jobs.Job, r *inference.St
 	return out, nil
 }
 
-func (s *Server) measured(ctx context.Context, j *jobs.Job, r *inference.StructureResult) (*measure.Figures, error) {
+func (s *Server) measured(ctx context.Context, j *jobs.Job, r *inference.StructureResult) (*volume.Bits, *measure.Figures, error) {
 	m, err := s.mask(ctx, j, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return measure.Of(m, nil)
+	f, err := measure.Of(m, nil)
+	return m, f, err
+}
+
+// diceOf is twice what two masks of one grid share, by the sum of both; of one
+// voxel at least.
+func diceOf(a, b *volume.Bits) float64 {
+	alone := a.Clone()
+	_ = alone.Subtract(b) // of one shape
+	n, m := a.Count(), b.Count()
+	return 2 * float64(n-alone.Count()) / float64(n+m)
 }

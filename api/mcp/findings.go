@@ -24,6 +24,7 @@ type findingsIn struct {
 	Draft    string `json:"draft" jsonschema:"the text of the draft report, in English"`
 	Job      string `json:"job,omitempty" jsonschema:"a job that has ended on the scan that the draft is about; without it only terms are found"`
 	Modality string `json:"modality,omitempty" jsonschema:"ct, mri or pet; needed only without a job"`
+	Model    string `json:"model,omitempty" jsonschema:"the name of the model that should find what is not in the job; the job's own, else the default one, where it is left out"`
 }
 
 // link is a structure of the job that a statement speaks of.
@@ -70,6 +71,7 @@ type findingsOut struct {
 	Structures  []figures  `json:"structures" jsonschema:"every linked structure once, measured, with its mask and key slices"`
 	NotInJob    []termRef  `json:"notInJob,omitempty" jsonschema:"what the draft names and the job did not look for, and could"`
 	Query       string     `json:"query,omitempty" jsonschema:"a query for segment that looks for what is not in the job"`
+	Model       string     `json:"model,omitempty" jsonschema:"the model that can find it: give it to segment with the query"`
 	LeftOff     int        `json:"leftOff,omitempty" jsonschema:"linked structures beyond those measured"`
 	Next        string     `json:"next"`
 }
@@ -85,6 +87,7 @@ func (s *Server) findingsTools() {
 			longest(p["draft"], grounding.MaxBytes)
 			longest(p["job"], longestID)
 			oneOf(p["modality"], "ct", "mri", "pet")
+			longest(p["model"], longestModel)
 		},
 	}, s.findings)
 }
@@ -94,7 +97,9 @@ type ground struct {
 	*Server
 	tree *graph.Tree
 	job  *jobs.Job // nil without one
-	im   *volume.Image
+	// model proposes what else to segment; nil where there is none.
+	model *inference.Manifest
+	im    *volume.Image
 
 	byTerm  map[string]*inference.StructureResult
 	linked  []*inference.StructureResult // in the order of the draft
@@ -120,6 +125,9 @@ func (s *Server) findings(ctx context.Context, _ *sdk.CallToolRequest, in findin
 				g.byTerm[r.TermID] = r
 			}
 		}
+	}
+	if err := g.useModel(in.Model); err != nil {
+		return nil, err
 	}
 	read, err := grounding.Read(ctx, g.tree, in.Draft)
 	if err != nil {
@@ -149,6 +157,20 @@ func (s *Server) findings(ctx context.Context, _ *sdk.CallToolRequest, in findin
 	}
 	g.propose(out, read, modality)
 	return out, nil
+}
+
+// useModel chooses the model that is named, or that of the job where it is still
+// here, or the default one.
+func (g *ground) useModel(name string) (err error) {
+	if name == "" && g.job != nil {
+		if g.model, err = g.Server.model(g.job.Request.Model); err == nil {
+			return nil
+		}
+	}
+	if name != "" || len(g.config.Models()) > 0 {
+		g.model, err = g.Server.model(name)
+	}
+	return err
 }
 
 // link finds the structures of the job that a mention speaks of.
@@ -257,7 +279,7 @@ func (g *ground) measureLinked(ctx context.Context, out *findingsOut) error {
 	found := func(r *inference.StructureResult) bool { return r.Status == inference.Segmented && r.File != "" }
 	if slices.ContainsFunc(list, found) {
 		var err error
-		if g.im, err = volume.ReadImage(g.job.Request.ImagePath, g.reading()); err != nil {
+		if g.im, err = g.scanOf(ctx, g.job); err != nil {
 			return err
 		}
 	}
@@ -397,15 +419,17 @@ func (g *ground) propose(out *findingsOut, read []grounding.Sentence, modality i
 		if err != nil || len(query) == most {
 			continue
 		}
-		if models := g.config.Models(); modality != "" && len(models) > 0 {
-			if _, err := plan.ForModel(models[0]); err != nil {
+		if modality != "" && g.model != nil {
+			if _, err := plan.ForModel(g.model); err != nil {
 				continue
 			}
 		}
 		query = append(query, id)
 		out.NotInJob = append(out.NotInJob, g.ref(g.tree, id))
 	}
-	out.Query = strings.Join(query, ", ")
+	if out.Query = strings.Join(query, ", "); out.Query != "" && g.model != nil {
+		out.Model = plain.Text(g.model.Name)
+	}
 	switch {
 	case out.Query != "" && g.job == nil:
 		out.Next = "call segment with the scan and this query, then findings_skeleton again with its job"

@@ -18,8 +18,9 @@ import (
 // nothing else: no path leads out of it, and links are refused. It is for one
 // user's own machine.
 type Folder struct {
-	root *os.Root
-	path string
+	root   *os.Root
+	path   string
+	hashes hashes
 }
 
 // OpenFolder opens a folder of scans. Close it.
@@ -32,7 +33,7 @@ func OpenFolder(path string) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the folder of scans: %w", err)
 	}
-	return &Folder{root, path}, nil
+	return &Folder{root: root, path: path}, nil
 }
 
 // Close lets the folder go.

@@ -22,6 +22,7 @@ type segmentIn struct {
 	Scan     string `json:"scan" jsonschema:"the scan's name, as it was given to you or listed"`
 	Query    string `json:"query" jsonschema:"the structures to segment, in words or by term ids: \"liver\", \"children of heart\""`
 	Modality string `json:"modality,omitempty" jsonschema:"ct, mri or pet; only needed where the scan's file does not say"`
+	Model    string `json:"model,omitempty" jsonschema:"the name of a model, as list_models tells it; the default one where it is left out"`
 	Wait     int    `json:"wait,omitempty" jsonschema:"seconds to wait for the result; then the job goes on by itself"`
 }
 
@@ -86,6 +87,7 @@ func (s *Server) jobTools() {
 		input: func(p map[string]*jsonschema.Schema) {
 			scanLimits(p["scan"])
 			queryLimits(p)
+			longest(p["model"], longestModel)
 			wait(p["wait"], someWait)
 		},
 	}, s.segment)
@@ -133,9 +135,9 @@ func (s *Server) segment(ctx context.Context, call *sdk.CallToolRequest, in segm
 	if err != nil {
 		return nil, err
 	}
-	models := s.config.Models()
-	if len(models) == 0 {
-		return nil, &problem{Code: "NO_MODEL", Message: "no model is installed here", Next: "ask the operator for one; find_term and what_can_be_segmented work without"}
+	model, err := s.model(in.Model)
+	if err != nil {
+		return nil, err
 	}
 	m := inference.Modality(in.Modality)
 	if m == "" {
@@ -145,13 +147,18 @@ func (s *Server) segment(ctx context.Context, call *sdk.CallToolRequest, in segm
 	if err != nil {
 		return nil, err
 	}
-	if plan, err = plan.ForModel(models[0]); err != nil {
+	if plan, err = plan.ForModel(model); err != nil {
 		return nil, err
+	}
+	if h, ok := s.config.Scans.(Hasher); ok && scan.SHA256 == "" {
+		if scan.SHA256, err = h.Hash(ctx, scan); err != nil {
+			return nil, err
+		}
 	}
 	j, err := s.config.Jobs.Submit(ctx, jobs.Request{
 		Trace: steps.Carry(ctx), Owner: auth.Of(ctx).Subject,
 		ImageID: scan.ID, ImagePath: scan.Path, ImageSHA256: scan.SHA256,
-		Model: models[0].Name, ModelDigest: jobs.Digest(models[0]), Plan: plan,
+		Model: model.Name, ModelDigest: jobs.Digest(model), Plan: plan,
 	})
 	if err != nil {
 		return nil, err
@@ -194,10 +201,7 @@ func (s *Server) await(ctx context.Context, call *sdk.CallToolRequest, j jobs.Jo
 func (s *Server) tell(j *jobs.Job) *jobOut {
 	out := &jobOut{
 		Job: j.ID, State: string(j.State), Ended: j.State.Final(), Progress: round(j.Progress, 3), Position: j.Position,
-		Scan: plain.Text(j.Request.ImageID), Model: j.Model.Name, Notice: s.notice(j), Counts: map[string]int{}, Structures: []structure{},
-	}
-	if out.Model == "" {
-		out.Model = j.Request.Model
+		Scan: plain.Text(j.Request.ImageID), Model: modelOf(j), Notice: s.notice(j), Counts: map[string]int{}, Structures: []structure{},
 	}
 	if plan := j.Request.Plan; plan != nil {
 		out.Query, out.Modality = plain.Text(plan.Query), string(plan.Modality)

@@ -51,6 +51,37 @@ const (
 
 func start(t testing.TB, model *jobtest.Model) *agent {
 	t.Helper()
+	return startWith(t, several{model})
+}
+
+// named is a model whose manifest is known.
+type named interface {
+	inference.Model
+	Manifest() *inference.Manifest
+}
+
+// several are models that jobs choose from by name, the default one first.
+type several []named
+
+func (all several) Manifests() []*inference.Manifest {
+	var out []*inference.Manifest
+	for _, m := range all {
+		out = append(out, m.Manifest())
+	}
+	return out
+}
+
+func (all several) Open(_ context.Context, name string) (inference.Model, error) {
+	for _, m := range all {
+		if m.Manifest().Name == name {
+			return m, nil
+		}
+	}
+	return nil, fmt.Errorf("no model %q", name)
+}
+
+func startWith(t testing.TB, models several) *agent {
+	t.Helper()
 	tree, err := builtinTree()
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +93,7 @@ func start(t testing.TB, model *jobtest.Model) *agent {
 		{Name: "spleen", Modality: inference.CT, TermID: "UBERON:0002106"},
 		{Name: "brain", Modality: inference.MRI, TermID: "UBERON:0000955"},
 	})
-	runner, err := jobs.Open(jobs.Config{Dir: filepath.Join(t.TempDir(), "jobs"), Models: jobtest.Models{Model: model}, Classify: api.Classify})
+	runner, err := jobs.Open(jobs.Config{Dir: filepath.Join(t.TempDir(), "jobs"), Models: models, Classify: api.Classify})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +107,7 @@ func start(t testing.TB, model *jobtest.Model) *agent {
 	c := mcp.Config{
 		Tree:     func() *graph.Tree { return tree },
 		Resolver: func() *inference.Resolver { return resolver },
-		Models:   func() []*inference.Manifest { return []*inference.Manifest{model.Manifest()} },
+		Models:   models.Manifests,
 		Jobs:     runner, Scans: folder, Explain: api.Classify, Version: "test",
 	}
 	server, err := mcp.New(c)
@@ -209,7 +240,7 @@ func TestToolsAreDescribed(t *testing.T) {
 			limited(t, tool.Name+"."+name, p)
 		}
 	}
-	if n != 11 {
+	if n != 12 {
 		t.Errorf("%d tools", n)
 	}
 }

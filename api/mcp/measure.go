@@ -68,6 +68,7 @@ type measureOut struct {
 	Job        string    `json:"job"`
 	Scan       string    `json:"scan"`
 	Modality   string    `json:"modality"`
+	Model      string    `json:"model" jsonschema:"that drew the masks"`
 	Structures []figures `json:"structures"`
 	LeftOff    int       `json:"leftOff,omitempty" jsonschema:"found structures beyond those measured: name them"`
 	Notice     string    `json:"notice"`
@@ -102,7 +103,7 @@ func (s *Server) measureTools() {
 	}, s.picture)
 	addTool(s, tool{
 		name: "compare_scans", title: "Compare two scans", needs: auth.Read, voxels: true,
-		description: `Compares structures that two jobs have both segmented, usually of two scans of one patient: volumes before and after, the change in mL and percent, and how far the centroid moved where both scans say that they share a frame of reference. It says what is not comparable, and why. Whether both are of one patient it cannot know.`,
+		description: `Compares structures that two jobs have both segmented, usually of two scans of one patient: volumes before and after, the change in mL and percent, and how far the centroid moved where both scans say that they share a frame of reference. Two jobs of one scan, as of two models, are compared voxel by voxel too (Dice). It says what is not comparable, and why. Whether both are of one patient it cannot know.`,
 		input: func(p map[string]*jsonschema.Schema) {
 			jobLimits(p["before"])
 			jobLimits(p["after"])
@@ -219,25 +220,57 @@ func (s *Server) reading() volume.ReadOptions {
 	return volume.ReadOptions{MaxBytes: s.limits.VoxelBytes, Alone: true}
 }
 
+// found is what a tool looks at: structures of a job, on its scan.
+type found struct {
+	job        *jobs.Job
+	structures []*inference.StructureResult
+	more       int // found structures beyond these
+	im         *volume.Image
+}
+
+// find reads the scan of a job that has ended, and chooses its structures.
+func (s *Server) find(ctx context.Context, job string, names []string, most int) (*found, error) {
+	j, err := s.ended(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	list, more, err := s.choose(j, names, most)
+	if err != nil {
+		return nil, err
+	}
+	im, err := s.scanOf(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	return &found{j, list, more, im}, nil
+}
+
+// scanOf reads the scan of a job, which must be the one that it ran on.
+func (s *Server) scanOf(ctx context.Context, j *jobs.Job) (*volume.Image, error) {
+	if h, ok := s.config.Scans.(Hasher); ok && j.Request.ImageSHA256 != "" {
+		now, err := h.Hash(ctx, Scan{ID: j.Request.ImageID, Path: j.Request.ImagePath})
+		if err != nil {
+			return nil, err
+		}
+		if now != j.Request.ImageSHA256 {
+			return nil, &problem{Code: "SCAN_CHANGED", Message: "the scan's file is another than when the job ran", Next: "call segment again, and use the new job"}
+		}
+	}
+	return volume.ReadImage(j.Request.ImagePath, s.reading())
+}
+
 func (s *Server) measure(ctx context.Context, _ *sdk.CallToolRequest, in measureIn) (*measureOut, error) {
-	j, err := s.ended(ctx, in.Job)
+	at, err := s.find(ctx, in.Job, in.Structures, mostMeasured)
 	if err != nil {
 		return nil, err
 	}
-	list, more, err := s.choose(j, in.Structures, mostMeasured)
-	if err != nil {
-		return nil, err
-	}
-	im, err := volume.ReadImage(j.Request.ImagePath, s.reading())
-	if err != nil {
-		return nil, err
-	}
+	j := at.job
 	out := &measureOut{
-		Job: j.ID, Scan: plain.Text(j.Request.ImageID), Modality: string(j.Request.Plan.Modality), Structures: []figures{}, LeftOff: more,
+		Job: j.ID, Scan: plain.Text(j.Request.ImageID), Modality: string(j.Request.Plan.Modality), Model: modelOf(j), Structures: []figures{}, LeftOff: at.more,
 		Notice: s.notice(j), Next: "picture draws them; compare_scans compares them with another job",
 	}
-	for _, r := range list {
-		f, _, err := s.figures(ctx, j, r, im)
+	for _, r := range at.structures {
+		f, _, err := s.figures(ctx, j, r, at.im)
 		if err != nil {
 			return nil, err
 		}

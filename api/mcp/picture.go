@@ -37,6 +37,7 @@ type shownSlice struct {
 
 type pictureOut struct {
 	Job        string       `json:"job"`
+	Model      string       `json:"model" jsonschema:"that drew the masks"`
 	Caption    string       `json:"caption"`
 	Structures []drawn      `json:"structures"`
 	Slices     []shownSlice `json:"slices"`
@@ -57,18 +58,11 @@ func (p *pictureOut) contents() []sdk.Content {
 const around = 30
 
 func (s *Server) picture(ctx context.Context, _ *sdk.CallToolRequest, in pictureIn) (*pictureOut, error) {
-	j, err := s.ended(ctx, in.Job)
+	at, err := s.find(ctx, in.Job, in.Structures, mostDrawn)
 	if err != nil {
 		return nil, err
 	}
-	list, more, err := s.choose(j, in.Structures, mostDrawn)
-	if err != nil {
-		return nil, err
-	}
-	im, err := volume.ReadImage(j.Request.ImagePath, s.reading())
-	if err != nil {
-		return nil, err
-	}
+	j, list := at.job, at.structures
 	masks := make([]*volume.Bits, len(list))
 	for i, r := range list {
 		if r.Status == inference.Segmented && r.File != "" {
@@ -77,8 +71,8 @@ func (s *Server) picture(ctx context.Context, _ *sdk.CallToolRequest, in picture
 			}
 		}
 	}
-	out := &pictureOut{Job: j.ID, Structures: []drawn{}, LeftOff: more, Notice: s.notice(j)}
-	shown, layers, corner, err := cut(im, list, masks, in.Zoom)
+	out := &pictureOut{Job: j.ID, Model: modelOf(j), Structures: []drawn{}, LeftOff: at.more, Notice: s.notice(j)}
+	shown, layers, corner, err := cut(at.im, list, masks, in.Zoom)
 	if err != nil {
 		return nil, err
 	}
@@ -215,8 +209,8 @@ func caption(p *pictureOut, zoom bool) string {
 	}
 	return fmt.Sprintf("%s, from left to right an axial, a coronal and a sagittal slice through (%.1f, %.1f, %.1f) mm RAS+ (%s), where the structures are largest. "+
 		"Radiological convention: the patient's left is on the right of the axial and the coronal slice; in the sagittal one the face looks left. "+
-		"Structures: %s. Not for measuring. %s",
-		what, p.Through[0], p.Through[1], p.Through[2], slicesInWords(p.Slices), strings.Join(names, ", "), p.Notice)
+		"Structures: %s, as the model %s drew them. Not for measuring. %s",
+		what, p.Through[0], p.Through[1], p.Through[2], slicesInWords(p.Slices), strings.Join(names, ", "), p.Model, p.Notice)
 }
 
 func slicesInWords(list []shownSlice) string {

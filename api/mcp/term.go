@@ -67,9 +67,10 @@ func (s *Server) termTools() {
 	}, s.findTerm)
 	addTool(s, tool{
 		name: "what_can_be_segmented", title: "What can be segmented", needs: auth.Read,
-		description: `Says of each structure that a query asks for whether it can be segmented, without needing a scan: "children of heart", "everything in the mediastinum except the heart", "ribs", "liver without tumor". Each has a status (segmentable, composable, not_segmentable, ambiguous, unknown), the classes that are called, the parts that would be missing, and the reason. byModel says the same of the model that is installed here, which may know less than the corpus. Without a modality all are looked at.`,
+		description: `Says of each structure that a query asks for whether it can be segmented, without needing a scan: "children of heart", "everything in the mediastinum except the heart", "ribs", "liver without tumor". Each has a status (segmentable, composable, not_segmentable, ambiguous, unknown), the classes that are called, the parts that would be missing, and the reason. byModel says the same of a model that is installed here, which may know less than the corpus. Without a modality all are looked at.`,
 		input: func(p map[string]*jsonschema.Schema) {
 			queryLimits(p)
+			longest(p["model"], longestModel)
 			between(p["limit"], 1, 200)
 			byDefault(p["limit"], "60")
 			between(p["offset"], 0, 20_000)
@@ -151,6 +152,7 @@ func (s *Server) ref(tree *graph.Tree, id string) termRef {
 type whatIn struct {
 	Query    string `json:"query" jsonschema:"the structures asked for, in words or by term ids"`
 	Modality string `json:"modality,omitempty" jsonschema:"ct, mri or pet; without it all are looked at"`
+	Model    string `json:"model,omitempty" jsonschema:"the name of the model that byModel speaks of; the default one where it is left out"`
 	Limit    int    `json:"limit,omitempty" jsonschema:"how many structures to return"`
 	Offset   int    `json:"offset,omitempty" jsonschema:"how many structures to pass by"`
 }
@@ -164,7 +166,7 @@ type plannedTerm struct {
 	Missing    []string  `json:"missing,omitempty" jsonschema:"parts that no class covers"`
 	Reason     string    `json:"reason,omitempty"`
 	Candidates []termRef `json:"candidates,omitempty" jsonschema:"what the text may have meant"`
-	ByModel    string    `json:"byModel,omitempty" jsonschema:"the status with the model that is installed here"`
+	ByModel    string    `json:"byModel,omitempty" jsonschema:"the status with the model"`
 	ModelWhy   string    `json:"byModelReason,omitempty"`
 }
 
@@ -186,9 +188,13 @@ func (s *Server) whatCan(_ context.Context, _ *sdk.CallToolRequest, in whatIn) (
 	}
 	out := &whatOut{Query: plain.Text(plan.Query), Modality: string(plan.Modality), Total: len(plan.Terms), Counts: map[string]int{}, Terms: []plannedTerm{}}
 	var narrow *inference.Plan
-	if models := s.config.Models(); len(models) > 0 {
-		out.Model = models[0].Name
-		narrow, _ = plan.ForModel(models[0]) // its error is what the terms say
+	if in.Model != "" || len(s.config.Models()) > 0 {
+		model, err := s.model(in.Model)
+		if err != nil {
+			return nil, err
+		}
+		out.Model = model.Name
+		narrow, _ = plan.ForModel(model) // its error is what the terms say
 	}
 	for i := range plan.Terms {
 		out.Counts[plan.Terms[i].Status]++

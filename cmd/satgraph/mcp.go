@@ -24,9 +24,9 @@ import (
 
 // mcpOptions are the settings of the agents' server on this machine.
 type mcpOptions struct {
-	root, data, model string
-	servers           []string
-	threads           int
+	root, data, model, models string
+	servers                   []string
+	threads                   int
 }
 
 func (a *app) mcpCommand() *cobra.Command {
@@ -41,8 +41,9 @@ segment the scans below one folder, measure and draw what was found, compare two
 scans, and ground the draft of a report in masks.
 
 No path leads out of the folder, and symbolic links are refused. Results stay in
-the data folder. 'satgraph serve' answers agents too, at /mcp over HTTP.`,
-		Example:     "  satgraph mcp --root ~/scans",
+the data folder. --models names more models that the agent may choose from than
+the default one of --model. 'satgraph serve' answers agents too, at /mcp over HTTP.`,
+		Example:     "  satgraph mcp --root ~/scans\n  satgraph mcp --root ~/scans --model models/ct --models models",
 		Args:        args(cobra.NoArgs),
 		Annotations: map[string]string{ownSettings: "yes"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -81,7 +82,7 @@ func (a *app) mcp(ctx context.Context, in io.Reader, o mcpOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	model, err := newServedModel(o.model, o.servers, o.threads)
+	models, err := o.served()
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (a *app) mcp(ctx context.Context, in io.Reader, o mcpOptions) (err error) {
 	}
 	defer release()
 	runner, err := jobs.Open(jobs.Config{
-		Dir: dir, Models: model, Classify: api.Classify, Log: a.log,
+		Dir: dir, Models: models, Classify: api.Classify, Log: a.log,
 		Run: inference.Options{Threads: o.threads, SaveEvery: 20 * time.Second},
 	})
 	if err != nil {
@@ -101,7 +102,7 @@ func (a *app) mcp(ctx context.Context, in io.Reader, o mcpOptions) (err error) {
 	server, err := mcp.New(mcp.Config{
 		Tree:     func() *graph.Tree { return tree },
 		Resolver: func() *inference.Resolver { return resolver },
-		Models:   func() []*inference.Manifest { return []*inference.Manifest{model.manifest} },
+		Models:   models.Manifests,
 		Jobs:     runner, Scans: scans, Explain: api.Classify, Version: version, Log: a.log,
 		MaskRef: func(job, file string) string {
 			path, err := runner.MaskPath(ctx, job, file)
@@ -120,6 +121,31 @@ func (a *app) mcp(ctx context.Context, in io.Reader, o mcpOptions) (err error) {
 		return nil // the agent went away, or the user stopped it
 	}
 	return err
+}
+
+// served are the models of the agent, the default one first.
+func (o *mcpOptions) served() (servedModels, error) {
+	var all servedModels
+	if o.model != "" || len(o.servers) > 0 || o.models == "" {
+		first, err := newServedModel(o.model, o.servers, o.threads)
+		if err != nil || o.models == "" {
+			return servedModels{first}, err
+		}
+		all = servedModels{first}
+	}
+	others, err := newServedModels(o.models, o.threads)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range others {
+		switch {
+		case len(all) == 0 || m.manifest.Name != all[0].manifest.Name:
+			all = append(all, m)
+		case jobs.Digest(m.manifest) != jobs.Digest(all[0].manifest):
+			return nil, usageError{fmt.Errorf("--models %s: another model than that of --model is called %q", o.models, m.manifest.Name)}
+		}
+	}
+	return all, nil
 }
 
 // unclosed leaves the process's own stream open.

@@ -17,6 +17,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"satgraph/datasets/phantom"
+	"satgraph/inference"
 	"satgraph/inference/onnx/onnxtest"
 	"satgraph/internal/tooltest"
 	"satgraph/volume"
@@ -142,6 +143,71 @@ func TestMCPOverStdio(t *testing.T) {
 	}
 }
 
+// changedDemo is a folder with the demo's bundle, in whose manifest one text is
+// another.
+func changedDemo(t *testing.T, before, after string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "other"), os.DirFS("../../models/demo")); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "other", inference.ManifestFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), before, after, 1)
+	if changed == string(text) {
+		t.Fatalf("the demo's manifest has no %s", before)
+	}
+	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// An agent chooses another model than the default one.
+func TestMCPModels(t *testing.T) {
+	onnxtest.Need(t)
+	dir := t.TempDir()
+	scans := filepath.Join(dir, "scans")
+	if err := os.Mkdir(scans, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	phantomScan(t, filepath.Join(scans, "phantom.nii.gz"))
+	cmd := program(t, "mcp", "--root", scans, "--data", filepath.Join(dir, "data"), "--store", "sqlite:"+filepath.Join(dir, "tree.db"),
+		"--model", "../../models/demo", "--models", changedDemo(t, `"satgraph demo"`, `"second opinion"`))
+	cmd.Stderr = os.Stderr
+	session := connectAgent(t, &sdk.CommandTransport{Command: cmd})
+	defer func() { _ = session.Close() }()
+	var listed struct {
+		Models []struct {
+			Name    string
+			Default bool
+		}
+	}
+	toolAnswer(t, session, "list_models", nil, &listed)
+	if fmt.Sprint(listed.Models) != "[{satgraph demo true} {second opinion false}]" {
+		t.Errorf("%+v", listed)
+	}
+	segment := func(model string) (j struct{ Job, Model, State string }) {
+		toolAnswer(t, session, "segment", map[string]any{"scan": "phantom.nii.gz", "query": "liver", "modality": "ct", "model": model, "wait": 120}, &j)
+		return j
+	}
+	one, two := segment(""), segment("second opinion")
+	if one.Model != "satgraph demo" || two.Model != "second opinion" || one.State != "DONE" || two.State != "DONE" {
+		t.Errorf("%+v, %+v", one, two)
+	}
+	var c struct {
+		SameScan   bool
+		Structures []struct{ Dice float64 }
+	}
+	toolAnswer(t, session, "compare_scans", map[string]any{"before": one.Job, "after": two.Job}, &c)
+	if !c.SameScan || c.Structures[0].Dice != 1 {
+		t.Errorf("the same networks under two names: %+v", c)
+	}
+}
+
 func TestMCPOverHTTP(t *testing.T) {
 	onnxtest.Need(t)
 	dir := t.TempDir()
@@ -200,7 +266,14 @@ func TestMCPWithPythonClient(t *testing.T) {
 }
 
 func TestMCPUsage(t *testing.T) {
-	for _, given := range [][]string{{"mcp"}, {"mcp", "--root", filepath.Join(t.TempDir(), "none")}, {"mcp", "--root", ".", "extra"}, {"mcp", "--root", ".", "--threads", "-1"}} {
+	for _, given := range [][]string{
+		{"mcp"},
+		{"mcp", "--root", filepath.Join(t.TempDir(), "none")},
+		{"mcp", "--root", ".", "extra"},
+		{"mcp", "--root", ".", "--threads", "-1"},
+		{"mcp", "--root", ".", "--models", t.TempDir()},
+		{"mcp", "--root", ".", "--model", "../../models/demo", "--models", changedDemo(t, `"0.1.0"`, `"0.1.1"`)},
+	} {
 		if code, stdout, stderr := satgraph(t, given...); code != exitUsage || stdout != "" || stderr == "" {
 			t.Errorf("%v: exit code %d, %q, %q", given, code, stdout, stderr)
 		}

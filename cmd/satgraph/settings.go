@@ -101,6 +101,7 @@ func (o *mcpOptions) settings() config.Table {
 		config.New("mcp-root", &o.root, "", "folder of scans that the agent may use, and nothing outside of it").AsFlag("root"),
 		config.New("mcp-data", &o.data, "", "folder for results (default: mcp in the home folder)").AsFlag("data"),
 		config.New("model", &o.model, "", "model bundle's folder (default: the built-in demo model)"),
+		config.New("models", &o.models, "", "folder of more model bundles that the agent may choose from"),
 		config.New("remote", &o.servers, nil, remoteHelp),
 		config.New("threads", &o.threads, 0, "threads a job may use; 0 for all", config.Min(0)),
 	}}}
