@@ -176,7 +176,7 @@ func TestMCPModels(t *testing.T) {
 	}
 	phantomScan(t, filepath.Join(scans, "phantom.nii.gz"))
 	cmd := program(t, "mcp", "--root", scans, "--data", filepath.Join(dir, "data"), "--store", "sqlite:"+filepath.Join(dir, "tree.db"),
-		"--model", "../../models/demo", "--models", changedDemo(t, `"satgraph demo"`, `"second opinion"`))
+		"--model", filepath.Join(changedDemo(t, `"satgraph demo"`, `"first opinion"`), "other"), "--models", changedDemo(t, `"satgraph demo"`, `"second opinion"`))
 	cmd.Stderr = os.Stderr
 	session := connectAgent(t, &sdk.CommandTransport{Command: cmd})
 	defer func() { _ = session.Close() }()
@@ -187,7 +187,7 @@ func TestMCPModels(t *testing.T) {
 		}
 	}
 	toolAnswer(t, session, "list_models", nil, &listed)
-	if fmt.Sprint(listed.Models) != "[{satgraph demo true} {second opinion false}]" {
+	if fmt.Sprint(listed.Models) != "[{first opinion true} {second opinion false}]" {
 		t.Errorf("%+v", listed)
 	}
 	segment := func(model string) (j struct{ Job, Model, State string }) {
@@ -195,7 +195,7 @@ func TestMCPModels(t *testing.T) {
 		return j
 	}
 	one, two := segment(""), segment("second opinion")
-	if one.Model != "satgraph demo" || two.Model != "second opinion" || one.State != "DONE" || two.State != "DONE" {
+	if one.Model != "first opinion" || two.Model != "second opinion" || one.State != "DONE" || two.State != "DONE" {
 		t.Errorf("%+v, %+v", one, two)
 	}
 	var c struct {
