@@ -251,7 +251,8 @@ type Service struct {
 
 	socketSlots chan struct{}
 	sockets     sockets
-	perCaller   tally // of sockets and subscriptions
+	perCaller   tally         // of sockets and subscriptions
+	telling     chan struct{} // a place for each subscription that is executed
 
 	refusals    *auth.Rates // that are put down in the audit log one by one
 	unheard     atomic.Int64
@@ -298,12 +299,10 @@ func New(c Config) (*Service, error) {
 	s.lanes = newLanes(s.limits.Requests)
 	s.documents, s.answers = newDocuments(), newAnswers()
 	s.socketSlots = make(chan struct{}, s.limits.Sockets)
+	s.telling = make(chan struct{}, atStore)
 	s.uploads = make(chan struct{}, s.limits.Uploads)
 	s.refusals = auth.NewRates(1, 20)
 	s.agentSlots = make(chan struct{}, s.limits.Agents)
-	if s.agentHandler, err = s.newAgents(); err != nil {
-		return nil, err
-	}
 	compressed, err := compressing()
 	if err != nil {
 		return nil, err

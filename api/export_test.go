@@ -34,5 +34,12 @@ func (s *Service) Sockets() int {
 	return len(s.sockets.open)
 }
 
+// Listeners is the number of open subscriptions to the ledger.
+func (s *Service) Listeners() int {
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	return len(s.feed.listeners)
+}
+
 // Used is how many bytes the store counts as used.
 func (s *Service) Used() int64 { return s.images.used.Load() }

@@ -27,16 +27,26 @@ type feed struct {
 	hurry    chan struct{}
 
 	mu        sync.Mutex
-	listeners int
+	listeners map[*listener]bool
 	stop      context.CancelFunc
 	kept      []labelmap.Event // without gaps
 	last      int64            // Seq of the latest that is known
 	failed    error            // of the last time that the ledger was asked
-	fresh     chan struct{}    // closed when there is news
+}
+
+// A listener is one of thousands that wait for hours: it has a goroutine only while
+// there is something to tell it.
+type listener struct {
+	ctx     context.Context //nolint:containedctx // its life
+	each    func(e *labelmap.Event) error
+	end     func(err error)
+	unwatch func() bool // ctx
+	after   int64       // Seq of the last event that it was told
+	told    bool        // a goroutine tells it what is new
 }
 
 func newFeed(book *labelmap.Book, interval time.Duration, log *slog.Logger) *feed {
-	return &feed{book: book, interval: interval, log: log, hurry: make(chan struct{}, 1), fresh: make(chan struct{})}
+	return &feed{book: book, interval: interval, log: log, hurry: make(chan struct{}, 1), listeners: map[*listener]bool{}}
 }
 
 // nudge has the ledger asked now.
@@ -50,64 +60,78 @@ func (f *feed) nudge() {
 	}
 }
 
-// listen calls each for every event behind after, in order, until ctx ends or
-// each fails. With after below zero it begins with what comes next.
-func (f *feed) listen(ctx context.Context, after int64, each func(e *labelmap.Event) error) error {
-	if err := f.join(ctx); err != nil {
-		return err
+// listen has each called for every event behind after, in order, until ctx ends or
+// each fails, and then end, once, with the error. With after below zero it begins
+// with what comes next. It does not wait for any of this.
+func (f *feed) listen(ctx context.Context, after int64, each func(e *labelmap.Event) error, end func(err error)) {
+	l := &listener{ctx: ctx, after: after, each: each, end: end}
+	if err := f.join(ctx, l); err != nil {
+		end(err)
+		return
 	}
-	defer f.leave()
 	if after < 0 {
 		f.read(ctx)
-		f.mu.Lock()
-		after = f.last
-		f.mu.Unlock()
 	}
-	for {
-		page, fresh, err := f.next(ctx, after)
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			if err := each(&page[i]); err != nil {
-				return err
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if after < 0 {
+		l.after = f.last
+	}
+	l.unwatch = context.AfterFunc(ctx, func() { f.leave(l, ctx.Err()) })
+	l.told = false
+	f.tell(l)
+}
+
+// tell has a listener told what is new, if there is anything. The caller holds the
+// lock.
+func (f *feed) tell(l *listener) {
+	if l.told || l.after >= f.last {
+		return
+	}
+	l.told = true
+	go func() {
+		for {
+			page, err := f.next(l)
+			for i := 0; i < len(page) && err == nil; i++ {
+				if err = l.ctx.Err(); err == nil {
+					err = l.each(&page[i])
+				}
+				l.after = page[i].Seq
 			}
-			after = page[i].Seq
+			switch {
+			case err != nil:
+				f.leave(l, err)
+				return
+			case len(page) == 0:
+				return
+			}
 		}
-		if len(page) > 0 {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-fresh:
-		}
-	}
+	}()
 }
 
-// next returns events behind a place: those that are kept, or what the ledger
-// has. fresh is closed when there is more.
-func (f *feed) next(ctx context.Context, after int64) ([]labelmap.Event, <-chan struct{}, error) {
+// next gives events that a listener has not been told: those that are kept, or what
+// the ledger has. Without any, nobody tells it any longer.
+func (f *feed) next(l *listener) (page []labelmap.Event, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if after >= f.last {
-		return nil, f.fresh, nil
+	if n := len(f.kept); l.after < f.last && n > 0 && f.kept[0].Seq <= l.after+1 {
+		return f.kept[l.after+1-f.kept[0].Seq : n : n], nil
 	}
-	if n := len(f.kept); n > 0 && f.kept[0].Seq <= after+1 {
-		from := int(after + 1 - f.kept[0].Seq)
-		return f.kept[from:n:n], f.fresh, nil
+	if l.after < f.last {
+		f.mu.Unlock()
+		page, err = f.book.Events(l.ctx, l.after, feedPage)
+		f.mu.Lock()
 	}
-	f.mu.Unlock()
-	page, err := f.book.Events(ctx, after, feedPage)
-	f.mu.Lock()
-	return page, f.fresh, err
+	l.told = len(page) > 0 || err != nil
+	return page, err
 }
 
-// join counts a listener and starts asking with the first.
-func (f *feed) join(ctx context.Context) error {
+// join counts a listener, to which nothing is told yet, and starts asking with the
+// first.
+func (f *feed) join(ctx context.Context, l *listener) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.listeners == 0 {
+	if len(f.listeners) == 0 {
 		last, err := f.book.Last(ctx)
 		if err != nil {
 			return err
@@ -117,16 +141,23 @@ func (f *feed) join(ctx context.Context) error {
 		f.stop = stop
 		go f.ask(asking)
 	}
-	f.listeners++
+	l.told = true
+	f.listeners[l] = true
 	return nil
 }
 
-// leave stops asking with the last listener.
-func (f *feed) leave() {
+// leave ends a listener, and the asking with the last.
+func (f *feed) leave(l *listener, err error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.listeners--; f.listeners == 0 {
+	there := f.listeners[l]
+	delete(f.listeners, l)
+	if there && len(f.listeners) == 0 {
 		f.stop()
+	}
+	f.mu.Unlock()
+	if there {
+		l.unwatch()
+		l.end(err)
 	}
 }
 
@@ -161,8 +192,9 @@ func (f *feed) read(ctx context.Context) {
 			kept := append(slices.Clip(f.kept), page...)
 			f.kept = kept[max(0, len(kept)-feedKept):]
 			f.last = page[len(page)-1].Seq
-			close(f.fresh)
-			f.fresh = make(chan struct{})
+			for l := range f.listeners {
+				f.tell(l)
+			}
 		}
 		f.mu.Unlock()
 		if len(page) < feedPage {

@@ -73,36 +73,50 @@ func (s *Service) labelSubscriptions(l *labelTypes) graphql.Fields {
 	}
 }
 
-// follow executes a subscription for every event that it wants, until the
-// context ends or give fails.
-func (s *Service) follow(ctx context.Context, p *prepared, give func(r *response) error) error {
+// follow executes a subscription for every event that it wants, until the context
+// ends or give fails. In the end, which may come long after follow has returned, it
+// calls end once, with the error.
+func (s *Service) follow(ctx context.Context, p *prepared, give func(r *response) error, end func(err error)) {
 	set := p.operation.SelectionSet.Selections
 	if field, ok := set[0].(*ast.Field); len(set) != 1 || !ok || len(field.Directives) > 0 {
-		return &Error{Code: CodeValidation, Message: "a subscription has exactly one field at its top, without directives"}
+		end(&Error{Code: CodeValidation, Message: "a subscription has exactly one field at its top, without directives"})
+		return
 	}
 	begin := &start{}
-	// Executed in a goroutine of its own, whose stack goes with it: this one may
-	// wait for hours, one of thousands.
-	done := make(chan *response, 1)
-	go func() { done <- s.perform(context.WithValue(ctx, startKey{}, begin), p, s.config.Tree(), nil) }()
-	first := <-done
-	if len(first.errors) > 0 {
-		return &refusedError{first}
+	first := s.perform(context.WithValue(ctx, startKey{}, begin), p, s.config.Tree(), nil)
+	switch {
+	case len(first.errors) > 0:
+		end(&refusedError{first})
+	case begin.job != "":
+		go func() { end(s.followJob(ctx, p, begin.job, give)) }() // with a small stack
+	case begin.wanted == nil:
+		end(&Error{Code: CodeValidation, Message: "there is no such subscription"})
+	default:
+		s.feed.listen(ctx, begin.after, func(e *labelmap.Event) error {
+			if !begin.wanted(e) {
+				return nil
+			}
+			r, err := s.performSoon(ctx, p, e)
+			if err != nil {
+				return err
+			}
+			return give(r)
+		}, end)
 	}
-	if begin.job != "" {
-		return s.followJob(ctx, p, begin.job, give)
+}
+
+// performSoon executes a subscription with what is new, as one of a few at a time:
+// thousands may be told of the same.
+func (s *Service) performSoon(ctx context.Context, p *prepared, root any) (*response, error) {
+	select {
+	case s.telling <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	if begin.wanted == nil {
-		return &Error{Code: CodeValidation, Message: "there is no such subscription"}
-	}
-	return s.feed.listen(ctx, begin.after, func(e *labelmap.Event) error {
-		if !begin.wanted(e) {
-			return nil
-		}
-		limited, cancel := context.WithTimeout(ctx, s.limits.RequestTime)
-		defer cancel()
-		return give(s.perform(limited, p, s.config.Tree(), e))
-	})
+	defer func() { <-s.telling }()
+	limited, cancel := context.WithTimeout(ctx, s.limits.RequestTime)
+	defer cancel()
+	return s.perform(limited, p, s.config.Tree(), root), nil
 }
 
 // jobSubscriptions are those to jobs. Their field is executed as that of the ledger.
@@ -137,9 +151,10 @@ func (s *Service) followJob(ctx context.Context, p *prepared, id string, give fu
 		return err
 	}
 	for j := range changes {
-		limited, cancel := context.WithTimeout(ctx, s.limits.RequestTime)
-		err := give(s.perform(limited, p, s.config.Tree(), &j))
-		cancel()
+		r, err := s.performSoon(ctx, p, &j)
+		if err == nil {
+			err = give(r)
+		}
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,14 @@
 package api
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -73,7 +77,7 @@ func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &Error{Code: CodeServiceUnavailable, Message: "too many connections at once", Hint: "try again later"})
 		return
 	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{socketProtocol}, CompressionMode: websocket.CompressionDisabled, OriginPatterns: s.config.Origins})
+	conn, err := websocket.Accept(slimHijacker{w}, r, &websocket.AcceptOptions{Subprotocols: []string{socketProtocol}, CompressionMode: websocket.CompressionDisabled, OriginPatterns: s.config.Origins})
 	if err != nil {
 		s.log.Debug("no WebSocket", "error", err) // the library has answered
 		<-s.socketSlots
@@ -85,7 +89,36 @@ func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 	go k.serve(withActor(context.WithoutCancel(r.Context()), r.Header))
 }
 
-// serve reads what the client sends until the connection ends.
+// Buffers of a connection, in bytes: the server's own are of 4 KiB each, which
+// thousands of connections that are mostly silent need not keep.
+const (
+	socketReads  = 256
+	socketWrites = 512
+)
+
+// slimHijacker takes a connection over with small buffers.
+type slimHijacker struct{ http.ResponseWriter }
+
+// Hijack takes the connection over; what the client has sent is still to be read.
+func (w slimHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, large, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	sent, err := large.Peek(large.Reader.Buffered())
+	if err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	in := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(sent)), conn), max(socketReads, len(sent)))
+	if _, err := in.Peek(len(sent)); err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	return conn, bufio.NewReadWriter(in, bufio.NewWriterSize(conn, socketWrites)), nil
+}
+
+// serve reads what the client sends until the connection ends. It waits for hours,
+// one of thousands, so its stack is to stay small: what a message asks for is done
+// by goroutines of its own.
 func (k *socket) serve(ctx context.Context) {
 	s, conn := k.s, k.conn
 	defer func() { <-s.socketSlots }()
@@ -126,27 +159,41 @@ func (k *socket) serve(ctx context.Context) {
 		alive.Reset(s.limits.PingInterval)
 	})
 	defer alive.Stop()
+	unending := context.WithoutCancel(ctx) // nobody but this function ends ctx, and to watch it takes memory
 	for {
-		kind, text, err := conn.Read(ctx)
+		kind, text, err := conn.Read(unending)
 		if err != nil {
 			return
 		}
-		code, why := closeInvalid, "Invalid message"
-		if kind == websocket.MessageText {
-			code, why = k.take(ctx, text, invite)
-		}
-		if code != 0 {
-			_ = conn.Close(code, why)
+		verdict := make(chan closing)
+		go func() { verdict <- k.take(ctx, kind, text, invite) }()
+		if c := <-verdict; c.code != 0 {
+			_ = conn.Close(c.code, c.why)
 			return
 		}
 	}
 }
 
+// closing is why a connection is closed; the zero value, that it is not.
+type closing struct {
+	code websocket.StatusCode
+	why  string
+}
+
+// errMessage closes a connection whose message is none of the protocol's.
+var errMessage = closing{closeInvalid, "Invalid message"}
+
 // take acts on one message. A code other than 0 ends the connection.
-func (k *socket) take(ctx context.Context, text []byte, invite *time.Timer) (code websocket.StatusCode, why string) {
+func (k *socket) take(ctx context.Context, kind websocket.MessageType, text []byte, invite *time.Timer) (c closing) {
+	defer func() {
+		if p := recover(); p != nil {
+			k.s.log.Error("a connection panicked", "panic", p, "stack", string(debug.Stack()))
+			c = closing{websocket.StatusInternalError, "something went wrong inside the service"}
+		}
+	}()
 	var f frame
-	if guard.CheckJSON(text, k.s.limits.JSONDepth+1) != nil || json.Unmarshal(text, &f) != nil {
-		return closeInvalid, "Invalid message"
+	if kind != websocket.MessageText || guard.CheckJSON(text, k.s.limits.JSONDepth+1) != nil || json.Unmarshal(text, &f) != nil {
+		return errMessage
 	}
 	switch f.Type {
 	case "connection_init":
@@ -165,26 +212,26 @@ func (k *socket) take(ctx context.Context, text []byte, invite *time.Timer) (cod
 			cancel()
 		}
 	default:
-		return closeInvalid, "Invalid message"
+		return errMessage
 	}
-	return 0, ""
+	return closing{}
 }
 
 // init answers connection_init. Its payload may name who acts, as the request's
 // header does.
-func (k *socket) init(ctx context.Context, f *frame, invite *time.Timer) (websocket.StatusCode, string) {
+func (k *socket) init(ctx context.Context, f *frame, invite *time.Timer) closing {
 	var payload map[string]any
 	if len(f.Payload) > 0 && json.Unmarshal(f.Payload, &payload) != nil {
-		return closeInvalid, "Invalid message"
+		return errMessage
 	}
 	k.mu.Lock()
 	again := k.invited
 	k.mu.Unlock()
 	if again {
-		return closeInitAgain, "Too many initialisation requests"
+		return closing{closeInitAgain, "Too many initialisation requests"}
 	}
-	if code, why := k.enter(ctx, payload); code != 0 {
-		return code, why
+	if c := k.enter(ctx, payload); c.code != 0 {
+		return c
 	}
 	k.mu.Lock()
 	k.invited = true
@@ -194,20 +241,20 @@ func (k *socket) init(ctx context.Context, f *frame, invite *time.Timer) (websoc
 	k.mu.Unlock()
 	invite.Stop()
 	_ = k.send(ctx, frame{Type: "connection_ack"})
-	return 0, ""
+	return closing{}
 }
 
 // subscribe starts an operation.
-func (k *socket) subscribe(f *frame) (websocket.StatusCode, string) {
+func (k *socket) subscribe(f *frame) closing {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
 	case !k.invited:
-		return closeUninvited, "Unauthorized"
+		return closing{closeUninvited, "Unauthorized"}
 	case f.ID == "" || len(f.ID) > maxOperationID || len(f.Payload) == 0:
-		return closeInvalid, "Invalid message"
+		return errMessage
 	case k.operations[f.ID] != nil:
-		return closeDuplicate, "Subscriber for " + f.ID[:min(len(f.ID), 80)] + " already exists"
+		return closing{closeDuplicate, "Subscriber for " + f.ID[:min(len(f.ID), 80)] + " already exists"}
 	}
 	q, err := k.s.decodeRequest(f.Payload)
 	if _, ok := k.s.mayAsk(k.ctx); err == nil && !ok {
@@ -218,80 +265,90 @@ func (k *socket) subscribe(f *frame) (websocket.StatusCode, string) {
 	}
 	if err != nil {
 		go k.refuse(k.ctx, f.ID, refuse(err))
-		return 0, ""
+		return closing{}
 	}
 	ctx, cancel := context.WithCancel(k.ctx)
 	k.operations[f.ID] = cancel
-	go func() {
+	go k.run(ctx, f.ID, q, func(r *response) {
 		defer cancel()
-		if !k.stillKnown(ctx) {
-			_ = k.conn.Close(closeUninvited, "The credentials no longer count")
-			return
-		}
-		err := k.run(ctx, f.ID, q)
-		if !k.finish(ctx, f.ID) {
-			return // the client completed it
-		}
-		if err != nil {
-			k.refuse(ctx, f.ID, err)
-			return
-		}
-		_ = k.send(ctx, frame{Type: "complete", ID: f.ID})
-	}()
-	return 0, ""
+		k.finish(ctx, f.ID, r)
+	})
+	return closing{}
 }
 
-// finish forgets an operation; false where the client did already, after which
-// nothing more is sent for it.
-func (k *socket) finish(ctx context.Context, id string) bool {
+// finish forgets an operation and tells the client how it ended: with a refusal,
+// or well where r is nil. Where the client completed it, nothing more is sent.
+func (k *socket) finish(ctx context.Context, id string, r *response) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if ctx.Err() != nil {
-		return false
+	over := ctx.Err() != nil
+	if !over {
+		delete(k.operations, id)
 	}
-	delete(k.operations, id)
-	return true
+	k.mu.Unlock()
+	switch {
+	case over:
+	case r != nil:
+		k.refuse(ctx, id, r)
+	default:
+		_ = k.send(ctx, frame{Type: "complete", ID: id})
+	}
 }
 
-// run executes an operation and sends what it gives. A response is returned
-// where it is refused.
-func (k *socket) run(ctx context.Context, id string, q *request) *response {
+// run executes an operation and sends what it gives. In the end, which for a
+// subscription comes long after run has returned, it calls end once, with a
+// response where the operation is refused.
+func (k *socket) run(ctx context.Context, id string, q *request, end func(*response)) {
+	if !k.stillKnown(ctx) {
+		_ = k.conn.Close(closeUninvited, "The credentials no longer count")
+		return
+	}
 	ctx, step := steps.Start(ctx, "graphql")
 	limited, cancel := context.WithTimeout(ctx, k.s.limits.RequestTime)
 	defer cancel()
 	p, leave, refused := k.s.begin(limited, q)
-	if refused != nil {
+	switch {
+	case refused != nil:
 		observed(step, p, refused)
-		return refused
-	}
-	if p.operation.Operation == ast.OperationTypeSubscription {
+		end(refused)
+	case p.operation.Operation == ast.OperationTypeSubscription:
 		leave()
-		cancel()
-		p.tree = nil // an old revision is not kept for as long as it lasts
-		key := "subscriptions " + callerKey(ctx)
-		if !k.s.perCaller.enter(key, k.s.mostFor(k.s.limits.UserSubscriptions)) {
-			r := refuse(&Error{Code: CodeLimit, Message: "you have as many subscriptions open as you may", Hint: "complete some first"})
-			observed(step, p, r)
-			return r
+		k.listen(ctx, id, p, step, end)
+	default:
+		r := func() *response {
+			defer leave() // the turn does not last until the client has taken the answer
+			return k.s.run(limited, p)
+		}()
+		observed(step, p, r)
+		if !r.executed {
+			end(r)
+			return
 		}
-		defer k.s.perCaller.leave(key)
-		observed(step, p, &response{executed: true}) // it was taken; how long it lasts is another matter
-		ctx, lasting := steps.Start(ctx, "subscription")
-		defer lasting.End(nil)
-		err := k.s.follow(ctx, p, func(r *response) error { return k.next(ctx, id, r) })
+		_ = k.next(ctx, id, r) // a lost connection ends the reading, too
+		end(nil)
+	}
+}
+
+// listen opens a subscription; see run for its end.
+func (k *socket) listen(ctx context.Context, id string, p *prepared, step *steps.Step, end func(*response)) {
+	p.tree = nil // an old revision is not kept for as long as it lasts
+	key := "subscriptions " + callerKey(ctx)
+	if !k.s.perCaller.enter(key, k.s.mostFor(k.s.limits.UserSubscriptions)) {
+		r := refuse(&Error{Code: CodeLimit, Message: "you have as many subscriptions open as you may", Hint: "complete some first"})
+		observed(step, p, r)
+		end(r)
+		return
+	}
+	observed(step, p, &response{executed: true}) // it was taken; how long it lasts is another matter
+	ctx, lasting := steps.Start(ctx, "subscription")
+	k.s.follow(ctx, p, func(r *response) error { return k.next(ctx, id, r) }, func(err error) {
+		k.s.perCaller.leave(key)
+		lasting.End(nil)
 		if err != nil && ctx.Err() == nil {
-			return refuse(err)
+			end(refuse(err))
+			return
 		}
-		return nil
-	}
-	defer leave()
-	r := k.s.run(limited, p)
-	observed(step, p, r)
-	if !r.executed {
-		return r
-	}
-	_ = k.next(ctx, id, r) // a lost connection ends the reading, too
-	return nil
+		end(nil)
+	})
 }
 
 // next sends one result, unless the operation is over.

@@ -14,15 +14,15 @@ import (
 
 // enter finds out who is at the other end: the first message may say so, since
 // pages cannot give a WebSocket headers.
-func (k *socket) enter(ctx context.Context, payload map[string]any) (code websocket.StatusCode, why string) {
+func (k *socket) enter(ctx context.Context, payload map[string]any) closing {
 	if given := authorization(payload); given != "" {
 		caller, err := k.s.identify(ctx, given)
 		if err != nil {
 			k.s.audit(ctx, "socket.open", "", string(describe(err).Code))
 			if errors.Is(err, auth.ErrForbidden) {
-				return closeForbidden, "Forbidden"
+				return closing{closeForbidden, "Forbidden"}
 			}
-			return closeUninvited, "Unauthorized"
+			return closing{closeUninvited, "Unauthorized"}
 		}
 		ctx = auth.With(ctx, caller)
 		k.mu.Lock()
@@ -31,13 +31,13 @@ func (k *socket) enter(ctx context.Context, payload map[string]any) (code websoc
 	}
 	if auth.Of(ctx).Role == auth.Nobody {
 		k.s.audit(ctx, "socket.open", "", string(CodeUnauthenticated))
-		return closeUninvited, "Unauthorized"
+		return closing{closeUninvited, "Unauthorized"}
 	}
 	if !k.s.perCaller.enter("sockets "+callerKey(ctx), k.s.mostFor(k.s.limits.UserSockets)) {
-		return closeTooMany, "Too many connections"
+		return closing{closeTooMany, "Too many connections"}
 	}
 	k.entered = "sockets " + callerKey(ctx)
-	return 0, ""
+	return closing{}
 }
 
 // closeTooMany tells a client to come again later.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -221,6 +224,93 @@ func TestSlowSubscriber(t *testing.T) {
 			t.Fatalf("%d connections are open", s.api.Sockets())
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Subscriptions wait without a goroutine each, and each is told every event once.
+func TestManySubscriptions(t *testing.T) {
+	s, _ := curated(t, quick)
+	const connections, each = 10, 30
+	before := runtime.NumGoroutine()
+	var wires []*wire
+	for range connections {
+		w := s.invited()
+		for i := range each {
+			w.subscribe(fmt.Sprint(i), `subscription {labelChanges(after: 5) {event {seq}}}`)
+		}
+		wires = append(wires, w)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for s.api.Listeners() < connections*each {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d subscriptions are open", s.api.Listeners())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if more := runtime.NumGoroutine() - before; more > 4*connections {
+		t.Errorf("%d subscriptions over %d connections wait in %d goroutines", connections*each, connections, more)
+	}
+	for seq := 6; seq < 9; seq++ {
+		s.decide(fmt.Sprintf(`commentLabel(dataset: "Set", label: "2 RA", by: "ann", comment: "%d")`, seq))
+	}
+	for _, w := range wires {
+		told := map[string]bool{}
+		for range 3 * each {
+			told[w.read()] = true
+		}
+		if len(told) != 3*each { // each message has its subscription's id and the event's number
+			t.Errorf("%d messages were not told twice, of %d", len(told), 3*each)
+		}
+		w.send(`{"type":"complete","id":"0"}`)
+	}
+	for s.api.Listeners() != connections*(each-1) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d subscriptions are open", s.api.Listeners())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, w := range wires {
+		_ = w.conn.CloseNow()
+	}
+	for s.api.Listeners() != 0 {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d subscriptions are open", s.api.Listeners())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// What a client sends in one piece with its handshake is read.
+func TestSocketReadsWhatCameWithTheHandshake(t *testing.T) {
+	s, _ := curated(t, quick)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	text := "GET /graphql HTTP/1.1\r\nHost: " + strings.TrimPrefix(s.URL, "http://") + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+	messages := []string{`{"type":"connection_init"}`, `{"type":"ping"}`, `{"type":"subscribe","id":"1","payload":{"query":"{ term(id: \"T:1\") { name } }` + strings.Repeat(" ", 600) + `"}}`}
+	for _, m := range messages {
+		text += string([]byte{0x81, 0x80 | 126, byte(len(m) >> 8), byte(len(m)), 0, 0, 0, 0}) + m
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	var got strings.Builder
+	piece := make([]byte, 1000)
+	for !strings.Contains(got.String(), `"complete"`) {
+		n, err := conn.Read(piece)
+		if err != nil {
+			t.Fatalf("%v after %q", err, got.String())
+		}
+		got.Write(piece[:n])
+	}
+	for _, want := range []string{"connection_ack", `{"type":"pong"}`, `{"name":"heart"}`} {
+		if !strings.Contains(got.String(), want) {
+			t.Errorf("no %s in %q", want, got.String())
+		}
 	}
 }
 

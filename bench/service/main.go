@@ -26,7 +26,7 @@ import (
 func main() {
 	program := flag.String("program", "bin/satgraph", "the program to measure")
 	peer := flag.String("peer", "", "gqlgen's server, for the race; bench/service/run.sh builds it")
-	only := flag.String("only", "", "attacks, race, crowd or soak (default: all but soak)")
+	only := flag.String("only", "", "subscriptions, attacks, race, crowd or soak (default: all but soak)")
 	lasts := flag.Duration("soak", 10*time.Minute, "how long the soak lasts")
 	count := flag.Int("sockets", 10_000, "subscriptions to open")
 	flag.IntVar(&settle, "settle", settle, "seconds for which they stay open")
@@ -55,6 +55,9 @@ func run(program, peer, only string, lasts time.Duration, count int) error {
 			return race(ctx, program, peer)
 		}},
 		{"crowd", func() error { return crowd(ctx, program) }},
+		{"subscriptions", func() error {
+			return served(ctx, program, nil, func(host, _ string, pid int) error { return subscriptions(ctx, host, pid, count) })
+		}},
 		{"attacks", func() error { return errors.Join(ofOne(ctx, program, count), ofTwo(ctx, program)) }},
 		{"soak", func() error {
 			if only == "" {

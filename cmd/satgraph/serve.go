@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"satgraph/inference"
 	"satgraph/inference/onnx"
 	"satgraph/internal/steps"
+	"satgraph/internal/sysmem"
 	"satgraph/jobs"
 	"satgraph/labelmap"
 	"satgraph/labelmap/suggest"
@@ -72,8 +72,12 @@ next start from its last saved state. Every setting can also come from a file
 	return cmd
 }
 
-// gcPercent is by how much the heap may grow between collections, in percent.
-const gcPercent = 400
+// By how much the heap may grow between collections: in percent, and in bytes once it
+// is larger.
+const (
+	gcPercent = 400
+	gcGarbage = 80 << 20
+)
 
 func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	data := o.data
@@ -85,7 +89,7 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 	if os.Getenv("GOGC") == "" {
 		// Answers are built of many small maps on a small heap: collecting less
 		// often costs tens of megabytes and saves a good part of each request.
-		debug.SetGCPercent(gcPercent)
+		defer sysmem.PaceGC(gcPercent, gcGarbage)()
 	}
 	observer, err := a.watch(ctx, o)
 	if err != nil {

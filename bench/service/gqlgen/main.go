@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"satgraph/graph/builtin"
 
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
@@ -13,8 +14,6 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"gqlgenpeer/peer"
-
-	"satgraph/graph/builtin"
 )
 
 func main() {

@@ -5,10 +5,9 @@ package peer
 import (
 	"context"
 	"fmt"
+	"satgraph/graph"
 	"strings"
 	"sync"
-
-	"satgraph/graph"
 )
 
 // Term is what a term's plain fields are read from.
