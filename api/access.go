@@ -15,6 +15,7 @@ import (
 
 	"satgraph/api/auth"
 	"satgraph/api/guard"
+	"satgraph/internal/steps"
 )
 
 // permissions is what each field at the top of a request needs of its caller,
@@ -214,9 +215,8 @@ func callerKey(ctx context.Context) string {
 	return "address:" + askerOf(ctx).address
 }
 
-// asker is where a request comes from, and its id; connection tells its connection
-// from others.
-type asker struct{ address, connection, request string }
+// asker is where a request comes from; connection tells its connection from others.
+type asker struct{ address, connection string }
 
 type askerKey struct{}
 
@@ -225,9 +225,10 @@ func askerOf(ctx context.Context) asker {
 	return o
 }
 
-// withAsker notes where a request comes from.
+// withAsker notes where a request comes from, and its id.
 func withAsker(r *http.Request, request string) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), askerKey{}, asker{network(r.RemoteAddr), r.RemoteAddr, request}))
+	ctx := context.WithValue(r.Context(), askerKey{}, asker{network(r.RemoteAddr), r.RemoteAddr})
+	return r.WithContext(steps.WithRequest(ctx, request))
 }
 
 // network is the address of a client; of an IPv6 one the network of 64 bits,
@@ -290,7 +291,7 @@ const longestObject = 300
 func (s *Service) record(ctx context.Context, e auth.Event) error {
 	caller, from := auth.Of(ctx), askerOf(ctx)
 	e.Subject, e.Name, e.Role = caller.Subject, caller.Name, caller.Role
-	e.Address, e.Request = from.address, from.request
+	e.Address, e.Request = from.address, steps.Request(ctx)
 	e.Object = auth.Redact(e.Object)
 	if len(e.Object) > longestObject {
 		e.Object = strings.ToValidUTF8(e.Object[:longestObject], "") + "…"

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"strings"
 
 	"satgraph/api/auth"
+	"satgraph/internal/steps"
 )
 
 // protect is what stands before every handler: secure headers, no requests for
@@ -37,7 +37,7 @@ func (s *Service) protect(next http.Handler) (http.Handler, error) {
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		h.Set("Cache-Control", "no-store")
 		r = withAsker(r, requestID(r))
-		h.Set("X-Request-Id", askerOf(r.Context()).request)
+		h.Set("X-Request-Id", steps.Request(r.Context()))
 		defer func() {
 			p := recover()
 			if p == nil {
@@ -66,18 +66,13 @@ func (s *Service) protect(next http.Handler) (http.Handler, error) {
 	}), nil
 }
 
-// requestID is the id under which a request stands in logs: that of a proxy
-// before the service, or a new one.
+// requestID is the id under which a request stands in logs: the one that it has
+// already, that of a proxy before the service, or a new one.
 func requestID(r *http.Request) string {
-	const longest = 64
-	id := r.Header.Get("X-Request-Id")
-	plain := func(c rune) bool {
-		return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_' || c == '.'
+	if id := steps.Request(r.Context()); id != "" {
+		return id
 	}
-	if id == "" || len(id) > longest || auth.Redact(id) != id || strings.ContainsFunc(id, func(c rune) bool { return !plain(c) }) {
-		return rand.Text()
-	}
-	return id
+	return auth.RequestID(r.Header.Get("X-Request-Id"))
 }
 
 // shareWith lets pages of the allowed origins read answers (CORS). It answers

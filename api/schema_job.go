@@ -11,7 +11,6 @@ import (
 
 	"satgraph/api/auth"
 	"satgraph/inference"
-	"satgraph/internal/steps"
 	"satgraph/jobs"
 	"satgraph/jobs/kinds"
 )
@@ -205,11 +204,12 @@ func (s *Service) jobType(t *types) *graphql.Object {
 				Type: listOf(graphql.String), Description: "What was odd about the scan or the run.",
 				Resolve: get(s, func(j *jobs.Job) any { return j.Warnings }),
 			},
-			"eta":    {Type: graphql.DateTime, Description: "When it should end, by the measured rates of the model on its device; null where none is known.", Resolve: when(func(j *jobs.Job) time.Time { return j.ETA })},
-			"waits":  {Type: required(graphql.String), Description: "Why it waits though it may be first: there is no worker for it, or the same is being computed; may be empty.", Resolve: get(s, func(j *jobs.Job) any { return j.Waits })},
-			"starts": {Type: required(graphql.Int), Description: "How often it was started: more than once where a worker ended under it, or after a failure that may pass.", Resolve: get(s, func(j *jobs.Job) any { return j.Starts })},
-			"reused": {Type: required(graphql.Boolean), Description: "Whether the result is one that was computed for another job: same scan, model, version and structures.", Resolve: get(s, func(j *jobs.Job) any { return j.From != "" })},
-			"error":  {Type: failure, Description: "Why it failed or is dead, or why its last start failed; null if it did not.", Resolve: get(s, func(j *jobs.Job) any { return j.Failure })},
+			"eta":       {Type: graphql.DateTime, Description: "When it should end, by the measured rates of the model on its device; null where none is known.", Resolve: when(func(j *jobs.Job) time.Time { return j.ETA })},
+			"waits":     {Type: required(graphql.String), Description: "Why it waits though it may be first: there is no worker for it, or the same is being computed; may be empty.", Resolve: get(s, func(j *jobs.Job) any { return j.Waits })},
+			"requestId": {Type: graphql.String, Description: "The id of the request that asked for it (X-Request-Id), which the log's lines of the job repeat; null where it is not known.", Resolve: get(s, func(j *jobs.Job) any { return nilIfEmpty(j.Request.RequestID) })},
+			"starts":    {Type: required(graphql.Int), Description: "How often it was started: more than once where a worker ended under it, or after a failure that may pass.", Resolve: get(s, func(j *jobs.Job) any { return j.Starts })},
+			"reused":    {Type: required(graphql.Boolean), Description: "Whether the result is one that was computed for another job: same scan, model, version and structures.", Resolve: get(s, func(j *jobs.Job) any { return j.From != "" })},
+			"error":     {Type: failure, Description: "Why it failed or is dead, or why its last start failed; null if it did not.", Resolve: get(s, func(j *jobs.Job) any { return j.Failure })},
 			"structures": {
 				Type: listOf(structure), Description: "Every asked structure, also those that cannot be segmented.",
 				Resolve: on(s, func(ctx context.Context, j *jobs.Job, _ args) (any, error) {
@@ -314,7 +314,6 @@ func (s *Service) submit(ctx context.Context, a args, plan *inference.Plan) (*in
 	}
 	priority, _ := a["priority"].(jobs.Priority)
 	job, err := s.jobs.Submit(ctx, jobs.Request{
-		Trace: steps.Carry(ctx),
 		Owner: auth.Of(ctx).Subject, Priority: priority, Key: a.text("key"),
 		ImageID: a.text("image"), ImagePath: path, ImageSHA256: a.text("image"),
 		Model: model.Name, ModelDigest: jobs.Digest(model), Plan: plan,

@@ -16,7 +16,6 @@ import (
 	"satgraph/datasets/export"
 	"satgraph/datasets/standard"
 	"satgraph/inference"
-	"satgraph/internal/steps"
 	"satgraph/jobs"
 	"satgraph/jobs/kinds"
 )
@@ -245,7 +244,7 @@ func (s *Service) order(ctx context.Context, a args, request jobs.Request, param
 	if err != nil {
 		return nil, err
 	}
-	request.Params, request.Owner, request.Trace = text, auth.Of(ctx).Subject, steps.Carry(ctx)
+	request.Params, request.Owner = text, auth.Of(ctx).Subject
 	request.Key, request.Priority = a.text("key"), jobs.Normal
 	if p, ok := a["priority"].(jobs.Priority); ok {
 		request.Priority = p

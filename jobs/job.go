@@ -93,9 +93,11 @@ type Request struct {
 	// Plan says what to segment. A plan without calls makes a refused job.
 	Plan *inference.Plan `json:"plan,omitempty"`
 
-	// Trace is the step of the request that the job is part of, as package steps
-	// writes it down; empty where nobody records it.
-	Trace string `json:"trace,omitempty"`
+	// RequestID is the id of the request that asked for the job, and Trace the step
+	// of it that the job is part of, as package steps writes it down; empty where
+	// nobody knows. Submit finds both in its context.
+	RequestID string `json:"requestId,omitempty"`
+	Trace     string `json:"trace,omitempty"`
 
 	// Size is how much work it is, in whatever measure the kind has, where that is
 	// known beforehand: by it queued jobs are told when they should end. Of a

@@ -88,9 +88,9 @@ func (q *queue) reap(ctx context.Context) {
 		})
 		switch {
 		case err == nil:
-			q.log.Warn("a job lost its worker", "job", l.id, "why", l.why)
+			q.logOfJob(ctx, l.id).Warn("a job lost its worker", "why", l.why)
 		case !errors.Is(err, errKeep) && !errors.Is(err, errNone) && ctx.Err() == nil:
-			q.log.Warn("a job that lost its worker could not be queued again", "job", l.id, "error", err)
+			q.logOfJob(ctx, l.id).Warn("a job that lost its worker could not be queued again", "error", err)
 		}
 	}
 }

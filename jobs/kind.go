@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"time"
 
 	"satgraph/inference"
@@ -35,6 +36,8 @@ type Task struct {
 	Work string
 	// Image is the path of the scan on this machine; empty where there is none.
 	Image string
+	// Log is that of the job: its lines name the job and who asked for it.
+	Log *slog.Logger
 	// Update tells how far the work is. It is safe for concurrent use.
 	Update func(change func(*Status))
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"satgraph/inference"
+	"satgraph/internal/steps"
 	"satgraph/jobs/bus"
 	"satgraph/volume"
 )
@@ -70,6 +71,8 @@ func (q *queue) Submit(ctx context.Context, request Request) (Job, error) {
 	if err := q.takes(ctx, &request); err != nil {
 		return Job{}, err
 	}
+	request.RequestID = cmp.Or(request.RequestID, steps.Request(ctx))
+	request.Trace = cmp.Or(request.Trace, steps.Carry(ctx))
 	id := rand.Text()
 	if request.Key != "" {
 		former, err := q.table.once(ctx, &request, "")
@@ -193,7 +196,30 @@ func (q *queue) enqueue(ctx context.Context, id string, request Request) (Job, e
 	}
 	q.requests.put(id, request)
 	q.mirror.own(r, revision)
+	q.logOf(id, &request).Info("a job is taken in", "kind", r.Kind, "state", r.State)
 	return q.Get(ctx, id)
+}
+
+// logOf is the log of one job: its lines name the job, and the request and the trace
+// that asked for it.
+func (q *queue) logOf(id string, r *Request) *slog.Logger {
+	log := q.log.With("job", id)
+	if r.RequestID != "" {
+		log = log.With("request", r.RequestID)
+	}
+	if trace := steps.TraceID(r.Trace); trace != "" {
+		log = log.With("trace", trace)
+	}
+	return log
+}
+
+// logOfJob is logOf where the request is not at hand.
+func (q *queue) logOfJob(ctx context.Context, id string) *slog.Logger {
+	r, err := q.request(ctx, id)
+	if err != nil {
+		return q.log.With("job", id)
+	}
+	return q.logOf(id, &r)
 }
 
 // measure gives the volume of a scan in litres, and the bytes that it takes in
@@ -585,6 +611,7 @@ func (q *queue) Retry(ctx context.Context, id string) (Job, error) {
 	if err := q.table.purge(ctx, keyEnded+id, revision); err != nil {
 		q.log.Debug("the former end of a job that was queued again stays until the next", "job", id, "error", err)
 	}
+	q.logOf(id, &j.Request).Info("a job is queued again", "by", steps.Request(ctx))
 	return q.Get(ctx, id)
 }
 

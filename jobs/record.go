@@ -182,7 +182,7 @@ func (r *Request) same(home string) string {
 // fingerprint is the hash of all that a key must stand for again.
 func (r *Request) fingerprint() string {
 	c := *r
-	c.ImagePath, c.Trace = "", "" // of which the owner knows nothing
+	c.ImagePath, c.RequestID, c.Trace = "", "", "" // of which the owner knows nothing
 	text, err := json.Marshal(c)
 	if err != nil {
 		return ""

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,9 +21,14 @@ import (
 // home is a service that has no worker of its own and takes those of others.
 func home(t *testing.T) *jobs.Runner {
 	t.Helper()
+	return homeWith(t, nil)
+}
+
+func homeWith(t *testing.T, log *slog.Logger) *jobs.Runner {
+	t.Helper()
 	dir := t.TempDir()
 	return open(t, jobs.Config{
-		Dir: dir, Parallel: -1, Lease: time.Second,
+		Log: log, Dir: dir, Parallel: -1, Lease: time.Second,
 		Bus: bus.Options{Dir: filepath.Join(dir, "nats"), Listen: "127.0.0.1:0", Token: "t"},
 	})
 }

@@ -448,7 +448,7 @@ func (r *Runner) giveBack() {
 			x.Starts--
 			return nil
 		})
-		r.log.Warn("a job does not stop; it is given back", "job", id, "error", err)
+		r.logOfJob(ctx, id).Warn("a job does not stop; it is given back", "error", err)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -32,7 +31,6 @@ type segmentation struct {
 	models Models
 	run    inference.Options
 	max    int64 // bytes of voxels
-	log    *slog.Logger
 }
 
 // Run segments a scan.
@@ -78,7 +76,7 @@ func (k *segmentation) Run(ctx context.Context, t *Task) (_ *Outcome, err error)
 	o.Progress = func(p inference.Progress) {
 		if again && p.Phase == inference.PhaseWindows {
 			again = false
-			k.log.Info("a job goes on from its saved state", "job", t.ID, "windows", p.Done, "of", p.Total)
+			t.Log.Info("a job goes on from its saved state", "windows", p.Done, "of", p.Total)
 		}
 		t.Update(func(s *Status) { s.Phase, s.Progress = p.Phase, fraction(p) })
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -47,7 +48,7 @@ func newWorker(q *queue, id string, slots int, segments bool, other map[string]K
 	w.advert = advert{ID: id, Name: c.Name, Device: c.Device, Memory: c.MemoryBytes, Slots: slots}
 	maps.Copy(w.kinds, other)
 	if segments && c.Models != nil {
-		w.kinds[Segmentation] = &segmentation{models: c.Models, run: c.Run, max: c.MaxImageBytes, log: q.log}
+		w.kinds[Segmentation] = &segmentation{models: c.Models, run: c.Run, max: c.MaxImageBytes}
 		if known, ok := c.Models.(Manifests); ok {
 			w.advert.Models = []string{}
 			for _, m := range known.Manifests() {
@@ -202,6 +203,11 @@ func (w *worker) claim(ctx context.Context, id string) (*record, Request, error)
 		r.Claim = &claim{Worker: w.advert.ID, Device: w.advert.Device, Lock: w.lock.Name(), Boot: boot()}
 		return nil
 	})
+	if err == nil && done != nil {
+		_, step := steps.Start(steps.Resume(ctx, request.Trace), "job.shared", steps.Str("job.id", id), steps.Str("job.from", done.ID), steps.Str("request.id", request.RequestID))
+		step.End(nil)
+		q.logOf(id, &request).Info("a job takes over the result of another", "from", done.ID)
+	}
 	return &r, request, err
 }
 
@@ -248,7 +254,7 @@ func (w *worker) do(ctx context.Context, r record, request Request) {
 	q := w.q
 	run, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	a := &attempt{record: r, started: time.Now(), changed: make(chan struct{}, 1), remote: w.courier != nil}
+	a := &attempt{record: r, log: q.logOf(r.ID, &request), started: time.Now(), changed: make(chan struct{}, 1), remote: w.courier != nil}
 	var beside sync.WaitGroup
 	beating, stop := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the work, which a cancelled job has too
 	beside.Go(func() { w.beat(beating, a) })
@@ -257,9 +263,10 @@ func (w *worker) do(ctx context.Context, r record, request Request) {
 	defer stop()
 
 	t := &Task{
-		Job: r.job(request), Image: request.ImagePath, Update: a.update,
+		Job: r.job(request), Image: request.ImagePath, Log: a.log, Update: a.update,
 		Out: filepath.Join(q.dir, r.Folder), Work: filepath.Join(q.dir, r.ID, "work"),
 	}
+	a.log.Info("a job begins", "kind", r.Kind, "start", r.Starts, "worker", w.advert.Name)
 	out, err := w.attend(run, ctx, a, t)
 	if err == nil && run.Err() != nil && errors.Is(context.Cause(run), errFenced) {
 		err = errFenced
@@ -301,7 +308,7 @@ func (w *worker) attend(run, worker context.Context, a *attempt, t *Task) (*Outc
 		if err == nil {
 			return nil, failed
 		}
-		w.q.log.Warn("a job", "job", t.ID, "error", failed)
+		a.log.Warn("a job", "error", failed)
 	}
 	return out, err
 }
@@ -310,7 +317,7 @@ func (w *worker) attend(run, worker context.Context, a *attempt, t *Task) (*Outc
 func (w *worker) run(ctx context.Context, t *Task) (out *Outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			w.q.log.Error("a job panicked", "job", t.ID, "panic", p, "stack", string(debug.Stack()))
+			t.Log.Error("a job panicked", "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("internal error in job %s", t.ID)
 		}
 	}()
@@ -323,7 +330,8 @@ func (w *worker) run(ctx context.Context, t *Task) (out *Outcome, err error) {
 		defer cancel()
 		ctx = limited
 	}
-	ctx, step := steps.Start(steps.Resume(ctx, t.Request.Trace), "job", steps.Str("job.id", t.ID))
+	ctx = steps.Resume(steps.WithRequest(ctx, t.Request.RequestID), t.Request.Trace)
+	ctx, step := steps.Start(ctx, "job", steps.Str("job.id", t.ID), steps.Str("job.kind", t.Request.kind()), steps.Str("request.id", t.Request.RequestID))
 	defer func() { step.End(err) }()
 	if err := os.RemoveAll(t.Out); err != nil {
 		return nil, err
@@ -343,6 +351,7 @@ var errTooLong = errors.New("too long")
 // An attempt is a claimed job while it runs.
 type attempt struct {
 	record  record
+	log     *slog.Logger
 	started time.Time
 	changed chan struct{}
 	// remote: its masks are home only when it has ended.
@@ -449,9 +458,9 @@ func (w *worker) guard(ctx context.Context, a *attempt, cancel context.CancelCau
 // settle writes what became of an attempt, if the job is still this worker's.
 func (w *worker) settle(ctx context.Context, a *attempt, t *Task, out *Outcome, err, cause error) {
 	q := w.q
-	final := func(r *record) { w.judge(r, out, err, cause) }
+	final := func(r *record) { w.judge(a.log, r, out, err, cause) }
 	if err != nil && !errors.Is(cause, errClosing) {
-		q.log.Warn("a job did not end well", "job", t.ID, "start", t.Starts, "error", err)
+		a.log.Warn("a job did not end well", "start", t.Starts, "error", err)
 	}
 	patience := context.WithoutCancel(ctx)
 	for {
@@ -473,14 +482,14 @@ func (w *worker) settle(ctx context.Context, a *attempt, t *Task, out *Outcome, 
 			w.settled(patience, a, &r)
 			return
 		case errors.Is(changeErr, errFenced), errors.Is(changeErr, errNone):
-			q.log.Warn("a job is another worker's by now, and what this one made of it is dropped", "job", t.ID)
+			a.log.Warn("a job is another worker's by now, and what this one made of it is dropped")
 			_ = os.RemoveAll(t.Out)
 			return
 		case errors.Is(changeErr, ErrTooLarge):
-			final = func(r *record) { w.judge(r, nil, changeErr, nil) }
+			final = func(r *record) { w.judge(a.log, r, nil, changeErr, nil) }
 			continue
 		}
-		q.log.Warn("the end of a job could not be kept yet", "job", t.ID, "error", changeErr)
+		a.log.Warn("the end of a job could not be kept yet", "error", changeErr)
 		if ctx.Err() != nil { // the next start sees to it
 			return
 		}
@@ -490,11 +499,12 @@ func (w *worker) settle(ctx context.Context, a *attempt, t *Task, out *Outcome, 
 
 // settled tidies up after an attempt that counted, and learns its rate.
 func (w *worker) settled(ctx context.Context, a *attempt, r *record) {
+	a.log.Info("a job is settled", "state", r.State, "took", time.Since(a.started).Round(time.Millisecond))
 	if !r.State.Final() {
 		return
 	}
 	if err := os.RemoveAll(filepath.Join(w.q.dir, r.ID, "work")); err != nil {
-		w.q.log.Warn("the saved state of a job stays behind", "job", r.ID, "error", err)
+		a.log.Warn("the saved state of a job stays behind", "error", err)
 	}
 	if r.State != Done && r.State != Partial || r.Starts > 1 || r.Litres <= 0 || r.Kind == Segmentation && r.ModelDigest == "" {
 		return
@@ -518,7 +528,7 @@ func (w *worker) settled(ctx context.Context, a *attempt, r *record) {
 }
 
 // judge says what became of an attempt.
-func (w *worker) judge(r *record, out *Outcome, err, cause error) {
+func (w *worker) judge(log *slog.Logger, r *record, out *Outcome, err, cause error) {
 	c := &w.q.config
 	now := c.Now()
 	if out != nil {
@@ -538,25 +548,25 @@ func (w *worker) judge(r *record, out *Outcome, err, cause error) {
 		r.Starts-- // which says nothing of the job
 		r.Backoff = c.Backoff
 	case errors.Is(err, errTooLong) || !c.Retry(err):
-		w.fail(r, Failed, err)
+		w.fail(log, r, Failed, err)
 		r.end(Failed, now)
 	case r.Tries+1 >= c.MaxTries:
-		w.fail(r, Dead, fmt.Errorf("tried %d times, the last time: %w", r.Tries+1, err))
+		w.fail(log, r, Dead, fmt.Errorf("tried %d times, the last time: %w", r.Tries+1, err))
 		r.end(Dead, now)
 	default:
 		r.Tries++
 		r.again()
-		w.fail(r, Queued, err)
+		w.fail(log, r, Queued, err)
 		r.Backoff = backoff(c.Backoff, r.Tries)
 	}
 	r.leave(r.Structures)
 }
 
 // fail notes why an attempt failed.
-func (w *worker) fail(r *record, to State, err error) {
+func (w *worker) fail(log *slog.Logger, r *record, to State, err error) {
 	failure := w.q.config.Classify(err)
 	r.Failure = &failure
-	w.q.log.Error("a job failed", "job", r.ID, "to", to, "error", err)
+	log.Error("a job failed", "to", to, "error", err)
 }
 
 // maxBackoff bounds the time between tries.

@@ -13,7 +13,6 @@ import (
 	"satgraph/api/auth"
 	"satgraph/inference"
 	"satgraph/internal/plain"
-	"satgraph/internal/steps"
 	"satgraph/jobs"
 	"satgraph/volume"
 )
@@ -156,14 +155,13 @@ func (s *Server) segment(ctx context.Context, call *sdk.CallToolRequest, in segm
 		}
 	}
 	j, err := s.config.Jobs.Submit(ctx, jobs.Request{
-		Trace: steps.Carry(ctx), Owner: auth.Of(ctx).Subject,
+		Owner:   auth.Of(ctx).Subject,
 		ImageID: scan.ID, ImagePath: scan.Path, ImageSHA256: scan.SHA256,
 		Model: model.Name, ModelDigest: jobs.Digest(model), Plan: plan,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.log.Info("an agent asked for a job", "job", j.ID, "structures", len(plan.Terms))
 	return s.await(ctx, call, j, in.Wait)
 }
 

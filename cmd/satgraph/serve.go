@@ -91,7 +91,7 @@ func (a *app) serve(ctx context.Context, o *serveOptions) (err error) {
 		// often costs tens of megabytes and saves a good part of each request.
 		defer sysmem.PaceGC(gcPercent, gcGarbage)()
 	}
-	observer, err := a.watch(ctx, o)
+	observer, err := a.watch(ctx, "satgraph", &o.watch)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ import (
 type collector struct {
 	mu    sync.Mutex
 	spans []*trace.Span
+	of    map[*trace.Span]string // the service's name
 }
 
 func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -43,6 +44,16 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, resource := range sent.ResourceSpans {
 		for _, scope := range resource.ScopeSpans {
 			c.spans = append(c.spans, scope.Spans...)
+			for _, s := range scope.Spans {
+				for _, a := range resource.Resource.Attributes {
+					if a.Key == "service.name" {
+						if c.of == nil {
+							c.of = map[*trace.Span]string{}
+						}
+						c.of[s] = a.Value.GetStringValue()
+					}
+				}
+			}
 		}
 	}
 	w.Header().Set("Content-Type", "application/x-protobuf")
@@ -192,6 +203,92 @@ func TestServeIsObserved(t *testing.T) {
 		"windows < inference < job < graphql < http < caller",
 		"model.features < windows < inference < job < graphql < http < caller",
 		"store.counts < graphql < http < caller",
+	} {
+		if !have[want] {
+			t.Errorf("there is no %s; there are %v", want, have)
+		}
+	}
+}
+
+// A job that a worker in another process does: its lines and its steps there are
+// those of the request that asked for it.
+func TestWorkerIsObserved(t *testing.T) {
+	onnxtest.Need(t)
+	var traces collector
+	receiver := httptest.NewServer(&traces)
+	defer receiver.Close()
+	dir := t.TempDir()
+	scan := filepath.Join(dir, "phantom.nii.gz")
+	phantomScan(t, scan)
+	t.Setenv("SATGRAPH_LOG_FORMAT", "json")
+	t.Setenv("SATGRAPH_TRACE_ENDPOINT", receiver.URL+"/v1/traces")
+	t.Setenv("SATGRAPH_TRACE_SAMPLE", "0")
+	t.Setenv("SATGRAPH_NATS_TOKEN", "t")
+	s := startServe(t, "--store", "sqlite:"+filepath.Join(dir, "tree.db"), "--data", filepath.Join(dir, "data"), "--workers", "0", "--nats-listen", "127.0.0.1:0")
+	address := regexp.MustCompile(`nats://[0-9.:]+`).FindString(s.log.said())
+	worker := program(t, "worker", "--nats", address, "--scratch", filepath.Join(dir, "scratch"), "--name", "bench-2")
+	worker.Cancel = func() error { return worker.Process.Signal(syscall.SIGTERM) }
+	log := &watched{}
+	worker.Stderr = log
+	if err := worker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	const traceID = "0af7651916cd43dd8448eb211c80319c"
+	body := `{"query":"mutation { segment(image: \"` + s.upload(scan) + `\", query: \"liver\", modality: CT) { job { id } } }"}`
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/graphql", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Traceparent", "00-"+traceID+"-b7ad6b7169203331-01")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // a test
+	text, err := io.ReadAll(answer.Body)
+	found := regexp.MustCompile(`"id":"([A-Z2-7]+)"`).FindSubmatch(text)
+	if err != nil || found == nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	id, requestID := string(found[1]), answer.Header.Get("X-Request-Id")
+	s.waits("the job's end", func() bool { j := s.job(id); return j.Status != "QUEUED" && j.Status != "RUNNING" })
+	if err := worker.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := worker.Wait(); err != nil {
+		t.Errorf("the worker ended with %v: %s", err, log.said())
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-s.ended
+	named := `"job":"` + id + `","request":"` + requestID + `","trace":"` + traceID + `"`
+	for _, want := range []string{`"msg":"a job begins",` + named + `,"kind":"segment","start":1,"worker":"bench-2"`, `"msg":"a job is settled",` + named + `,"state":"DONE"`} {
+		if !strings.Contains(log.said(), want) {
+			t.Errorf("the worker does not say %s: %s", want, log.said())
+		}
+	}
+	// The service's line of the request has the id that the answer had.
+	for _, want := range []string{`"msg":"a job is taken in",` + named, `"msg":"request","id":"` + requestID + `"`} {
+		if !strings.Contains(s.log.said(), want) {
+			t.Errorf("the service does not say %s: %s", want, s.log.said())
+		}
+	}
+	traces.mu.Lock()
+	defer traces.mu.Unlock()
+	have := map[string]bool{}
+	for _, span := range traces.spans {
+		if hex.EncodeToString(span.TraceId) == traceID {
+			have[traces.of[span]+": "+traces.chain(span)] = true
+		}
+		if span.Name == "job" && !strings.Contains(span.String(), requestID) {
+			t.Errorf("the job's step does not name the request: %s", span)
+		}
+	}
+	for _, want := range []string{
+		"satgraph: graphql < http < caller", "satgraph worker: job < graphql < http < caller",
+		"satgraph worker: model.features < windows < inference < job < graphql < http < caller",
 	} {
 		if !have[want] {
 			t.Errorf("there is no %s; there are %v", want, have)

@@ -58,13 +58,13 @@ func (a *app) serveSettings(o *serveOptions) config.Table {
 		{Title: "Corpus", Settings: o.corpus.settings()},
 		{Title: "Other work, and how long jobs are kept", Settings: o.work.settings()},
 		{Title: "Log, metrics, traces, health", Settings: []*config.Setting{
-			config.New("log-level", &o.logs.level, "info", "least level that is logged: debug, info, warn or error; -v is debug", config.OneOf("debug", "info", "warn", "error")),
+			o.logs.levelSetting(),
 			config.New("metrics-addr", &o.watch.addr, "", "address of the operator's side: Prometheus' /metrics, and /log-level; it has no authentication (default: none)", checkOptionalAddress),
-			config.New("trace-endpoint", &o.watch.endpoint, "", "URL of an OTLP/HTTP collector of traces, as in http://127.0.0.1:4318/v1/traces (default: none)", checkOptionalURL),
-			config.New("trace-sample", &o.watch.sample, 1, "share of requests that is traced, from 0 to 1", config.Min(0.0), config.Max(1.0)),
+			o.watch.endpointSetting(),
+			o.watch.sampleSetting(),
 			config.New("min-free-disk", &o.watch.disk, 1024, "MiB of disk below which /readyz says degraded", config.Min(0)),
 			config.New("min-free-memory", &o.watch.memory, 256, "MiB of memory below which /readyz says degraded", config.Min(0)),
-			config.New("log-format", &o.logs.format, "text", "form of the log's lines: text or json", config.OneOf("text", "json")),
+			o.logs.formatSetting(),
 		}},
 	}
 }
@@ -92,6 +92,10 @@ func (f *workerFlags) settings() config.Table {
 		config.New("corpora", &f.work.corpora, "", "as of serve"),
 		config.New("exported", &f.work.exported, "", "as of serve"),
 		config.New("worker-beside", &f.work.beside, 0, "jobs of other kinds than segmentation that run at once", config.Min(0)).AsFlag("beside"),
+		f.logs.levelSetting(),
+		f.logs.formatSetting(),
+		f.watch.endpointSetting(),
+		f.watch.sampleSetting(),
 	}}}
 }
 
@@ -167,7 +171,23 @@ type logOptions struct {
 	now           slog.LevelVar // changed while the service runs
 }
 
-// logger makes the service's log.
+func (o *logOptions) levelSetting() *config.Setting {
+	return config.New("log-level", &o.level, "info", "least level that is logged: debug, info, warn or error; -v is debug", config.OneOf("debug", "info", "warn", "error"))
+}
+
+func (o *logOptions) formatSetting() *config.Setting {
+	return config.New("log-format", &o.format, "text", "form of the log's lines: text or json", config.OneOf("text", "json"))
+}
+
+func (o *watchOptions) endpointSetting() *config.Setting {
+	return config.New("trace-endpoint", &o.endpoint, "", "URL of an OTLP/HTTP collector of traces, as in http://127.0.0.1:4318/v1/traces (default: none)", checkOptionalURL)
+}
+
+func (o *watchOptions) sampleSetting() *config.Setting {
+	return config.New("trace-sample", &o.sample, 1, "share of requests that is traced, from 0 to 1", config.Min(0.0), config.Max(1.0))
+}
+
+// logger makes the service's or a worker's log.
 func (o *logOptions) logger(w io.Writer, verbose bool) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(o.level)); err != nil || verbose {

@@ -32,9 +32,9 @@ type watchOptions struct {
 	memory   int // MiB
 }
 
-// watch begins to record what the service does.
-func (a *app) watch(ctx context.Context, o *serveOptions) (*observe.Observer, error) {
-	observer, err := observe.New(ctx, observe.Options{Version: version, Endpoint: o.watch.endpoint, Sample: o.watch.sample, Log: a.log})
+// watch begins to record what a service or a worker does, under its name.
+func (a *app) watch(ctx context.Context, name string, o *watchOptions) (*observe.Observer, error) {
+	observer, err := observe.New(ctx, observe.Options{Version: version, Service: name, Endpoint: o.endpoint, Sample: o.sample, Log: a.log})
 	if err == nil {
 		steps.Use(observer)
 	}

@@ -15,6 +15,7 @@ import (
 	"satgraph/graph"
 	"satgraph/inference"
 	"satgraph/inference/onnx"
+	"satgraph/internal/steps"
 	"satgraph/internal/sysmem"
 	"satgraph/jobs"
 )
@@ -32,6 +33,8 @@ type workerFlags struct {
 	drain          time.Duration
 	run            inference.Options
 	work           workOptions
+	logs           logOptions
+	watch          watchOptions
 }
 
 func (a *app) workerCommand() *cobra.Command {
@@ -65,6 +68,7 @@ file (--config) or the environment: see 'satgraph config'.`,
 			if _, err := a.configure(table); err != nil {
 				return err
 			}
+			a.log = f.logs.logger(a.err, a.verbose)
 			return a.work(cmd.Context(), f)
 		},
 	}
@@ -72,14 +76,21 @@ file (--config) or the environment: see 'satgraph config'.`,
 	return cmd
 }
 
-func (a *app) work(ctx context.Context, f *workerFlags) error {
+func (a *app) work(ctx context.Context, f *workerFlags) (err error) {
 	switch {
 	case f.jobs.nats == "":
 		return usageError{errors.New("give --nats")}
 	case f.data != "" && f.scratch != "":
 		return usageError{errors.New("--scratch is for a worker that does not reach the data folder: leave it or --data out")}
 	}
-	var err error
+	observer, err := a.watch(ctx, "satgraph worker", &f.watch)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		steps.Use(nil)
+		err = errors.Join(err, observer.Close())
+	}()
 	if f.run.MemoryBytes, err = parseBytes(f.memory); err != nil {
 		return usageError{fmt.Errorf("--memory: %w", err)}
 	}

@@ -6,6 +6,7 @@ package steps
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 )
 
@@ -28,7 +29,8 @@ type Recorder interface {
 	// and its error.
 	Start(ctx context.Context, name string, attrs []Attr) (_ context.Context, end func(attrs []Attr, err error))
 	// Carry writes down which step ctx is in, for another process or a later
-	// time; "" where it is in none that is recorded.
+	// time, as a traceparent of W3C Trace Context; "" where it is in none that is
+	// recorded.
 	Carry(ctx context.Context) string
 	// Resume makes the steps of ctx parts of one that was written down.
 	Resume(ctx context.Context, carried string) context.Context
@@ -75,6 +77,30 @@ func (s *Step) End(err error) {
 		s.end(s.attrs, err)
 		s.end = nil
 	}
+}
+
+type requestKey struct{}
+
+// WithRequest notes the id of the request that ctx belongs to: a short plain word,
+// which logs and jobs repeat.
+func WithRequest(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestKey{}, id)
+}
+
+// Request is the id of the request that ctx belongs to; "" for none.
+func Request(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
+}
+
+// TraceID is the id of the trace that a step which was written down belongs to; ""
+// where it is none.
+func TraceID(carried string) string {
+	parts := strings.Split(carried, "-") // version, trace, step, flags
+	if len(parts) != 4 || len(parts[1]) != 32 || strings.Trim(parts[1], "0123456789abcdef") != "" {
+		return ""
+	}
+	return parts[1]
 }
 
 // Carry writes down which step ctx is in; see Recorder.

@@ -2,13 +2,13 @@ package observe
 
 import (
 	"context"
-	"crypto/rand"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
+	"satgraph/api/auth"
 	"satgraph/internal/steps"
 )
 
@@ -16,26 +16,13 @@ import (
 // give one; what is no short plain word is replaced.
 const RequestIDHeader = "X-Request-Id"
 
-const longestID = 64
-
-type idKey struct{}
-
-// RequestID returns the id of the request that ctx belongs to, "" for none.
-func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(idKey{}).(string)
-	return id
-}
-
 // Handler records every request to next, gives it an id, and logs it.
 func (o *Observer) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
-		id := r.Header.Get(RequestIDHeader)
-		if !plainID(id) {
-			id = rand.Text()
-		}
+		id := auth.RequestID(r.Header.Get(RequestIDHeader))
 		w.Header().Set(RequestIDHeader, id)
-		ctx := o.carrier.Extract(context.WithValue(r.Context(), idKey{}, id), headerCarrier{r.Header})
+		ctx := o.carrier.Extract(steps.WithRequest(r.Context(), id), headerCarrier{r.Header})
 		path := route(r.URL.Path)
 		ctx, s := steps.Start(ctx, stepHTTP, steps.Str("route", path), steps.Str("method", method(r.Method)), steps.Str("request.id", id))
 		body := &counted{ReadCloser: r.Body}
@@ -61,20 +48,6 @@ func (o *Observer) Handler(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(answer, r)
 	})
-}
-
-func plainID(id string) bool {
-	if id == "" || len(id) > longestID {
-		return false
-	}
-	for _, c := range []byte(id) {
-		switch {
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '-', c == '_', c == '.':
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // headerCarrier passes traceparent and tracestate on alone.
@@ -160,7 +133,7 @@ func Logged(h slog.Handler) slog.Handler { return &withID{h} }
 type withID struct{ slog.Handler }
 
 func (h *withID) Handle(ctx context.Context, r slog.Record) error {
-	if id := RequestID(ctx); id != "" && r.Message != "request" {
+	if id := steps.Request(ctx); id != "" && r.Message != "request" {
 		r.AddAttrs(slog.String("request", id))
 	}
 	return h.Handler.Handle(ctx, r)
