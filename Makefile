@@ -27,7 +27,7 @@ RACE := -race $(foreach p,$(UNWATCHED),-gcflags=$(p)=-race=false)
 # no compiler, which would end in a puzzling error.
 export CGO_ENABLED := 1
 
-.PHONY: help demo test build lint bench training-test clean
+.PHONY: help demo test build lint bench training-test two-machines clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench: build ## measure the figures of bench/
 
 training-test: ## run the tests of training/ (PyTorch)
 	@scripts/training-tests.sh
+
+two-machines: build ## follow the guide of docs/operator.md on two machines made of namespaces
+	scripts/two-machines.sh
 
 clean: ## remove what was built and the installed tools
 	rm -rf bin .tools

@@ -4,6 +4,7 @@
 #
 #   NEO4J_PASSWORD=… scripts/neo4j.sh start DIR    prints the server's URI
 #   scripts/neo4j.sh stop DIR                      the data stay in DIR
+#   scripts/neo4j.sh fetch                         only fetches what start needs
 #
 # DIR is the server's home and made where it is missing. The password of the
 # user neo4j, eight characters or more, is set at a folder's first start. A
@@ -164,6 +165,11 @@ stop() {
   kill -9 "$pid"
 }
 
+if [ "$*" = fetch ]; then
+  "$scripts/need.sh" java
+  fetch
+  exit
+fi
 if [ $# != 2 ] || { [ "$1" != start ] && [ "$1" != stop ]; }; then
   sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0" >&2
   exit 2
