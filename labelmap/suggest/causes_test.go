@@ -37,6 +37,15 @@ func TestRules(t *testing.T) {
 		{"an abbreviation of another place", "chest", []string{"GBM", "lung", "heart"}, "brain tumor", false},
 		{"files of a case", "head", []string{"case-12_midbrain_v2.nii.gz", "pons"}, "midbrain", true},
 		{"a numbered sort of structure", "forearm", []string{"muscle 7", "ulnar nerve"}, "", false},
+		{"a whole before its part", "head", []string{"eye_cornea", "mandible"}, "cornea", true},
+		{"the abbreviation of a lobe before its gyrus", "brain", []string{"TL fusiform gyrus R", "pons"}, "right fusiform gyrus", true},
+		{"a place that does not hold the structure", "abdomen", []string{"liver cornea", "spleen"}, "", false},
+		{"both sides, one by a letter", "abdomen", []string{"kidney_left_R", "liver"}, "", false},
+		{"two letters among nothing that is clear", "", []string{"SC", "spleen", "femur", "C"}, "", false},
+		{"words of another language cut off", "brain", []string{"tronco enc.", "cervello"}, "brainstem", false},
+		{"a compound cut off", "pelvis", []string{"Harnbl.", "rectum"}, "urinary bladder", false},
+		{"the images that it was drawn on", "pelvis", []string{"Prostata_T2", "rectum"}, "prostate gland", false},
+		{"a place and no structure", "", []string{"upper wall"}, "", false},
 		{"a name that is a place and a sort", "", []string{"medial nucleus"}, "medial vestibular nucleus", false},
 	} {
 		var list []labelmap.RawLabel

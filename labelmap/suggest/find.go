@@ -88,7 +88,10 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	if a.foreign != "" && a.best() < 0.8 {
 		return answer{none: a.foreign, found: map[string]*candidate{}}
 	}
-	if reBothHand.MatchString(l.Name) && a.best() < 0.96 {
+	if a.best() < leastUnder {
+		e.under(&a, l)
+	}
+	if reBothHand.MatchString(l.Name) && a.best() < 0.96 || bothHands(l.Name) {
 		a.several = "it names both sides"
 	} else if a.best() < 0.82 {
 		a.several = e.parts(&a, l)
@@ -107,6 +110,9 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	}
 	if a.best() < completeBelow {
 		e.completed(&a, l)
+	}
+	if a.best() < completeBelow {
+		e.foreignCut(&a, l)
 	}
 	if len(a.found) == 0 {
 		e.partly(&a, l)
@@ -653,6 +659,8 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 		}
 	}
 	known := s.total > 0 || len(s.named) > 0
+	_, bare := handed(split(l.Name))
+	letters := len(strings.Join(bare, ""))
 	for _, c := range a.found {
 		if c.sure {
 			continue
@@ -663,12 +671,12 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 		switch near := s.affinity(c.id); {
 		case !known:
 		case near < 0:
-			c.short = false
+			c.short = c.short && letters <= 2 && len(s.named) == 0
 		case near == 0:
 			c.score *= 0.85
 		case near >= 0.3:
 			c.score = min(c.score+0.02, 0.995)
-			c.short = c.short && s.total < 2 && len(s.named) == 0
+			c.short = c.short && len(s.named) == 0 && (s.total < 2 || letters <= 2 && near < surelyAbout)
 		}
 		if s.likeMost(c.id) {
 			c.score = min(c.score+0.03, 0.995)

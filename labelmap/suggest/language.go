@@ -57,9 +57,11 @@ type lexicon struct {
 	phrases map[string]string
 	// stems are the words of the language without their endings, which follow
 	// number, gender and case.
-	stems   map[string]string
-	longest int // words of the longest phrase
-	joined  bool
+	stems map[string]string
+	// starting lists the phrases by their first byte.
+	starting map[byte][]string
+	longest  int // words of the longest phrase
+	joined   bool
 	// compounds: words may be joined to one ("Milzarterie"), as in German.
 	compounds bool
 }
@@ -136,10 +138,11 @@ func stem(word string) string {
 	return word
 }
 
-// learnStems fills the stems; a stem of words that mean several things is none.
+// learnStems fills the indexes of the phrases; a stem of words that mean several things is none.
 func (l *lexicon) learnStems() {
-	l.stems = map[string]string{}
+	l.stems, l.starting = map[string]string{}, map[byte][]string{}
 	for phrase, e := range l.phrases {
+		l.starting[phrase[0]] = append(l.starting[phrase[0]], phrase)
 		if l.joined || strings.Contains(phrase, " ") || len(phrase) < leastStem {
 			continue
 		}

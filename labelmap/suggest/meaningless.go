@@ -19,7 +19,7 @@ var meaningless = []struct {
 	{regexp.MustCompile(`(?i)^(external|externe?|outer contour|body[ _]?\d*|body contour|couch|couch ?\w*|table|tabletop|bolus|ring\w*|avoid\w*|opt[_ ]\w+|z+[_ ]\w+|dose\w*|isodose\w*|iso ?cent(er|re)|marker\w*|fiducials?|artifacts?|artefacts?)$`), "a helper of planning or scanning, not a structure"},
 	{regexp.MustCompile(`(?i)^(implants?|metal|screws?|plates?|stents?|pacemaker|catheter|tube|wire|clips?|prosthes[ie]s?|contrast( agent| medium)?|air|gas|water|fluid|noise|needles?|devices?|cement|cages?|rods?|leads?|fillings?|drains?)$`), "not a structure of the body by itself"},
 	{regexp.MustCompile(`(?i)\b(prosthes[ie]s?|implants?|stents?|pacemaker|catheter)\b`), "it is about an implant"},
-	{regexp.MustCompile(`(?i)^(left|right|l|r|lt|rt|bilateral|both|upper|lower|middle|superior|inferior|central|inner|outer|anterior|posterior|medial|lateral|proximal|distal|dorsal|ventral|cranial|caudal)$`), "a place without the structure it belongs to"},
+	{regexp.MustCompile(`(?i)^(left|right|l|r|lt|rt|bilateral|both|upper|lower|middle|superior|inferior|central|inner|outer|anterior|posterior|medial|lateral|proximal|distal|dorsal|ventral|cranial|caudal)(?:[\s_\-]*(?:wall|part|half|side|third))?$`), "a place without the structure it belongs to"},
 }
 
 // planned says what makes a label a structure that planning made of another one;
@@ -60,3 +60,15 @@ var (
 	reOneOf    = regexp.MustCompile(`(?i)/|\bor\b`)
 	reBothHand = regexp.MustCompile(`(?i)\b(left|lt)\b.*\b(right|rt)\b|\b(right|rt)\b.*\b(left|lt)\b`)
 )
+
+// bothHands says whether a label says one side in a word and the other by a
+// letter at its end: "kidney_left_R".
+func bothHands(name string) bool {
+	side, rest := graph.SplitSide(split(name))
+	words := strings.Fields(strings.ToLower(rest))
+	if side == graph.Unsided || len(words) < 2 {
+		return false
+	}
+	hand, ok := handWords[words[len(words)-1]]
+	return ok && hand != side
+}

@@ -63,6 +63,7 @@ var (
 	reInitials    = regexp.MustCompile(`[_\- ](?:[A-Z]{2}|[a-z]{2})$`)
 	reHandEnd     = regexp.MustCompile(`(?i)^(\p{L}{3,})[ _\-]?(\d{1,2})([lr])$`)
 	reCapsFirst   = regexp.MustCompile(`^([A-Z]{2,4})([a-z]{3,})$`)
+	reSequence    = regexp.MustCompile(`(?i)[ _\-]+(?:t1|t2)?[ _\-]?(?:t1|t1w|t1c|t1ce|t1gd|t2|t2w|flair|dwi|adc|dce|swi|stir|mpr|mprage|mri|mr|ct|cbct|pet|us)$`) // what it was drawn on
 	reNumber      = regexp.MustCompile(`(?i)^(?:\d+[ab]?|[ivx]+[ab]?)$`)
 	reRange       = regexp.MustCompile(`(?i)^(.*?)\b([ctl]?)(\d{1,2})\s*(?:-|–|to|bis|a)\s*([ctl]?)(\d{1,2})\b(.*)$`)
 	reLetter      = regexp.MustCompile(`^([LRlr])([A-Za-z][a-z]{2,})$`)
@@ -245,6 +246,7 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		add(t, "without its number", 0.93)
 	}
 	add(reDate.ReplaceAllString(text, ""), "without its date", 0.93)
+	add(reSequence.ReplaceAllString(text, ""), "without the images that it was drawn on", 0.93)
 	undated := reDate.ReplaceAllString(text, "")
 	if m := reInitials.FindString(undated); m != "" && !v.saysMore(m[1:]) && len(undated)-len(m) > leastNamed {
 		add(strings.TrimSuffix(undated, m), "without initials", 0.88)

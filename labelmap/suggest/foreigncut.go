@@ -1,0 +1,100 @@
+package suggest
+
+import (
+	"slices"
+	"strings"
+
+	"satgraph/graph"
+	"satgraph/labelmap"
+)
+
+// Bounds of a label whose words of another language are cut off: letters of a
+// word, of a word that has to be whole or nearly so, and of all words together.
+const (
+	leastForeignCut  = 2
+	leastForeignLong = 4
+	leastForeignAll  = 5
+	// foreignCutQuality keeps such an answer from being accepted unseen.
+	foreignCutQuality = 0.78
+)
+
+// sorts are the words for sorts of structures of which a letter may stand for the
+// whole: "n ottico", "M. masseter".
+const sortLetters = "namv"
+
+// foreignCut reads a label that cuts the words of another language off: "tronco
+// enc.", "cavité bucc.", "Harnbl.". All phrases of the language that it may be cut
+// from have to mean the same.
+func (e *Engine) foreignCut(a *answer, l *labelmap.RawLabel) {
+	name := e.words.remarksOff(unwrap(reExtension.ReplaceAllString(l.Name, "")))
+	if m := reLatinSide.FindStringSubmatch(strings.TrimSpace(name)); m != nil {
+		name = map[string]string{"G": "left", "D": "right"}[m[2]] + " " + m[1]
+	}
+	for _, language := range e.words.order {
+		lex := e.words.languages[language]
+		if lex.joined {
+			continue
+		}
+		words, _ := e.words.words(language, name)
+		side, words := lex.sideOff(words)
+		english := lex.uncut(words)
+		if english == "" {
+			continue
+		}
+		text := strings.TrimSpace(string(side) + " " + english)
+		e.look(a, reading{text: text, quality: foreignCutQuality, reason: language + ": " + strings.Join(words, " ") + " is short for " + english, evidence: bySpelling}, l.Modality)
+	}
+}
+
+// sideOff takes the side out of words of the language.
+func (l *lexicon) sideOff(words []string) (side graph.Laterality, rest []string) {
+	for _, w := range words {
+		hand := graph.Laterality(l.phrases[w])
+		if hand != graph.Left && hand != graph.Right {
+			rest = append(rest, w)
+			continue
+		}
+		side = hand
+	}
+	if side == graph.Unsided {
+		return handed(strings.Join(words, " "))
+	}
+	return side, rest
+}
+
+// uncut is the English of the phrases that words are cut from; empty where there
+// is none, or where they mean several things.
+func (l *lexicon) uncut(words []string) string {
+	if len(words) == 0 || len(strings.Join(words, "")) < leastForeignAll {
+		return ""
+	}
+	meaning := ""
+	for _, phrase := range l.starting[words[0][0]] {
+		english := l.phrases[phrase]
+		if graph.Normalize(english) == graph.Normalize(meaning) || !cutFrom(words, strings.Fields(phrase)) {
+			continue
+		}
+		if meaning != "" {
+			return ""
+		}
+		meaning = english
+	}
+	return meaning
+}
+
+// cutFrom says whether words begin those of a phrase, one at least of them to a
+// good part.
+func cutFrom(words, phrase []string) bool {
+	if len(words) != len(phrase) || slices.Equal(words, phrase) {
+		return false
+	}
+	long := false
+	for i, w := range words {
+		sort := i == 0 && len(words) > 1 && len(w) == 1 && strings.Contains(sortLetters, w)
+		if !strings.HasPrefix(phrase[i], w) || len(w) < leastForeignCut && !sort {
+			return false
+		}
+		long = long || len(w) >= leastForeignLong
+	}
+	return long
+}
