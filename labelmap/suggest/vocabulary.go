@@ -3,6 +3,7 @@ package suggest
 import (
 	"embed"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -14,8 +15,6 @@ import (
 //
 //go:embed tables/*.tsv
 var tables embed.FS
-
-const chinese = "Chinese"
 
 // meaning is what a word or label of a table stands for; broad says that the tree
 // has no nearer term than one that holds it ("<" in the table).
@@ -69,30 +68,11 @@ type vocabulary struct {
 // fault in them is a fault of the program.
 func loadVocabulary(tree *graph.Tree) *vocabulary {
 	v := &vocabulary{
-		languages: map[string]*lexicon{}, contexts: map[string][]placed{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}, cortex: map[string]string{},
+		contexts: map[string][]placed{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}, cortex: map[string]string{},
 		remarks: map[string]bool{}, divisions: map[string]bool{}, qualities: map[string]bool{}, foreign: map[string]bool{}, generic: map[string]bool{},
 	}
-	for _, f := range rows("languages", 3) {
-		l := v.languages[f[0]]
-		if l == nil {
-			l = &lexicon{phrases: map[string]string{}, joined: f[0] == chinese, compounds: f[0] == "German" || f[0] == "Dutch" || f[0] == "Swedish"}
-			v.languages[f[0]] = l
-			v.order = append(v.order, f[0])
-		}
-		words := strings.Fields(strings.ToLower(separated(f[1])))
-		if l.joined {
-			words = strings.Split(f[1], "")
-		}
-		phrase := strings.Join(words, " ")
-		l.phrases[unaccented.Replace(phrase)] = f[2]
-		if f[0] == "German" {
-			l.phrases[spelledOut.Replace(phrase)] = f[2]
-		}
-		l.longest = max(l.longest, len(words))
-	}
-	for _, l := range v.languages {
-		l.learnStems()
-	}
+	v.languages = lexicons()
+	v.order = slices.Sorted(maps.Keys(v.languages))
 	for _, f := range rows("contexts", 4) {
 		v.place(tree, f[0], f[1], meaning{meaning: f[2], reason: f[3]})
 	}
@@ -121,7 +101,6 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		map[string]map[string]bool{"remark": v.remarks, "division": v.divisions, "quality": v.qualities, "foreign": v.foreign, "generic": v.generic}[f[1]][f[0]] = true
 	}
 	v.learn(tree)
-	slices.Sort(v.order)
 	return v
 }
 
