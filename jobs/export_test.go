@@ -38,3 +38,12 @@ func Write(ctx context.Context, r *Runner, job string, epoch uint64, worker, nam
 	_, _, err := r.ask(ctx, r.home, &fileRequest{Op: opWrite, Job: job, Epoch: epoch, Worker: worker, Name: name}, data)
 	return err
 }
+
+// Copies is how many of the table the servers keep.
+func (r *Runner) Copies(ctx context.Context) int {
+	s, err := r.bus.Stream.Stream(ctx, "KV_"+r.config.Bucket)
+	if err != nil {
+		return 0
+	}
+	return s.CachedInfo().Config.Replicas
+}

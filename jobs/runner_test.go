@@ -20,12 +20,18 @@ import (
 // (8³·27 mm³ = 13.824 mL) in its middle.
 func scan(t *testing.T) string {
 	t.Helper()
+	return scanOf(t, 10)
+}
+
+// scanOf has another background.
+func scanOf(t *testing.T, back float32) string {
+	t.Helper()
 	const n = 24
 	im := &volume.Image{Grid: volume.Grid{Shape: [3]int{n, n, n}, Affine: volume.Affine{{3, 0, 0, 0}, {0, 3, 0, 0}, {0, 0, 3, 0}, {0, 0, 0, 1}}}, Data: make([]float32, n*n*n)}
 	for k := range n {
 		for j := range n {
 			for i := range n {
-				v := float32(10)
+				v := back
 				if min(i, j, k) >= 8 && max(i, j, k) < 16 {
 					v = 300
 				}

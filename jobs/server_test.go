@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,21 +62,34 @@ type natsServer struct {
 	cmd  *exec.Cmd
 }
 
-func freePort(t *testing.T) int {
+// freePorts are all free at once.
+func freePorts(t *testing.T, n int) []int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
-	if err != nil {
-		t.Fatal(err)
+	var out []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		out = append(out, l.Addr().(*net.TCPAddr).Port)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	return out
 }
 
-// newServer writes the configuration of a server.
-func newServer(t *testing.T, name string, client int) *natsServer {
+// newServer writes the configuration of a server; with a route of its own it is
+// one of a cluster.
+func newServer(t *testing.T, name string, client, route int, routes ...int) *natsServer {
 	t.Helper()
 	dir := t.TempDir()
 	text := fmt.Sprintf("server_name: %s\nlisten: 127.0.0.1:%d\njetstream { store_dir: %q, sync_interval: always }\n", name, client, dir)
+	if route != 0 {
+		var list []string
+		for _, r := range routes {
+			list = append(list, "nats://127.0.0.1:"+strconv.Itoa(r))
+		}
+		text += fmt.Sprintf("cluster { name: c, listen: 127.0.0.1:%d, routes: [%s] }\n", route, strings.Join(list, ", "))
+	}
 	s := &natsServer{t: t, file: filepath.Join(dir, "nats.conf"), port: client}
 	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -128,10 +142,58 @@ func mustAgain(t *testing.T, r *jobs.Runner, path, key string) jobs.Job {
 	}
 }
 
+// Of a cluster of three, each server is killed and started again while jobs are
+// asked for and run: none is lost, none done twice, and each key stands for one.
+func TestClusterLosesServers(t *testing.T) {
+	p := freePorts(t, 6)
+	var servers []*natsServer
+	var urls []string
+	for i := range 3 {
+		s := newServer(t, fmt.Sprint("n", i), p[i], p[3+i], p[3:]...)
+		servers, urls = append(servers, s), append(urls, s.url())
+		s.start()
+	}
+	at := bus.Options{URL: strings.Join(urls, ",")}
+	service := open(t, jobs.Config{Parallel: -1, Replicas: 3, Bus: at})
+	if n := service.Copies(t.Context()); n != 3 {
+		t.Errorf("there are %d copies", n)
+	}
+	var computed atomic.Int64
+	model := &jobtest.Model{Look: func(context.Context) error {
+		computed.Add(1)
+		time.Sleep(50 * time.Millisecond)
+		return nil
+	}}
+	open(t, jobs.Config{Remote: true, Bus: at, Models: jobtest.Models{Model: model}})
+	ids := map[string]bool{}
+	var all []string
+	for i := range 12 {
+		if n := i / 4; i%4 == 1 {
+			servers[n].kill()
+		} else if i%4 == 3 {
+			servers[n].start()
+		}
+		// Each is of a scan of its own, so that none takes over another's result.
+		id := mustAgain(t, service, scanOf(t, float32(20+i)), fmt.Sprint("key ", i)).ID
+		ids[id], all = true, append(all, id)
+	}
+	if len(ids) != 12 {
+		t.Errorf("12 keys stand for %d jobs", len(ids))
+	}
+	for _, id := range all {
+		if j := wait(t, service, id); j.State != jobs.Done || j.Starts != 1 {
+			t.Errorf("got %s after %d starts: %+v", j.State, j.Starts, j.Failure)
+		}
+	}
+	if n := computed.Load(); n != 12 {
+		t.Errorf("the model looked %d times", n)
+	}
+}
+
 // The server is gone for a while, in which jobs are asked for and one runs: who
 // asks is told at once, what runs goes on and ends when the server is back.
 func TestServerIsGoneForAWhile(t *testing.T) {
-	s := newServer(t, "alone", freePort(t))
+	s := newServer(t, "alone", freePorts(t, 1)[0], 0)
 	s.start()
 	at := bus.Options{URL: s.url()}
 	model, running, release := held()

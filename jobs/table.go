@@ -50,38 +50,53 @@ const (
 	markerTime = time.Hour
 )
 
+// openTable makes the table if it is not there. With replicas it has as many
+// copies, also where it was made with others; 0 leaves that to the server's size.
 func openTable(ctx context.Context, b *bus.Bus, name string, replicas int) (*table, error) {
-	if replicas <= 0 {
-		replicas = b.Replicas()
+	c := jetstream.KeyValueConfig{
+		Bucket: name, Description: "jobs of satgraph", History: 1, Storage: jetstream.FileStorage,
+		Replicas: replicas, LimitMarkerTTL: markerTime, MaxValueSize: -1,
 	}
-	kv, err := b.Stream.KeyValue(ctx, name)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = b.Stream.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: name, Description: "jobs of satgraph", History: 1, Storage: jetstream.FileStorage,
-			Replicas: replicas, LimitMarkerTTL: markerTime, MaxValueSize: -1,
-		})
-		if errors.Is(err, jetstream.ErrBucketExists) { // made by another at the same time
-			kv, err = b.Stream.KeyValue(ctx, name)
-		}
+	if replicas <= 0 {
+		c.Replicas = b.Replicas()
+	}
+	kv, err := makeBucket(ctx, b, c)
+	for bus.Leaderless(err) && ctx.Err() == nil { // its servers are finding each other
+		sleep(ctx, againFirst)
+		kv, err = makeBucket(ctx, b, c)
 	}
 	if err != nil {
 		return nil, told(err)
 	}
-	return &table{kv: kv, room: b.Room}, leaderReads(ctx, b, "KV_"+name)
+	return &table{kv: kv, room: b.Room}, arrange(ctx, b, "KV_"+name, replicas)
 }
 
-// leaderReads has every read answered by the one copy that takes the writes:
-// another may not have the latest yet.
-func leaderReads(ctx context.Context, b *bus.Bus, stream string) error {
+func makeBucket(ctx context.Context, b *bus.Bus, c jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
+	kv, err := b.Stream.KeyValue(ctx, c.Bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		kv, err = b.Stream.CreateKeyValue(ctx, c)
+		if errors.Is(err, jetstream.ErrBucketExists) { // made by another at the same time
+			kv, err = b.Stream.KeyValue(ctx, c.Bucket)
+		}
+	}
+	return kv, err
+}
+
+// arrange has every read answered by the one copy that takes the writes, since
+// another may not have the latest yet, and keeps as many copies as are wanted.
+func arrange(ctx context.Context, b *bus.Bus, stream string, replicas int) error {
 	s, err := b.Stream.Stream(ctx, stream)
 	if err != nil {
 		return told(err)
 	}
 	c := s.CachedInfo().Config
-	if !c.AllowDirect {
+	if !c.AllowDirect && (replicas <= 0 || replicas == c.Replicas) {
 		return nil
 	}
 	c.AllowDirect = false
+	if replicas > 0 {
+		c.Replicas = replicas
+	}
 	_, err = b.Stream.UpdateStream(ctx, c)
 	return told(err)
 }

@@ -24,6 +24,7 @@ type jobOptions struct {
 	nats, creds, token, listen string
 	device                     string // that jobs wait for
 	workers, attempts          int
+	replicas                   int
 }
 
 // config is that of a process which keeps its files in a data folder.
@@ -32,9 +33,12 @@ func (o *jobOptions) config(data string, run inference.Options, log *slog.Logger
 		Dir:        filepath.Join(data, "jobs"),
 		Images:     filepath.Join(data, "images"),
 		Bus:        bus.Options{URL: o.nats, Creds: o.creds, Dir: filepath.Join(data, "nats"), Listen: o.listen, Token: o.token},
+		Replicas:   o.replicas,
 		NeedDevice: o.device, Classify: api.Classify, Retry: kinds.Retriable, MaxLost: o.attempts, Run: run, Log: log,
 	}
 	switch {
+	case o.nats == "" && o.replicas > 1:
+		return c, usageError{errors.New("--nats-replicas is for a NATS cluster: give it with --nats")}
 	case o.nats != "" && o.listen != "":
 		return c, usageError{errors.New("--nats-listen is for the server inside the process: leave it or --nats out")}
 	case o.listen != "" && o.token == "":

@@ -52,6 +52,7 @@ func (a *app) serveSettings(o *serveOptions) config.Table {
 			config.New("nats", &o.jobs.nats, "", "NATS server with JetStream that keeps the jobs, as nats://HOST:4222 (default: one inside this process)"),
 			config.New("nats-creds", &o.jobs.creds, "", "file of credentials for it"),
 			config.New("nats-token", &o.jobs.token, "", "token for it, or, with nats-listen, that workers must know").WithoutFlag().Secret(),
+			config.New("nats-replicas", &o.jobs.replicas, 0, "copies of the jobs that a NATS cluster keeps: 1, 3 or 5; 0 is 3 where it has three servers, else 1", checkReplicas),
 			config.New("nats-listen", &o.jobs.listen, "", "address on which the server inside this process takes workers of other processes, as 127.0.0.1:4222"),
 			config.New("save-every", &o.run.SaveEvery, 20*time.Second, "how often the state of a running job is saved", config.Min(time.Millisecond)),
 		}},
@@ -114,6 +115,14 @@ func (o *mcpOptions) settings() config.Table {
 // everySetting are the settings of all commands, each once.
 func (a *app) everySetting(serve config.Table) config.Table {
 	return slices.Concat(a.global, serve).With(new(workerFlags).settings()).With(new(mcpOptions).settings())
+}
+
+// checkReplicas wants an odd number, which a vote can be won with, or 0.
+func checkReplicas(n int) error {
+	if slices.Contains([]int{0, 1, 3, 5}, n) {
+		return nil
+	}
+	return errors.New("it must be 0, 1, 3 or 5")
 }
 
 // checkBytes wants an amount of memory or nothing.

@@ -63,6 +63,15 @@ type Bus struct {
 // connectTime is how long Open waits for a team's server.
 const connectTime = 10 * time.Second
 
+const (
+	// leaderTime is how long it waits for a cluster's leader.
+	leaderTime = 30 * time.Second
+	// askTime is how long one question waits for an answer.
+	askTime = 2 * time.Second
+	// askAgain is waited before the next.
+	askAgain = 200 * time.Millisecond
+)
+
 // Open starts or reaches the server. Errors: ErrInUse, ErrNoServer, or the
 // disk's.
 func Open(ctx context.Context, o Options) (*Bus, error) {
@@ -105,7 +114,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrNoServer, redacted(address), err)
 	}
 	if b.Stream, err = jetstream.New(b.Conn, jetstream.WithDefaultTimeout(connectTime)); err == nil {
-		_, err = b.Stream.AccountInfo(ctx)
+		err = b.answers(ctx)
 	}
 	if err != nil {
 		b.Close()
@@ -113,6 +122,40 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	}
 	return b, nil
 }
+
+// answers waits for JetStream. A cluster that is starting, or has just lost a
+// server, chooses a leader first and answers nothing meanwhile.
+func (b *Bus) answers(ctx context.Context) error {
+	ctx, done := context.WithTimeout(ctx, leaderTime)
+	defer done()
+	for {
+		one, given := context.WithTimeout(ctx, askTime)
+		_, err := b.Stream.AccountInfo(one)
+		given()
+		passing := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || Leaderless(err)
+		if err == nil || !passing || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(askAgain):
+		}
+	}
+}
+
+// Leaderless says whether an error is that of a cluster which has no leader, or
+// too few servers, at the moment.
+func Leaderless(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == clusterNoPeers || api.ErrorCode == clusterNotAvailable)
+}
+
+// Error codes of JetStream.
+const (
+	clusterNoPeers      = 10005
+	clusterNotAvailable = 10008
+)
 
 // redacted leaves passwords and tokens out of addresses.
 func redacted(list string) string {
