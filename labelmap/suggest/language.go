@@ -85,6 +85,7 @@ type manner struct {
 	prepare   func(string) string
 	endings   []string // of words, the longest first
 	leastStem int      // letters of the shortest word without its ending
+	fleeting  []string // last letters of words of which the vowel goes before an ending
 }
 
 var (
@@ -100,8 +101,8 @@ var (
 		"Dutch":    {compounds: true, endings: latinEndings, leastStem: 5},
 		"Swedish":  {compounds: true, endings: []string{"erna", "arna", "orna", "ens", "ets", "en", "et", "er", "ar", "or", "na", "a", "e", "n", "t", "s"}, leastStem: 5},
 		"Latin":    {endings: romanEndings, leastStem: 5},
-		"Polish":   {endings: polishEndings, leastStem: 4},
-		"Russian":  {script: in(unicode.Cyrillic), endings: russianEndings, leastStem: 3},
+		"Polish":   {endings: polishEndings, leastStem: 4, fleeting: []string{"ek", "ec"}},
+		"Russian":  {script: in(unicode.Cyrillic), endings: russianEndings, leastStem: 3, fleeting: []string{"ек", "ок", "ец"}},
 		"Chinese":  {script: in(unicode.Han), joined: true, prepare: func(s string) string { return chineseNumbers(simplified.Replace(s)) }},
 		"Japanese": {script: japanese, joined: true, prepare: eastAsianNumbers},
 		"Korean":   {script: in(unicode.Hangul), joined: true, prepare: eastAsianNumbers},
@@ -223,6 +224,12 @@ func (l *lexicon) stem(words []string) string {
 			if b, ok := strings.CutSuffix(w, ending); ok && utf8.RuneCountInString(b) >= l.leastStem {
 				bare[i] = b
 				break
+			}
+		}
+		for _, last := range l.fleeting {
+			if b, ok := strings.CutSuffix(bare[i], last); ok {
+				_, vowel := utf8.DecodeRuneInString(last)
+				bare[i] = b + last[vowel:]
 			}
 		}
 	}

@@ -64,9 +64,34 @@ func TestTablesNameTerms(t *testing.T) {
 	for _, name := range regionNames {
 		known("regions", name)
 	}
+	words := wordsOf(tree)
 	for _, f := range rows("languages", 3) {
-		if graph.Normalize(f[2]) == "" {
-			t.Errorf("languages: %q means nothing", f[1])
+		if len(graph.Best(tree.Lookup(f[2]))) > 0 {
+			continue
+		}
+		for _, w := range graph.Words(f[2]) {
+			if !words[w] {
+				t.Errorf("languages: %s %q is %q: no word of the tree is %q", f[0], f[1], f[2], w)
+			}
 		}
 	}
+}
+
+// wordsOf are the words of all names and synonyms, and those that say something of
+// a label and no structure.
+func wordsOf(tree *graph.Tree) map[string]bool {
+	out := map[string]bool{}
+	add := func(text string) {
+		for _, w := range graph.Words(text) {
+			out[w] = true
+		}
+	}
+	for _, t := range tree.Terms() {
+		add(t.Name)
+		for _, s := range t.Synonyms {
+			add(s.Text)
+		}
+	}
+	add("both left right of the and couch dummy contour applicator ipsilateral contralateral infraclavicular hilar metastasis hematoma table")
+	return out
 }
