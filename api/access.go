@@ -38,7 +38,7 @@ var permissions = map[string]map[string]auth.Permission{
 		"rejectLabel": auth.Curate, "flagLabel": auth.Curate, "unflagLabel": auth.Curate, "commentLabel": auth.Curate,
 		"undoDecision": auth.Curate, "importDecisions": auth.Curate, // decisions of others: auth.Review
 		"confirmLabel": auth.Review, "adjudicateLabel": auth.Review, "setReviewers": auth.Review,
-		"acceptRecipe": auth.Review, "rejectRecipe": auth.Review, "adjudicateRecipe": auth.Review,
+		"acceptRecipe": auth.Review, "acceptRecipes": auth.Review, "rejectRecipe": auth.Review, "adjudicateRecipe": auth.Review,
 		"applyChangeSet": auth.Review, "undoChangeSet": auth.Review,
 	},
 	ast.OperationTypeSubscription: {

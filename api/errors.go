@@ -140,6 +140,7 @@ var errorTable = []struct {
 	{is: kinds.ErrIncomplete, code: CodeUnusableCorpus, hint: "build the corpus again, or leave the scans out (without)"},
 	{is: export.ErrExists, code: CodeConflict, message: "another export has this name", hint: "choose another name, or ask the operator to remove it"},
 	{is: export.ErrBusy, code: CodeConflict, message: "another job writes this export", hint: "it is tried again"},
+	{is: export.ErrSplit, code: CodeBadInput, hint: "list every scan that is exported, or leave scans out with without"},
 	{is: export.ErrOption, code: CodeBadInput, hint: "see the arguments of exportCorpus"},
 	{is: export.ErrEmpty, code: CodeBadInput, hint: "choose what the corpus has: corpus { build(name:) { datasets { name count } } }"},
 	{is: export.ErrLicence, code: CodeUnusableCorpus, hint: "leave strictLicence out, or the datasets"},

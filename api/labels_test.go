@@ -265,3 +265,74 @@ func TestLabelsAreImportedOverGraphQL(t *testing.T) {
 		}
 	}
 }
+
+// All sure recipes are accepted in one batch, after a look at what that would
+// change; those with a concern, or that somebody decided on, are left alone.
+func TestAllRecipesOverGraphQL(t *testing.T) {
+	s, _ := curated(t, func(c *api.Config) {
+		c.Classes = append(c.Classes, labelmap.Class{Name: "right heart atrium", Modality: "ct", TermID: "T:3"})
+	})
+	s.decide(`changeLabel(dataset: "Set", label: "1", by: "ann", terms: ["T:2"])`)
+	s.decide(`changeLabel(dataset: "Set", label: "2", by: "ann", terms: ["T:3"])`)
+	if r := s.decide(`acceptRecipes(dataset: "None", by: "rev")`); r["code"] != "NOT_FOUND" {
+		t.Errorf("a dataset without labels: %v", r)
+	}
+	const changed = `{... on Decision {preview batch changes {key before {status} after {status verdict {recipe {expression}}}}} ... on DecisionMistake {code message argument}}`
+	ask := func(arguments string) map[string]any {
+		a := s.ask(`mutation {acceptRecipes(dataset: "Set", by: "rev"` + arguments + `) ` + changed + `}`)
+		if len(a.Errors) > 0 {
+			t.Fatal(a.Errors)
+		}
+		m, _ := a.Data["acceptRecipes"].(map[string]any)
+		return m
+	}
+	preview := ask(", preview: true")
+	open := `{dataset(name: "Set") {recipes {totalCount}}}`
+	if got := s.data(open); preview["preview"] != true || preview["batch"] != nil || !strings.Contains(got, `"totalCount":0`) {
+		t.Errorf("a preview writes: %v, %s", preview, got)
+	}
+	const both = `"changes":[{"after":{"status":"SETTLED","verdict":{"recipe":{"expression":"{1}"}}},"before":{"status":"OPEN"},"key":"left heart atrium"},` +
+		`{"after":{"status":"SETTLED","verdict":{"recipe":{"expression":"{2}"}}},"before":{"status":"OPEN"},"key":"right heart atrium"}]`
+	if got := text(preview); !strings.Contains(got, both) {
+		t.Errorf("the preview is %s", got)
+	}
+	if r := s.decide(`rejectRecipe(dataset: "Set", class: "right heart atrium", by: "rev", comment: "no")`); r["__typename"] != "Decision" {
+		t.Fatalf("got %v", r)
+	}
+	if r := ask(`, classes: ["right heart atrium"]`); r["code"] != "NOT_FOUND" {
+		t.Errorf("a rejected one: %v", r)
+	}
+	done := ask("")
+	if changes, _ := done["changes"].([]any); len(changes) != 1 || done["batch"] == nil || !strings.Contains(text(changes), "left heart atrium") {
+		t.Errorf("got %v", done)
+	}
+	if again := ask(""); again["code"] != "NOT_FOUND" || again["argument"] != "dataset" {
+		t.Errorf("again: %v", again)
+	}
+	// A recipe of both sides, accepted all the same, is a concern of the dataset.
+	s.decide(`acceptRecipe(dataset: "Set", class: "right heart atrium", expression: "{1, 2}", by: "rev")`)
+	if got := s.data(`{dataset(name: "Set") {recipeConcerns {class what why}}}`); !strings.Contains(got, `"class":"right heart atrium","what":"sides"`) {
+		t.Errorf("concerns %s", got)
+	}
+	if r := s.decide(`undoDecision(ref: "` + fmt.Sprint(done["batch"]) + `", by: "rev")`); r["__typename"] != "Decision" {
+		t.Errorf("got %v", r)
+	}
+}
+
+// The proposed recipe takes a definition and missing parts with it, and a class
+// that the corpus has not is named by its term.
+func TestProposedRecipesAreAmended(t *testing.T) {
+	s, _ := curated(t)
+	s.decide(`changeLabel(dataset: "Set", label: "1", by: "ann", terms: ["T:2"])`)
+	s.decide(`acceptRecipe(dataset: "Set", class: "left heart atrium", definition: "without its auricle", missing: ["auricle"], by: "rev")`)
+	s.decide(`acceptRecipe(dataset: "Set", class: "my own", term: "T:2", expression: "{1}", by: "rev")`)
+	got := s.data(`{dataset(name: "Set") {recipes {nodes {class state {verdict {targets {term {id}} recipe {expression complete missing definition}}}}}}}`)
+	for _, want := range []string{
+		`"class":"left heart atrium","state":{"verdict":{"recipe":{"complete":false,"definition":"without its auricle","expression":"{1}","missing":["auricle"]}`,
+		`"class":"my own","state":{"verdict":{"recipe":{"complete":true,"definition":"","expression":"{1}","missing":[]},"targets":[{"term":{"id":"T:2"}}]`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("there is no %s in %s", want, got)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/graphql-go/graphql"
@@ -58,13 +59,36 @@ func (s *Service) recipeTypes(t *types, l *labelTypes) {
 	})
 	l.dataset.AddFieldConfig("proposedRecipes", &graphql.Field{
 		Type: listOf(l.recipeCheck), Description: "Recipes that the tree proposes from the dataset's settled labels, by class. Nothing is decided.",
-		Args: graphql.FieldConfigArgument{"class": {Type: graphql.String, Description: "Only that for this class."}},
+		Args: graphql.FieldConfigArgument{"class": {Type: graphql.String, Description: "Only that for this class."}, "guessSides": guessSides()},
 		Resolve: onDesk(s, func(ctx context.Context, d *desk, of *labelled, a args) (any, error) {
 			k, err := s.kitchen(ctx, d, of.name)
 			if err != nil {
 				return nil, err
 			}
-			out, err := k.proposed(ctx, a.text("class"))
+			k.guesses = flag(a, "guessSides")
+			out, err := k.proposed(a.text("class"))
+			if err != nil {
+				return nil, err
+			}
+			return out, charge(ctx, len(out))
+		}),
+	})
+	ofClass := graphql.NewObject(graphql.ObjectConfig{
+		Name: "ClassConcern", Description: "Something about the settled recipes of a dataset that a reviewer should know.",
+		Fields: graphql.Fields{
+			"class": text(s, "The corpus class.", func(c labelmap.Concern) string { return c.Class }),
+			"what":  text(s, `Its kind, as of RecipeConcern.`, func(c labelmap.Concern) string { return string(c.What) }),
+			"why":   text(s, "What it is, in words.", func(c labelmap.Concern) string { return c.Why }),
+		},
+	})
+	l.dataset.AddFieldConfig("recipeConcerns", &graphql.Field{
+		Type: listOf(ofClass), Description: "What speaks against its settled recipes, each held against labels and tree, and all against each other.",
+		Resolve: onDesk(s, func(ctx context.Context, d *desk, of *labelled, _ args) (any, error) {
+			k, err := s.kitchen(ctx, d, of.name)
+			if err != nil {
+				return nil, err
+			}
+			out, err := k.concerns(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -86,6 +110,10 @@ func (s *Service) recipeTypes(t *types, l *labelTypes) {
 			return k.check(r)
 		}),
 	})
+}
+
+func guessSides() *graphql.ArgumentConfig {
+	return flagArgument("Propose the sides of structures that are labelled without one, by the scan's middle plane.")
 }
 
 func recipeArguments() graphql.FieldConfigArgument {
@@ -146,6 +174,7 @@ type kitchen struct {
 	labels  []labelmap.Judged
 	byKey   map[string]labelmap.Judged
 	wanted  []labelmap.Wanted
+	guesses bool // whether sides may be guessed
 }
 
 func (s *Service) kitchen(ctx context.Context, d *desk, dataset string) (*kitchen, error) {
@@ -167,9 +196,9 @@ func (s *Service) kitchen(ctx context.Context, d *desk, dataset string) (*kitche
 
 // proposed are the recipes that the tree proposes, of one class where it is
 // named.
-func (k *kitchen) proposed(_ context.Context, class string) ([]*checked, error) {
+func (k *kitchen) proposed(class string) ([]*checked, error) {
 	var out []*checked
-	for _, r := range labelmap.Compose(k.tree, k.labels, k.wanted) {
+	for _, r := range labelmap.ProposeRecipes(k.tree, k.labels, k.wanted, k.guesses) {
 		if class != "" && !strings.EqualFold(r.Class, class) {
 			continue
 		}
@@ -197,6 +226,15 @@ func (k *kitchen) termOf(class string) (string, error) {
 	return "", &mistaken{Code: CodeNotFound, Message: quote(class) + " is no class of the corpus", Argument: "class"}
 }
 
+// termChosen is the term that is given, or that of the class. The error may be a
+// *mistaken.
+func (k *kitchen) termChosen(ctx context.Context, a args) (string, error) {
+	if text := a.text("term"); text != "" {
+		return k.s.termOf(ctx, text)
+	}
+	return k.termOf(a.text("class"))
+}
+
 // check holds a recipe against labels and tree.
 func (k *kitchen) check(r *labelmap.Recipe) (*checked, error) {
 	term, err := k.termOf(r.Class)
@@ -206,11 +244,88 @@ func (k *kitchen) check(r *labelmap.Recipe) (*checked, error) {
 	return &checked{r, labelmap.CheckRecipe(k.tree, r, term, k.byKey)}, nil
 }
 
+// states are those of the dataset's recipes, by class.
+func (k *kitchen) states(ctx context.Context) (map[string]*labelmap.State, error) {
+	all, err := k.d.statesOf(ctx, labelmap.SubjectQuery{Dataset: k.dataset, Kind: labelmap.SubjectRecipe}, quote(k.dataset))
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]*labelmap.State{}
+	for i := range all {
+		out[all[i].Subject.Key] = &all[i]
+	}
+	return out, nil
+}
+
+// concerns are those of the recipes that count.
+func (k *kitchen) concerns(ctx context.Context) ([]labelmap.Concern, error) {
+	states, err := k.states(ctx)
+	if err != nil {
+		return nil, err
+	}
+	termOf := func(class string) string {
+		if st := states[class]; st != nil && st.Verdict != nil && len(st.Verdict.Targets) == 1 {
+			return st.Verdict.Targets[0].TermID
+		}
+		term, _ := k.termOf(class) // "" is outside the corpus, which is a concern
+		return term
+	}
+	var all []labelmap.State
+	for _, st := range states {
+		all = append(all, *st)
+	}
+	settled := labelmap.SettledRecipes(all)
+	var out []labelmap.Concern
+	for i := range settled {
+		out = append(out, labelmap.CheckRecipe(k.tree, &settled[i], termOf(settled[i].Class), k.byKey)...)
+	}
+	return append(out, labelmap.CheckRecipes(k.tree, settled, termOf, k.byKey)...), nil
+}
+
+// sure makes the entries of all proposals that nothing speaks against, of some
+// classes where these are named.
+func (k *kitchen) sure(ctx context.Context, classes []string) ([]labelmap.Entry, error) {
+	states, err := k.states(ctx)
+	if err != nil {
+		return nil, err
+	}
+	check := func(r *labelmap.Recipe) []labelmap.Concern {
+		term, _ := k.termOf(r.Class)
+		return labelmap.CheckRecipe(k.tree, r, term, k.byKey)
+	}
+	var out []labelmap.Entry
+	for _, r := range labelmap.SureRecipes(labelmap.ProposeRecipes(k.tree, k.labels, k.wanted, k.guesses), states, check) {
+		if len(classes) > 0 && !slices.ContainsFunc(classes, func(c string) bool { return strings.EqualFold(c, r.Class) }) {
+			continue
+		}
+		term, err := k.termOf(r.Class)
+		if err != nil {
+			return nil, err
+		}
+		target, err := labelmap.TargetOf(k.tree, term, labelmap.Exact)
+		if err != nil {
+			return nil, err
+		}
+		e := labelmap.Entry{
+			Subject: labelmap.Subject{Kind: labelmap.SubjectRecipe, Dataset: k.dataset, Key: r.Class}, Action: labelmap.ActDecide,
+			Verdict: &labelmap.Verdict{Outcome: labelmap.Mapped, Targets: []labelmap.Target{target}, Recipe: &r}, Comment: r.Reason,
+		}
+		if st := states[r.Class]; st != nil {
+			e.Version = st.Version
+		}
+		out = append(out, e)
+	}
+	if len(out) == 0 {
+		return nil, &mistaken{Code: CodeNotFound, Message: "no open proposal for " + quote(k.dataset) + " is complete and without concern", Hint: "proposedRecipes says what speaks against each", Argument: "dataset"}
+	}
+	return out, nil
+}
+
 // chosen is the recipe that the arguments give, or the proposed one, with the
 // term of its class.
 func (k *kitchen) chosen(ctx context.Context, a args) (*labelmap.Recipe, labelmap.Target, error) {
 	var target labelmap.Target
-	term, err := k.termOf(a.text("class"))
+	term, err := k.termChosen(ctx, a)
 	if err != nil {
 		return nil, target, err
 	}
@@ -221,14 +336,22 @@ func (k *kitchen) chosen(ctx context.Context, a args) (*labelmap.Recipe, labelma
 		r, err := recipeOf(a)
 		return r, target, err
 	}
-	found, err := k.proposed(ctx, a.text("class"))
+	k.guesses = flag(a, "guessSides")
+	found, err := k.proposed(a.text("class"))
 	if err == nil && len(found) == 0 {
 		err = &mistaken{Code: CodeNotFound, Message: "the settled labels of " + quote(k.dataset) + " make no " + quote(a.text("class")), Hint: "give an expression", Argument: "class"}
 	}
 	if err != nil {
 		return nil, target, err
 	}
-	return found[0].recipe, target, nil
+	r := found[0].recipe
+	if text := a.text("definition"); text != "" {
+		r.Definition = text
+	}
+	if missing := list[string](a, "missing"); len(missing) > 0 {
+		r.Missing, r.Complete = missing, false
+	}
+	return r, target, r.Validate()
 }
 
 // recipeEntry makes the entries of what is decided on a recipe. never says that
@@ -264,14 +387,29 @@ func (s *Service) recipeEntry(action labelmap.Action) entriesOf {
 func (s *Service) recipeMutations(l *labelTypes) graphql.Fields {
 	arguments := func(more graphql.FieldConfigArgument) graphql.FieldConfigArgument {
 		all := graphql.FieldConfigArgument{
-			"dataset": {Type: graphql.NewNonNull(graphql.String), Description: "The dataset's name."},
-			"version": {Type: graphql.Int, Description: "The version that was seen: a decision made meanwhile is then a conflict. Without it, the present one."},
+			"dataset":    {Type: graphql.NewNonNull(graphql.String), Description: "The dataset's name."},
+			"version":    {Type: graphql.Int, Description: "The version that was seen: a decision made meanwhile is then a conflict. Without it, the present one."},
+			"term":       {Type: graphql.String, Description: "The class's term, by id or name, where the corpus has no such class."},
+			"guessSides": guessSides(),
 		}
 		maps.Copy(all, recipeArguments())
 		maps.Copy(all, more)
 		return deciding(all)
 	}
 	return graphql.Fields{
+		"acceptRecipes": s.mutation(l, auth.Review, "Accepts the proposed recipes of many classes in one batch: of all that are complete, raise no concern, and that nobody has decided on or rejected.",
+			deciding(graphql.FieldConfigArgument{
+				"dataset":    {Type: graphql.NewNonNull(graphql.String), Description: "The dataset's name."},
+				"classes":    namesArgument("Only these classes."),
+				"guessSides": guessSides(),
+			}), func(ctx context.Context, d *desk, _ string, a args) ([]labelmap.Entry, error) {
+				k, err := s.kitchen(ctx, d, a.text("dataset"))
+				if err != nil {
+					return nil, err
+				}
+				k.guesses = flag(a, "guessSides")
+				return k.sure(ctx, list[string](a, "classes"))
+			}),
 		"acceptRecipe": s.mutation(l, auth.Review, "Accepts how a corpus class is made in a dataset: the recipe that the tree proposes, or one's own with expression. Where two reviewers are needed, the first to accept one proposes it to the second.",
 			arguments(nil), s.recipeEntry(labelmap.ActDecide)),
 		"rejectRecipe": s.mutation(l, auth.Review, "Says that a recipe is wrong, the proposed one or that of an expression; or with never, that the dataset must not make the class at all.",

@@ -351,6 +351,9 @@ func (s *Service) workMutations(t *types, w *workTypes) graphql.Fields {
 		value{"REFUSE", export.Refuse, "Ends the export and names them."},
 		value{"REGIONS", export.Regions, "Gives each combination a label of its own (NNUNET, MONAI)."},
 		value{"LAYERS", export.Layers, "Puts them into files of their own (BIDS)."})
+	split := enum("ExportSplit", "Which sides the scans of an export are on.",
+		value{"PUBLISHED", false, "Those that were published."},
+		value{"PERSONS", true, "All scans of a person, and all of one image, on the side that has most of them."})
 	field := func(description string, arguments graphql.FieldConfigArgument, resolve func(ctx context.Context, p *kinds.Places, a args) (any, error)) *graphql.Field {
 		maps.Copy(arguments, shared)
 		return &graphql.Field{Type: required(w.payload), Description: description, Args: arguments, Resolve: placed(s, resolve)}
@@ -388,15 +391,27 @@ func (s *Service) workMutations(t *types, w *workTypes) graphql.Fields {
 			"format":          needing(w.format, "The form."),
 			"name":            optional(graphql.String, "A name under which the operator's folder of exports keeps it; if left out, it is kept with the job, and goes with it."),
 			"datasets":        namesArgument("Only these datasets."),
-			"splits":          namesArgument("Only these splits: train, validation, test."),
+			"splits":          namesArgument("Only scans on these sides: train, validation, test."),
+			"split":           {Type: split, DefaultValue: false, Description: "The sides of the scans, where no table says them."},
+			"splitText":       optional(graphql.String, "A table of the sides of scans, in CSV or with tabs, with the columns scan (DATASET/ID) and split (train, validation or test)."),
+			"splitFile":       optional(graphql.String, "The path of such a table, from the folder of raw data."),
+			"raw":             optional(graphql.String, "With splitFile: the name of the operator's folder of raw data; may be left out where there is one."),
 			"modalities":      optional(graphql.NewList(graphql.NewNonNull(t.modality)), "Only these kinds of scan."),
 			"without":         namesArgument("Leave these scans out, each as DATASET/ID."),
 			"overlap":         {Type: overlap, DefaultValue: export.Refuse, Description: "What is done with structures that share voxels."},
 			"merge":           optional(graphql.String, "Put all datasets into one of this name (NNUNET, MONAI)."),
 			"leaveOutPartial": flagArgument("Leave out classes that not every scan has annotated, instead of refusing (NNUNET, MONAI)."),
 			"strictLicence":   flagArgument("Refuse datasets that may not be passed on, or that nobody has checked, instead of warning."),
+			"workers":         optional(graphql.Int, "How many scans are written at the same time; no more than the service has processors and memory for, which are taken if it is left out. The bytes don't depend on it."),
 			"title":           optional(graphql.String, "A name of the corpus in the export (CROISSANT, BIDS)."),
 			"description":     optional(graphql.String, "What it is (CROISSANT)."),
+			"url":             optional(graphql.String, "Where it can be found (CROISSANT)."),
+			"version":         optional(graphql.String, "Its version (CROISSANT)."),
+			"date":            optional(graphql.String, "When it was published, as 2026-01-31 (CROISSANT)."),
+			"citeAs":          optional(graphql.String, "How to cite it (CROISSANT)."),
+			"prefix":          optional(graphql.String, "What goes before every path in the rows (SAT)."),
+			"asIs":            flagArgument("Take scans that were not standardised for SAT as they are (SAT)."),
+			"firstId":         optional(graphql.Int, "The number of the first dataset (NNUNET); 1 if left out."),
 		}, s.exportCorpus),
 		"importLabelsFrom": field("Reads the labels of a file or folder of raw data in: a table, a label volume or a folder of masks, which are measured, or DICOM. Labels that are in already are left alone.", graphql.FieldConfigArgument{
 			"path":     needing(graphql.String, "The file or folder, from the folder of raw data, as \"MyDataset/labels.csv\"."),
@@ -489,7 +504,14 @@ func (s *Service) exportCorpus(ctx context.Context, p *kinds.Places, a args) (an
 	e := kinds.ExportParams{
 		Corpus: a.text("corpus"), Format: a.text("format"), Name: a.text("name"), Merge: a.text("merge"), LeaveOut: flag(a, "leaveOutPartial"),
 		StrictLicence: flag(a, "strictLicence"), Title: a.text("title"), Description: a.text("description"),
+		URL: a.text("url"), Version: a.text("version"), Date: a.text("date"), CiteAs: a.text("citeAs"), Prefix: a.text("prefix"), AsIs: flag(a, "asIs"),
+		Split:  kinds.Split{Persons: flag(a, "split"), Text: a.text("splitText"), File: a.text("splitFile"), Raw: a.text("raw")},
 		Select: export.Select{Datasets: list[string](a, "datasets"), Splits: list[string](a, "splits"), Without: list[string](a, "without")},
+	}
+	e.Workers, _ = a["workers"].(int)
+	var numbered bool
+	if e.FirstID, numbered = a["firstId"].(int); numbered && e.FirstID < 1 {
+		return nil, &kinds.MistakeError{Argument: "firstId", Message: "a number of a dataset is at least 1"}
 	}
 	for _, m := range list[inference.Modality](a, "modalities") {
 		e.Select.Modalities = append(e.Select.Modalities, string(m))

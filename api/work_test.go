@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -113,10 +114,44 @@ func (s *service) finished(id, fields string) map[string]any {
 
 const buildThem = `buildCorpus(name: "all", datasets: ["MSD_Spleen", "SegTHOR"], spacing: [0.5, 0.5, 0.5], key: "k")`
 
+// exportOnSides exports the corpus of two scans on the sides of a table.
+func exportOnSides(t *testing.T, s *service, raw string) {
+	t.Helper()
+	const fields = `warnings result {... on ExportedCorpus {samples hash}}`
+	export := func(arguments string) map[string]any {
+		return s.finished(s.order(`exportCorpus(corpus: "all", format: INDEX, workers: 1, `+arguments+`)`), fields)
+	}
+	// A table that leaves scans out names them.
+	short := export(`splitText: "scan,split\nOther/x,train\n"`)
+	names := regexp.MustCompile(`to 2 scans: ([^,]+), ([^;]+);`).FindStringSubmatch(text(short["error"]))
+	if names == nil {
+		t.Fatalf("got %v", short)
+	}
+	table := `split\tscan\ntest\t` + names[1] + `\nval\t` + names[2] + `\n`
+	if err := os.WriteFile(filepath.Join(raw, "sides.tsv"), []byte(strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(table)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hashes := map[string]bool{}
+	for _, arguments := range []string{`splitText: "` + table + `"`, `splitFile: "sides.tsv", raw: "raw"`} {
+		whole, one := export(arguments), export(arguments+`, splits: ["test"]`)
+		if got := text(one["result"]); whole["status"] != "DONE" || !strings.Contains(got, `"samples":1`) {
+			t.Errorf("%s: %v, of a side %v", arguments, whole, one)
+		}
+		hashes[text(whole["result"])] = true
+	}
+	if len(hashes) != 1 {
+		t.Errorf("the same table gives different bytes as text and as a file: %v", hashes)
+	}
+	if persons := export(`split: PERSONS`); persons["status"] != "DONE" || hashes[text(persons["result"])] {
+		t.Errorf("by persons: %v", persons)
+	}
+}
+
 // From raw data over GraphQL to a corpus, its gates, and an export that is
 // downloaded.
 func TestCorpusOverGraphQL(t *testing.T) {
-	s, _ := curated(t, works(t))
+	var raw string
+	s, _ := curated(t, works(t), func(c *api.Config) { raw = c.Places.Raw["raw"] })
 	const gatesOf = `{corpus {build(name: "all") {name hash scans datasets {name count} failed {totalCount} gates {passed results {gate status findings {nodes {what waived {by reviewer reason}}}}}}}}`
 	if a := s.ask(gatesOf); a.at(t, "corpus", "build") != nil {
 		t.Errorf("before it is built: %v", a.Data)
@@ -187,6 +222,8 @@ func TestCorpusOverGraphQL(t *testing.T) {
 			}
 		}
 	}
+	exportOnSides(t, s, raw)
+
 	// What cannot be exported says why.
 	refused := s.finished(s.order(`exportCorpus(corpus: "all", format: INDEX, strictLicence: true)`), "")
 	if text(refused["error"]) == "null" || !strings.Contains(text(refused["error"]), "UNUSABLE_CORPUS") {
@@ -215,6 +252,13 @@ func TestMistakesOfOrders(t *testing.T) {
 		`buildCorpus(name: "a", listed: true)`:                                             "listed",
 		`measureCorpus(corpus: "none")`:                                                    "corpus",
 		`exportCorpus(corpus: "../raw", format: INDEX)`:                                    "corpus",
+		`exportCorpus(corpus: "a", format: INDEX, workers: -1)`:                            "workers",
+		`exportCorpus(corpus: "a", format: INDEX, firstId: 0)`:                             "firstId",
+		`exportCorpus(corpus: "a", format: INDEX, splitText: "a,b")`:                       "splitText",
+		`exportCorpus(corpus: "a", format: INDEX, splitFile: "../secret.csv")`:             "splitFile",
+		`exportCorpus(corpus: "a", format: INDEX, splitFile: "labels.csv")`:                "splitFile",
+		`exportCorpus(corpus: "a", format: INDEX, splitFile: "labels.csv", raw: "x")`:      "raw",
+		`exportCorpus(corpus: "a", format: INDEX, split: PERSONS, splitText: "a")`:         "split",
 		`importLabelsFrom(path: "../secret.csv", by: "ann")`:                               "path",
 		`importLabelsFrom(path: "labels.csv")`:                                             "by",
 		`standardizeScan(image: "` + strings.Repeat("0", 64) + `", modality: CT)`:          "image",

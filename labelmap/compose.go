@@ -217,6 +217,31 @@ func GuessSides(tree *graph.Tree, labels []Judged, classes []Wanted) []Recipe {
 	return out
 }
 
+// ProposeRecipes is Compose, with GuessSides where sides may be guessed, by class.
+func ProposeRecipes(tree *graph.Tree, labels []Judged, classes []Wanted, guesses bool) []Recipe {
+	out := Compose(tree, labels, classes)
+	if guesses {
+		out = append(out, GuessSides(tree, labels, classes)...)
+	}
+	slices.SortStableFunc(out, func(a, b Recipe) int { return strings.Compare(a.Class, b.Class) })
+	return out
+}
+
+// SureRecipes are the proposals that nothing speaks against: they are complete,
+// check says nothing of them, and nobody has decided on their class, or rejected
+// them. states are those of recipes, by class.
+func SureRecipes(proposals []Recipe, states map[string]*State, check func(*Recipe) []Concern) []Recipe {
+	var out []Recipe
+	for i := range proposals {
+		r := &proposals[i]
+		if st := states[r.Class]; st != nil && (st.Status != Open || st.Rejects(r)) || !r.Complete || len(check(r)) > 0 {
+			continue
+		}
+		out = append(out, *r)
+	}
+	return out
+}
+
 // CompareDefinitions finds classes that datasets mean differently: with and
 // without lesions, or with other missing parts. recipes are by dataset.
 func CompareDefinitions(recipes map[string][]Recipe) []Concern {

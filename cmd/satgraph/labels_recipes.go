@@ -77,12 +77,7 @@ func corpusClasses() ([]labelmap.Class, error) {
 
 // proposals are the recipes that the tree proposes, by class.
 func (k *kitchen) proposals() []labelmap.Recipe {
-	out := labelmap.Compose(k.tree, k.labels, k.classes)
-	if k.guesses {
-		out = append(out, labelmap.GuessSides(k.tree, k.labels, k.classes)...)
-	}
-	slices.SortStableFunc(out, func(a, b labelmap.Recipe) int { return strings.Compare(a.Class, b.Class) })
-	return out
+	return labelmap.ProposeRecipes(k.tree, k.labels, k.classes, k.guesses)
 }
 
 // termOf is the term of a class: of the standing recipe, else of the corpus.
@@ -453,13 +448,9 @@ func (f *recipeFlags) one(k *kitchen, class string) ([]labelmap.Entry, error) {
 // sure are the entries for all proposals that nothing speaks against.
 func (k *kitchen) sure() ([]labelmap.Entry, error) {
 	var out []labelmap.Entry
-	list := k.proposals()
+	list := labelmap.SureRecipes(k.proposals(), k.states, k.check)
 	for i := range list {
-		r := &list[i]
-		if st := k.states[r.Class]; st != nil && (st.Status != labelmap.Open || st.Rejects(r)) || !r.Complete || len(k.check(r)) > 0 {
-			continue
-		}
-		e, err := k.entry(labelmap.ActDecide, r, k.termOf(r.Class))
+		e, err := k.entry(labelmap.ActDecide, &list[i], k.termOf(list[i].Class))
 		if err != nil {
 			return nil, err
 		}

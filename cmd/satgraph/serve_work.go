@@ -13,6 +13,7 @@ import (
 	"satgraph/cmd/satgraph/internal/config"
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/export"
+	"satgraph/datasets/export/croissant"
 	"satgraph/datasets/gates"
 	"satgraph/graph"
 	"satgraph/internal/sysmem"
@@ -117,8 +118,10 @@ func jobFormats(p *kinds.ExportParams) (export.Format, map[string]string, error)
 	if !ok {
 		return nil, nil, &kinds.MistakeError{Argument: "format", Message: fmt.Sprintf("there is no format %.50q", p.Format)}
 	}
-	f := &exportFlags{format: p.Format, overlap: string(p.Overlap), merge: p.Merge, leaveOut: p.LeaveOut, firstID: 1}
-	f.about.Name, f.about.Description = p.Title, p.Description
+	f := &exportFlags{
+		format: p.Format, overlap: string(p.Overlap), merge: p.Merge, leaveOut: p.LeaveOut, firstID: max(1, p.FirstID), prefix: p.Prefix, asIs: p.AsIs,
+		about: croissant.Options{Name: p.Title, Description: p.Description, URL: p.URL, Version: p.Version, Date: p.Date, CiteAs: p.CiteAs},
+	}
 	for _, one := range []struct {
 		argument, flag string
 		given          bool
@@ -128,6 +131,13 @@ func jobFormats(p *kinds.ExportParams) (export.Format, map[string]string, error)
 		{"leaveOutPartial", "leave-out-partial", p.LeaveOut},
 		{"title", "name", p.Title != ""},
 		{"description", "description", p.Description != ""},
+		{"url", "url", p.URL != ""},
+		{"version", "corpus-version", p.Version != ""},
+		{"date", "date", p.Date != ""},
+		{"citeAs", "cite", p.CiteAs != ""},
+		{"prefix", "prefix", p.Prefix != ""},
+		{"asIs", "as-is", p.AsIs},
+		{"firstId", "first-id", p.FirstID != 0},
 	} {
 		if one.given && !slices.Contains(format.flags, one.flag) {
 			return nil, nil, &kinds.MistakeError{

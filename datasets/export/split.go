@@ -202,10 +202,16 @@ func ReadSides(path string) (s Sides, hash string, err error) {
 	if len(b) > maxSidesFile {
 		return nil, "", refuse(ErrSplit, "%s: more than %d MiB", path, maxSidesFile>>20)
 	}
-	if s, err = parseSides(b); err != nil {
+	if s, hash, err = ParseSides(b); err != nil {
 		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}
-	return s, Hash(string(b)), nil
+	return s, hash, nil
+}
+
+// ParseSides is ReadSides of what such a file holds.
+func ParseSides(b []byte) (s Sides, hash string, err error) {
+	s, err = parseSides(b)
+	return s, Hash(string(b)), err
 }
 
 func parseSides(b []byte) (Sides, error) {

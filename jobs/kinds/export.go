@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,15 +26,26 @@ type ExportParams struct {
 	// with which it goes.
 	Name   string        `json:"name,omitempty"`
 	Select export.Select `json:"select"`
+	Split  Split         `json:"split,omitzero"`
 	// Overlap, Merge and LeaveOut are for formats with one label a voxel.
 	Overlap  export.Overlap `json:"overlap,omitempty"`
 	Merge    string         `json:"merge,omitempty"`
 	LeaveOut bool           `json:"leaveOut,omitempty"`
 	// StrictLicence refuses datasets that may not be passed on.
 	StrictLicence bool `json:"strictLicence,omitempty"`
-	// Title and Description are for formats that have such.
+	// Workers is how many scans are written at the same time, at most as many as
+	// there is room for; 0 is as many.
+	Workers int `json:"workers,omitempty"`
+	// The others are for formats that have such.
 	Title       string `json:"title,omitempty"`
 	Description string `json:"description,omitempty"`
+	URL         string `json:"url,omitempty"`
+	Version     string `json:"version,omitempty"`
+	Date        string `json:"date,omitempty"`
+	CiteAs      string `json:"citeAs,omitempty"`
+	Prefix      string `json:"prefix,omitempty"`
+	AsIs        bool   `json:"asIs,omitempty"`
+	FirstID     int    `json:"firstId,omitempty"` // 0 is 1
 }
 
 // Exported is what came of it.
@@ -66,7 +78,13 @@ func (p *Places) CheckExport(e *ExportParams, formats Formats) (size int, err er
 			return 0, &MistakeError{"splits", fmt.Sprintf("there is no split %.50q", split), "use train, validation or test"}
 		}
 	}
+	if e.Workers < 0 {
+		return 0, &MistakeError{"workers", "a number of scans is at least 1", "leave it out"}
+	}
 	if _, _, err := formats(e); err != nil {
+		return 0, err
+	}
+	if err := p.checkSplit(&e.Split); err != nil {
 		return 0, err
 	}
 	dir, err := p.CorpusDir(e.Corpus)
@@ -98,6 +116,7 @@ type exports struct {
 	places  *Places
 	formats Formats
 	program string
+	most    int // scans at a time
 }
 
 // Run exports a corpus, or goes on with it.
@@ -114,6 +133,14 @@ func (k *exports) Run(ctx context.Context, t *jobs.Task) (*jobs.Outcome, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", jobs.ErrBadRequest, err)
 	}
+	settings = maps.Clone(settings)
+	if settings == nil {
+		settings = map[string]string{}
+	}
+	sided, warnings, err := k.places.onSides(ctx, src, &p, settings)
+	if err != nil {
+		return nil, err
+	}
 	dir := filepath.Join(k.places.Exports, p.Name)
 	if p.Name == "" {
 		dir = filepath.Join(t.Work, "export")
@@ -121,8 +148,13 @@ func (k *exports) Run(ctx context.Context, t *jobs.Task) (*jobs.Outcome, error) 
 	if err := os.MkdirAll(filepath.Dir(dir), 0o750); err != nil {
 		return nil, err
 	}
-	report, err := export.Run(ctx, format, src, export.Options{
-		Dir: dir, Format: p.Format, Settings: settings, Select: p.Select, StrictLicence: p.StrictLicence, Program: k.program, Warnings: src.Unbuilt(),
+	workers := k.most
+	if p.Workers > 0 {
+		workers = min(workers, p.Workers)
+	}
+	report, err := export.Run(ctx, format, sided, export.Options{
+		Dir: dir, Format: p.Format, Settings: settings, Select: p.Select, StrictLicence: p.StrictLicence, Program: k.program,
+		Warnings: append(src.Unbuilt(), warnings...), Workers: workers,
 		Progress: func(at export.Progress) {
 			t.Update(func(s *jobs.Status) {
 				s.Phase, s.Done, s.Total = "export", at.Done, at.Total

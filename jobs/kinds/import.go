@@ -138,10 +138,12 @@ func (h *hidden) Unwrap() error { return h.err }
 // Options are what the kinds need beside their places.
 type Options struct {
 	// Workers is how many scans a build works at, Memory what they may take, in
-	// bytes; 0 are the defaults of package build.
+	// bytes, and what scans that are exported at the same time may; 0 are the
+	// defaults of package build, and one scan a processor.
 	Workers int
 	Memory  int64
-	// Threads of a scan that is standardised; 0 for all. MaxImageBytes bounds its
+	// Threads of a scan that is standardised, and scans that are exported at the
+	// same time; 0 for all processors. MaxImageBytes bounds its
 	// voxels; 0 is the default of package volume.
 	Threads       int
 	MaxImageBytes int64
@@ -162,7 +164,7 @@ func (p *Places) Kinds(o Options) map[string]jobs.Kind {
 	all := map[string]jobs.Kind{Standardize: &standardize{o.MaxImageBytes, o.Threads, o.Program}}
 	if p.Corpora != "" {
 		all[Build] = &builds{places: p, workers: o.Workers, memory: o.Memory, program: o.Program}
-		all[Export] = &exports{places: p, formats: o.Formats, program: o.Program}
+		all[Export] = &exports{places: p, formats: o.Formats, program: o.Program, most: mostScans(o.Threads, o.Memory)}
 	}
 	if p.Corpora != "" && o.Wholes != nil {
 		all[Measure] = &measures{places: p, wholes: o.Wholes}
