@@ -12,8 +12,9 @@
 //     project term, the terms kept by table, and all their ancestors, unless
 //     barred.
 //  4. Then the terms with the strongest evidence of being human anatomy, until
-//     the tree has the wanted number: see evidence; ties go by id. Embryonic
-//     and taxon-specific terms are barred, by name pattern and by table.
+//     the tree has the wanted number: see evidence; ties go to the terms
+//     that a table prefers, then by id. Embryonic and taxon-specific terms are
+//     barred, by name pattern and by table.
 //  5. Where a term between two taken ones was left out, the lower is tied to
 //     the upper; what other relations imply is dropped.
 //  6. The names of corpus classes become synonyms of their terms; the side of a
@@ -97,7 +98,7 @@ func choose(src Source, tables *tables, anchors []Anchor, size int) (*graph.Snap
 		return nil, nil, err
 	}
 	report.Required = len(required)
-	taken, lowest, err := d.fill(required, size)
+	taken, lowest, err := d.fill(required, tables.preferred, size)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -265,7 +266,7 @@ func (d *draft) required(anchors []Anchor, tables *tables) (map[string]bool, err
 }
 
 // fill adds the terms of step 3 to the required ones.
-func (d *draft) fill(required map[string]bool, size int) (taken map[string]bool, lowest int, err error) {
+func (d *draft) fill(required, preferred map[string]bool, size int) (taken map[string]bool, lowest int, err error) {
 	if len(required) > size {
 		return nil, 0, fmt.Errorf("%w: %d terms are required, %d wanted", ErrSize, len(required), size)
 	}
@@ -289,6 +290,12 @@ func (d *draft) fill(required map[string]bool, size int) (taken map[string]bool,
 	slices.SortFunc(candidates, func(a, b candidate) int {
 		if a.score != b.score {
 			return b.score - a.score
+		}
+		if preferred[a.id] != preferred[b.id] {
+			if preferred[a.id] {
+				return -1
+			}
+			return 1
 		}
 		return strings.Compare(a.id, b.id)
 	})

@@ -26,6 +26,9 @@ var barredTSV string
 //go:embed tables/kept.tsv
 var keptTSV string
 
+//go:embed tables/preferred.tsv
+var preferredTSV string
+
 //go:embed tables/names.tsv
 var namesTSV string
 
@@ -46,6 +49,7 @@ type tables struct {
 	unnamed        map[string][]graph.Synonym // synonyms taken away
 	barred         map[string]bool
 	kept           []string        // source terms taken whatever their evidence
+	preferred      map[string]bool // source terms taken before others of the same evidence
 	names          [][2]string     // ids with the names to prefer
 	xrefs          [][2]string     // ids with cross-references to add
 	named          [][2]string     // ids with the names that the tables give for the reader
@@ -53,7 +57,7 @@ type tables struct {
 }
 
 func loadTables() (*tables, error) {
-	t := &tables{synonyms: map[string][]graph.Synonym{}, unnamed: map[string][]graph.Synonym{}, barred: map[string]bool{}, unpaired: map[string]bool{}}
+	t := &tables{synonyms: map[string][]graph.Synonym{}, unnamed: map[string][]graph.Synonym{}, barred: map[string]bool{}, preferred: map[string]bool{}, unpaired: map[string]bool{}}
 	for _, load := range []struct {
 		name, text string
 		columns    int
@@ -64,6 +68,7 @@ func loadTables() (*tables, error) {
 		{"synonyms.tsv", synonymsTSV, 6, t.addSynonym},
 		{"barred.tsv", barredTSV, 3, t.addBarred},
 		{"kept.tsv", keptTSV, 3, t.addKept},
+		{"preferred.tsv", preferredTSV, 3, t.addPreferred},
 		{"names.tsv", namesTSV, 4, t.addName},
 		{"xrefs.tsv", xrefsTSV, 4, t.addXref},
 		{"pairs.tsv", pairsTSV, 5, t.addPair},
@@ -150,6 +155,13 @@ func (t *tables) addBarred(f []string) error {
 func (t *tables) addKept(f []string) error {
 	t.named = append(t.named, [2]string{f[0], f[1]})
 	t.kept = append(t.kept, f[0])
+	return nil
+}
+
+// addPreferred takes id, name, reason.
+func (t *tables) addPreferred(f []string) error {
+	t.named = append(t.named, [2]string{f[0], f[1]})
+	t.preferred[f[0]] = true
 	return nil
 }
 

@@ -126,15 +126,19 @@ func (e *Engine) isFinding(id string) bool {
 	return t.Kind == graph.KindFinding
 }
 
-// siteless says whether a finding is one of which several kinds differ by their
-// site: "tumor".
+// siteless says whether a finding is one whose kinds lie in several parts of the
+// body: "tumor".
 func (e *Engine) siteless(id string) bool {
-	t, _ := e.tree.Term(id)
-	kinds := slices.DeleteFunc(e.tree.Children(id, graph.IsA), func(k string) bool {
-		base, ok := e.tree.Base(k)
-		return ok && base == id
-	})
-	return t.Kind == graph.KindFinding && len(kinds) > 1
+	if !e.isFinding(id) {
+		return false
+	}
+	kinds, places := e.tree.Descendants(id, graph.IsA), 0
+	for _, place := range e.bodyParts {
+		if slices.ContainsFunc(kinds, func(k string) bool { return e.tree.IsDescendant(k, place) }) {
+			places++
+		}
+	}
+	return places >= placesOfGeneral
 }
 
 // rivals names the best candidate and those as good that are another thing: no

@@ -123,46 +123,63 @@ func (e *Engine) lesion(l *labelmap.RawLabel, a *answer, s *surroundings) {
 		return
 	}
 	sites := map[string]bool{}
-	add := func(id string) {
-		if t, _ := e.tree.Term(id); t.Kind != graph.KindFinding {
-			sites[id] = true
-		}
-	}
 	for id := range s.organs {
-		add(id)
+		sites[id] = true
 	}
-	if len(sites) != 1 {
-		for _, id := range s.named {
-			add(id)
-		}
+	found, within := e.findingsAt(finding, func(site string) bool { return sites[site] })
+	if named, places := e.findingsAt(finding, func(site string) bool { return slices.Contains(s.named, site) }); len(found) == 0 || len(named) == 1 && len(found) > 1 {
+		found, within = named, places
 	}
-	found, within := map[string]string{}, []string{}
-	for _, f := range e.findings {
-		if f.what == finding && sites[f.site] {
-			found[f.id] = e.name(f.site)
-			within = append(within, f.site)
-		}
-	}
-	elsewhere := false // the list has structures of other places
+	elsewhere, far, here := 0, 0, 0 // structures of other places, those of another region, and of these
 	for id := range s.organs {
-		elsewhere = elsewhere || sites[id] && !slices.ContainsFunc(within, func(site string) bool {
-			return id == site || e.tree.IsDescendant(id, site) || e.tree.IsDescendant(site, id)
-		})
+		switch {
+		case slices.ContainsFunc(within, func(site string) bool { return s.under(id, site) || s.under(site, id) }):
+			here++
+		case !slices.ContainsFunc(within, func(site string) bool { return e.sameRegion(id, site, s) }):
+			far++
+			fallthrough
+		default:
+			elsewhere++
+		}
 	}
-	if len(found) > 0 {
-		for id := range a.found {
-			if e.siteless(id) {
-				delete(a.found, id)
-			}
+	named := slices.ContainsFunc(within, func(site string) bool { return slices.Contains(s.named, site) })
+	for id, c := range a.found {
+		switch {
+		case !e.isFinding(id):
+		case !e.siteless(id):
+			c.score = min(c.score, hopeless-0.02) // its site is not named
+		case len(found) > 0:
+			delete(a.found, id)
 		}
 	}
 	for id, site := range found {
 		c := &candidate{id: id, score: 0.985, predicate: labelmap.Exact, reasons: []string{"a " + finding + " in a list about " + site}, sure: true, evidence: byTable}
-		if len(found) > 1 || elsewhere {
+		switch {
+		case len(found) == 1 && !named && far > here:
+			c.score = hopeless - 0.01 // nobody says that it is this one of several places
+		case len(found) > 1, elsewhere > 0:
 			c.score = 0.75
 		}
 		a.found[id] = c
 	}
+}
+
+// sameRegion says whether some region holds both of two structures.
+func (e *Engine) sameRegion(a, b string, s *surroundings) bool {
+	return slices.ContainsFunc(e.regions, func(r string) bool { return s.under(a, r) && s.under(b, r) })
+}
+
+// findingsAt are the findings of a kind at the sites that suit, with the names of
+// their sites, and the sites. A sort of structure that lies everywhere is no site.
+func (e *Engine) findingsAt(what string, suits func(site string) bool) (found map[string]string, sites []string) {
+	found = map[string]string{}
+	for _, f := range e.findings {
+		if f.what == what && suits(f.site) && !e.isFinding(f.site) && len(e.tree.Descendants(f.site, graph.IsA)) < manyKinds {
+			found[f.id] = e.name(f.site)
+			sites = append(sites, f.site)
+		}
+	}
+	return found, sites
 }
 
 // findingWords name what only findings are called.
