@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -142,11 +144,14 @@ func (s *Service) authenticate(next http.Handler) http.Handler {
 		}
 		ctx := auth.With(r.Context(), caller)
 		if wait, ok := s.mayAsk(ctx); !ok {
-			s.way.refused(s.turnOf(ctx), refuse(errTooOften()))
-			_ = s.way.wait(ctx, s.turnOf(ctx)) // it is refused anyway
-			w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
-			s.fail(w, r, errTooOften())
-			return
+			if !mayBeKnown(r) {
+				s.atFault(ctx)
+				_ = s.way.wait(ctx, s.turnOf(ctx)) // it is refused anyway
+				w.Header().Set("Retry-After", inSeconds(wait))
+				s.fail(w, r, errTooOften())
+				return
+			}
+			ctx = context.WithValue(ctx, shortKey{}, wait)
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
@@ -194,28 +199,51 @@ func (s *Service) known(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// mayAsk takes one request from what the caller of ctx may still ask now.
+// mayAsk takes one request from what the caller of ctx may still ask now, of which
+// some is kept for queries that are known to take little: requests under the same
+// name that are refused or take much do not use that up.
 func (s *Service) mayAsk(ctx context.Context) (wait time.Duration, ok bool) {
+	if s.config.Rates == nil {
+		return 0, true
+	}
+	return s.config.Rates.AllowKeeping(callerKey(ctx))
+}
+
+// mayAskKnown is mayAsk for a query that is known to take little.
+func (s *Service) mayAskKnown(ctx context.Context) (wait time.Duration, ok bool) {
 	if s.config.Rates == nil {
 		return 0, true
 	}
 	return s.config.Rates.Allow(callerKey(ctx))
 }
 
+// shortKey finds in the context of a request that its caller may ask no more, but
+// for what is known to take little, and how long until they may.
+type shortKey struct{}
+
+// mayBeKnown says whether a request may carry a query that the service knows.
+func mayBeKnown(r *http.Request) bool {
+	return r.URL.Path == "/graphql" && !isUpgrade(r) && r.ContentLength >= 0 && r.ContentLength < 2*keptDocumentBytes
+}
+
+func inSeconds(wait time.Duration) string { return strconv.Itoa(int(wait/time.Second) + 1) }
+
 func errTooOften() error {
 	return &Error{Code: CodeRateLimited, Message: "you ask more often than you may", Hint: "wait for as long as Retry-After says, and ask for more at once"}
 }
 
-// callerKey tells callers apart: those who have not said who they are by where
-// they come from.
+// callerKey tells callers apart: those who have not said who they are, or were not
+// asked, by where they come from.
 func callerKey(ctx context.Context) string {
-	if caller := auth.Of(ctx); caller.Known() {
+	if caller := auth.Of(ctx); caller.Known() && caller.Subject != auth.Local("").Subject {
 		return caller.Subject
 	}
 	return "address:" + askerOf(ctx).address
 }
 
-// asker is where a request comes from; connection tells its connection from others.
+// asker is where a request comes from. connection tells its connection
+// from others; it is empty where that tells nobody from others: the client is on
+// another machine, or behind a proxy.
 type asker struct{ address, connection string }
 
 type askerKey struct{}
@@ -226,9 +254,43 @@ func askerOf(ctx context.Context) asker {
 }
 
 // withAsker notes where a request comes from, and its id.
-func withAsker(r *http.Request, request string) *http.Request {
-	ctx := context.WithValue(r.Context(), askerKey{}, asker{network(r.RemoteAddr), r.RemoteAddr})
-	return r.WithContext(steps.WithRequest(ctx, request))
+func (s *Service) withAsker(r *http.Request, request string) *http.Request {
+	o := asker{address: network(r.RemoteAddr)}
+	switch remote, err := netip.ParseAddrPort(r.RemoteAddr); {
+	case err != nil:
+	case s.trusts(remote.Addr()) && len(r.Header[forwardedFor]) > 0:
+		o.address = network(s.forwarded(remote.Addr(), r.Header[forwardedFor]).String())
+	case remote.Addr().IsLoopback():
+		o.connection = r.RemoteAddr
+	}
+	return r.WithContext(steps.WithRequest(context.WithValue(r.Context(), askerKey{}, o), request))
+}
+
+const forwardedFor = "X-Forwarded-For"
+
+// trusts says whether what an address says of its clients is believed.
+func (s *Service) trusts(a netip.Addr) bool {
+	return slices.ContainsFunc(s.config.Proxies, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
+}
+
+// forwarded is the client for whom a proxy asks: each proxy appends who asked it, so
+// the last that is no proxy of ours, or what the last proxy says where that is no
+// address.
+func (s *Service) forwarded(proxy netip.Addr, headers []string) netip.Addr {
+	client := proxy
+	list := strings.Split(strings.Join(headers, ","), ",")
+	for i := len(list) - 1; i >= 0 && s.trusts(client); i-- {
+		said := strings.TrimSpace(list[i])
+		a, err := netip.ParseAddr(said)
+		if withPort, portErr := netip.ParseAddrPort(said); portErr == nil {
+			a, err = withPort.Addr(), nil
+		}
+		if err != nil {
+			break
+		}
+		client = a.Unmap()
+	}
+	return client
 }
 
 // network is the address of a client; of an IPv6 one the network of 64 bits,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -106,6 +107,9 @@ type Config struct {
 	Audit Auditor
 	// Rates bounds how often each caller may ask; nil does not.
 	Rates *auth.Rates
+	// Proxies are the addresses whose X-Forwarded-For is believed: who has not said
+	// who they are is told from others by the address they come from.
+	Proxies []netip.Prefix
 	// Origins are the sites whose pages may use the service, such as
 	// "https://viewer.example.org"; no other site's may.
 	Origins []string

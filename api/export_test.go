@@ -41,5 +41,16 @@ func (s *Service) Listeners() int {
 	return len(s.feed.listeners)
 }
 
+// Refusals is how many refusals of a caller are not forgiven, and whether so many
+// make others go first.
+func (s *Service) Refusals(caller string) (n float64, givesWay bool) {
+	s.way.mu.Lock()
+	defer s.way.mu.Unlock()
+	if c := s.way.callers[caller]; c != nil {
+		n = c.now()
+	}
+	return n, n >= toleratedRefusals
+}
+
 // Used is how many bytes the store counts as used.
 func (s *Service) Used() int64 { return s.images.used.Load() }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 )
@@ -11,6 +12,7 @@ import (
 // asked for a moment, though not for ever.
 const (
 	toleratedRefusals = 10
+	mostRefusals      = 60 // that count: after a minute all are forgiven
 	quietMoment       = 50 * time.Millisecond
 	longestWay        = 500 * time.Millisecond
 	mostWaysGiven     = 1_000 // requests that give way at once
@@ -29,14 +31,19 @@ type conduct struct {
 	at       time.Time
 }
 
-// refused puts a refusal down, unless the caller could not help it.
-func (g *giveWay) refused(caller string, r *response) {
+// isFault says whether a refusal is the caller's fault.
+func isFault(r *response) bool {
 	if len(r.errors) > 0 {
 		switch code, _ := r.errors[0].Extensions["code"].(string); Code(code) {
 		case CodePersistedNotFound, CodeBusy, CodeTimeout, CodeServiceUnavailable, CodeInternal:
-			return
+			return false
 		}
 	}
+	return true
+}
+
+// refused puts a refusal down.
+func (g *giveWay) refused(caller string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.callers == nil {
@@ -48,26 +55,46 @@ func (g *giveWay) refused(caller string, r *response) {
 		c = &conduct{}
 		g.callers[caller] = c
 	}
-	c.refusals, c.at = c.now()+1, time.Now()
+	c.refusals, c.at = min(c.now()+1, mostRefusals), time.Now()
 }
 
 // now is how many refusals are not forgiven yet.
 func (c *conduct) now() float64 { return max(0, c.refusals-time.Since(c.at).Seconds()) }
 
-// forget drops those who are forgiven, and everyone where that is not enough.
+// mostConducts are remembered at once.
+const mostConducts = 10_000
+
+// forget makes room where too many are remembered: of some of them, those go who are
+// forgiven, or else the one with the fewest refusals, so that many new names do not
+// push out who was refused much.
 func (g *giveWay) forget() {
-	const most = 10_000
-	if len(g.callers) < most {
+	if len(g.callers) < mostConducts {
 		return
 	}
+	const looked = 32
+	n, least, fewest := 0, "", math.Inf(1)
 	for name, c := range g.callers {
-		if c.now() == 0 {
+		switch now := c.now(); {
+		case now == 0:
 			delete(g.callers, name)
+			fewest = -1
+		case now < fewest:
+			least, fewest = name, now
+		}
+		if n++; n == looked {
+			break
 		}
 	}
-	if len(g.callers) >= most {
-		clear(g.callers)
+	if fewest >= 0 {
+		delete(g.callers, least)
 	}
+}
+
+// asked notes that somebody asked for whom others give way.
+func (g *giveWay) asked() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.good = time.Now()
 }
 
 // wait lets a caller's request go on at once, or gives way with it. Errors:

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/graphql-go/graphql"
 	"github.com/graphql-go/graphql/gqlerrors"
@@ -48,6 +49,9 @@ type request struct {
 	// mediaType is that of the answer, and have are the tags of what the client has.
 	mediaType string
 	have      []string
+	// short is above zero where the caller may ask no more for so long, but for what
+	// is known to take little.
+	short time.Duration
 }
 
 // A response is what execution gave. Without data at all the request was
@@ -56,7 +60,8 @@ type response struct {
 	executed bool
 	data     any
 	errors   []gqlerrors.FormattedError
-	status   int // of a refusal
+	status   int           // of a refusal
+	retry    time.Duration // after which it may be asked again; 0 for unknown
 
 	text []byte // of an answer that is kept, as JSON: shared, read only
 	tag  string // of one that has an ETag
@@ -110,16 +115,22 @@ func (s *Service) graphQL(w http.ResponseWriter, r *http.Request) {
 	} else {
 		q, err = s.urlRequest(r)
 	}
+	short, _ := r.Context().Value(shortKey{}).(time.Duration)
 	if err != nil {
-		caller := s.turnOf(r.Context())
+		if short > 0 {
+			err = &tooOftenError{short}
+		}
 		res := refuse(err)
-		s.way.refused(caller, res)
-		if held := s.way.wait(r.Context(), caller); held != nil {
+		if isFault(res) {
+			s.atFault(r.Context())
+		}
+		if held := s.way.wait(r.Context(), s.turnOf(r.Context())); held != nil {
 			res = refuse(held)
 		}
 		s.answer(w, r, mediaType, res, true)
 		return
 	}
+	q.short = short
 	ctx, cancel := context.WithTimeout(withActor(r.Context(), r.Header), s.limits.RequestTime)
 	defer cancel()
 	q.mediaType, q.have = mediaType, r.Header.Values("If-None-Match")
@@ -142,11 +153,11 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, mediaType strin
 	status := http.StatusOK
 	switch {
 	case res.executed:
-	case malformed || mediaType == typeResponse || res.status == http.StatusMethodNotAllowed || res.status == http.StatusUnauthorized || res.status == http.StatusServiceUnavailable:
+	case malformed || mediaType == typeResponse || res.status == http.StatusMethodNotAllowed || res.status == http.StatusUnauthorized || res.status == http.StatusServiceUnavailable || res.status == http.StatusTooManyRequests:
 		status = res.status
 	}
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", inSeconds(res.retry))
 	}
 	if status == http.StatusUnauthorized {
 		auth.Challenge(w.Header(), auth.ErrUnauthenticated)
@@ -174,7 +185,11 @@ func refuse(err error) *response {
 	case errors.As(err, &limit) && limit.Line > 0:
 		f.Locations = append(f.Locations, sourceLocation(limit.Line, limit.Column))
 	}
-	return &response{errors: []gqlerrors.FormattedError{f}, status: e.Code.status()}
+	r := &response{errors: []gqlerrors.FormattedError{f}, status: e.Code.status()}
+	if often, ok := errors.AsType[*tooOftenError](err); ok {
+		r.retry = often.wait
+	}
+	return r
 }
 
 // negotiate picks the media type of the answer; no Accept header means any.
@@ -380,51 +395,86 @@ func (s *Service) prepare(ctx context.Context, q *request) (*prepared, *response
 
 // begin brings a request to where it can be executed, in its turn. Call leave
 // when it was. A response says why it is not executed.
+//
+// A query that is known, and then turns out to take little, gives way to nobody and
+// may be asked where the caller's rate is used up but for what is kept for such.
 func (s *Service) begin(ctx context.Context, q *request) (p *prepared, leave func(), refused *response) {
 	caller := s.turnOf(ctx)
-	err := s.way.wait(ctx, caller)
+	_, known := s.documents.find(q.Query)
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			refused = refuse(s.panicked("request", thrown))
+		}
+		if refused == nil {
+			wellAsked(ctx)
+			return
+		}
+		if leave != nil {
+			leave()
+		}
+		if isFault(refused) {
+			s.atFault(ctx)
+		}
+		if known || q.short > 0 {
+			_ = s.way.wait(ctx, s.turnOf(ctx)) // it has not waited before
+		}
+	}()
+	var err error
+	switch {
+	case known:
+		s.way.asked()
+	case q.short > 0:
+		return nil, nil, refuse(&tooOftenError{q.short})
+	default:
+		err = s.way.wait(ctx, caller)
+	}
 	if err == nil {
 		leave, err = s.lanes.short.take(ctx, caller)
 	}
 	if err != nil {
 		return nil, nil, refuse(err)
 	}
-	defer func() {
-		if thrown := recover(); thrown != nil {
-			refused = refuse(s.panicked("request", thrown))
-		}
-		if refused == nil {
-			return
-		}
-		s.way.refused(caller, refused)
-		if leave != nil {
-			leave()
-		}
-	}()
-	if p, refused = s.prepare(ctx, q); refused != nil || p.answer != nil {
+	if p, refused = s.prepare(ctx, q); refused != nil {
 		return p, leave, refused
 	}
-	lane, err := s.affordable(p)
-	if err != nil {
-		return p, leave, refuse(err)
-	}
-	if lane != s.lanes.short {
-		leave()
-		if leave, err = lane.take(ctx, caller); err != nil {
-			return p, nil, refuse(err)
+	lane := s.lanes.short
+	if p.answer == nil {
+		if lane, err = s.affordable(p); err != nil {
+			return p, leave, refuse(err)
 		}
+	}
+	if q.short > 0 {
+		if lane != s.lanes.short {
+			return p, leave, refuse(&tooOftenError{q.short})
+		}
+		if wait, ok := s.mayAskKnown(ctx); !ok {
+			return p, leave, refuse(&tooOftenError{wait})
+		}
+	}
+	if lane == s.lanes.short {
+		return p, leave, nil
+	}
+	leave()
+	leave = nil
+	if known {
+		err = s.way.wait(ctx, caller)
+	}
+	if err == nil {
+		leave, err = lane.take(ctx, caller)
+	}
+	if err != nil {
+		return p, nil, refuse(err)
 	}
 	return p, leave, nil
 }
 
-// turnOf is who waits for a turn: the caller, or where the service asks nobody who
-// they are, the connection.
-func (s *Service) turnOf(ctx context.Context) string {
-	if s.config.Auth == nil {
-		return askerOf(ctx).connection
-	}
-	return callerKey(ctx)
-}
+// tooOftenError refuses a request of a caller who may ask no more for a while.
+type tooOftenError struct{ wait time.Duration }
+
+func (e *tooOftenError) Error() string { return errTooOften().Error() }
+
+// Unwrap gives what clients are told.
+func (e *tooOftenError) Unwrap() error { return errTooOften() }
 
 // execute runs one request that came over HTTP.
 func (s *Service) execute(ctx context.Context, q *request) *response {

@@ -36,7 +36,7 @@ func (s *Service) protect(next http.Handler) (http.Handler, error) {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		h.Set("Cache-Control", "no-store")
-		r = withAsker(r, requestID(r))
+		r = s.withAsker(r, requestID(r))
 		h.Set("X-Request-Id", steps.Request(r.Context()))
 		defer func() {
 			p := recover()

@@ -54,6 +54,7 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 		WriteTimeout:   time.Minute,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
+		ConnContext:    func(ctx context.Context, _ net.Conn) context.Context { return withAcquaintance(ctx) },
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	stopped := make(chan struct{})

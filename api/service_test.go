@@ -74,6 +74,16 @@ type service struct {
 	dir string
 	// token is sent with every request, if it is set.
 	token string
+	// client sends them, if it is set.
+	client *http.Client
+}
+
+// Client sends requests.
+func (s *service) Client() *http.Client {
+	if s.client != nil {
+		return s.client
+	}
+	return s.Server.Client()
 }
 
 // as is the service as the bearer of a token sees it.

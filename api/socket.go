@@ -257,8 +257,8 @@ func (k *socket) subscribe(f *frame) closing {
 		return closing{closeDuplicate, "Subscriber for " + f.ID[:min(len(f.ID), 80)] + " already exists"}
 	}
 	q, err := k.s.decodeRequest(f.Payload)
-	if _, ok := k.s.mayAsk(k.ctx); err == nil && !ok {
-		err = errTooOften()
+	if wait, ok := k.s.mayAsk(k.ctx); err == nil && !ok {
+		q.short = wait
 	}
 	if err == nil && len(k.operations) >= k.s.limits.Operations {
 		err = &Error{Code: CodeLimit, Message: fmt.Sprintf("more than %d operations at once on this connection", k.s.limits.Operations), Hint: "complete some first"}

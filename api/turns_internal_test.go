@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -124,16 +125,14 @@ func TestWhoIsRefusedOftenGivesWay(t *testing.T) {
 			}
 			return time.Since(began)
 		}
-		fault := refuse(&Error{Code: CodeLimit})
 		for range toleratedRefusals {
 			if d := took("bad"); d != 0 {
 				t.Fatalf("waited %v though few were refused", d)
 			}
-			g.refused("bad", fault)
-			g.refused("unlucky", refuse(errBusy))
+			g.refused("bad")
 		}
 		for range toleratedRefusals {
-			g.refused("bad", fault)
+			g.refused("bad")
 		}
 		took("good")
 		if d := took("bad"); d != quietMoment {
@@ -141,9 +140,6 @@ func TestWhoIsRefusedOftenGivesWay(t *testing.T) {
 		}
 		if d := took("bad"); d != 0 {
 			t.Errorf("waited %v though nobody else asks", d)
-		}
-		if took("good"); took("unlucky") != 0 {
-			t.Error("who was refused for want of room gives way")
 		}
 		stop := make(chan struct{})
 		go func() {
@@ -168,4 +164,30 @@ func TestWhoIsRefusedOftenGivesWay(t *testing.T) {
 			t.Errorf("waited %v a minute later", d)
 		}
 	})
+}
+
+func TestWantOfRoomIsNobodysFault(t *testing.T) {
+	for err, fault := range map[error]bool{errBusy: false, context.DeadlineExceeded: false, errTooOften(): true, &Error{Code: CodeLimit}: true} {
+		if isFault(refuse(err)) != fault {
+			t.Errorf("%v: want %v", err, fault)
+		}
+	}
+}
+
+// Somebody who comes under ever new names neither fills the memory nor makes forget
+// who was refused often.
+func TestManyNamesDoNotPushOutWhoWasRefused(t *testing.T) {
+	var g giveWay
+	for range 2 * toleratedRefusals {
+		g.refused("bad")
+	}
+	for i := range 3 * mostConducts {
+		g.refused(strconv.Itoa(i))
+	}
+	if len(g.callers) > mostConducts {
+		t.Errorf("%d are remembered", len(g.callers))
+	}
+	if g.callers["bad"] == nil {
+		t.Error("who was refused often is forgotten")
+	}
 }

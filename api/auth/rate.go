@@ -37,7 +37,17 @@ func NewRates(perSecond float64, burst int) *Rates {
 
 // Allow takes one request of a caller; where it is one too many, wait is how
 // long until it would not be.
-func (r *Rates) Allow(key string) (wait time.Duration, ok bool) {
+func (r *Rates) Allow(key string) (wait time.Duration, ok bool) { return r.take(key, 0) }
+
+// AllowKeeping is Allow for a request that is to leave the caller a part of what may
+// be asked at once: a quarter, rounded down.
+func (r *Rates) AllowKeeping(key string) (wait time.Duration, ok bool) {
+	const part = 4
+	return r.take(key, r.burst/part)
+}
+
+// take takes one request, if so many are left after it.
+func (r *Rates) take(key string, left int) (wait time.Duration, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
@@ -50,14 +60,16 @@ func (r *Rates) Allow(key string) (wait time.Duration, ok bool) {
 		r.callers[key] = c
 	}
 	c.seen = now
-	reservation := c.limit.ReserveN(now, 1)
+	reservation := c.limit.ReserveN(now, 1+left)
 	if !reservation.OK() {
 		return time.Hour, false // a burst of 0 lets nobody through
 	}
-	if wait = reservation.DelayFrom(now); wait > 0 {
-		reservation.CancelAt(now)
+	wait = reservation.DelayFrom(now)
+	reservation.CancelAt(now)
+	if wait > 0 {
 		return wait, false
 	}
+	c.limit.AllowN(now, 1)
 	return 0, true
 }
 

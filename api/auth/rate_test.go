@@ -29,6 +29,32 @@ func TestRateOfOneCallerDoesNotTouchAnother(t *testing.T) {
 	}
 }
 
+func TestSomeOfARateIsKept(t *testing.T) {
+	now := time.Unix(1000, 0)
+	r := NewRates(1, 8)
+	r.now = func() time.Time { return now }
+	for i := range 6 {
+		if _, ok := r.AllowKeeping("a"); !ok {
+			t.Fatalf("request %d is refused", i)
+		}
+	}
+	if wait, ok := r.AllowKeeping("a"); ok || wait != time.Second {
+		t.Errorf("of what is kept: %v, %v; want to wait a second", wait, ok)
+	}
+	for i := range 2 {
+		if _, ok := r.Allow("a"); !ok {
+			t.Errorf("kept request %d is refused", i)
+		}
+	}
+	if _, ok := r.Allow("a"); ok {
+		t.Error("more is given than the burst")
+	}
+	none := NewRates(1, 0)
+	if _, ok := none.AllowKeeping("a"); ok {
+		t.Error("a burst of 0 lets somebody through")
+	}
+}
+
 func TestRatesRememberABoundedNumberOfCallers(t *testing.T) {
 	now := time.Unix(1000, 0)
 	r := NewRates(0.001, 1) // nobody is full again soon

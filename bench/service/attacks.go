@@ -95,6 +95,12 @@ func (c *caller) times(ctx context.Context, query string, pause time.Duration, d
 	return times, nil
 }
 
+// anew has the caller open a new connection for each request.
+func (c *caller) anew() *caller {
+	c.client.Transport.(*http.Transport).DisableKeepAlives = true
+	return c
+}
+
 func so(most int) func(n int) bool { return func(n int) bool { return n >= most } }
 
 // refusals tells how fast hostile queries are refused.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,7 @@ type accessOptions struct {
 	rate    float64
 	burst   int
 	origins []string
+	proxies []string
 	queries string // the file of those that are answered alone
 }
 
@@ -43,9 +45,31 @@ func (o *accessOptions) settings() []*config.Setting {
 		config.New("audit", &o.audit, "", `file of the audit log, or "none" (default with --auth: audit.jsonl beside the uploads)`),
 		config.New("rate", &o.rate, 0.0, "requests a second that each caller may send in the long run; 0 is 50 with --auth, else any number", config.Min(0.0)),
 		config.New("burst", &o.burst, 0, "requests that each caller may send at once; 0 is four seconds' worth", config.Min(0)),
+		config.New("trusted-proxy", &o.proxies, nil, "proxy, or network of proxies as in 10.0.0.0/8, whose X-Forwarded-For says where callers without a token come from; may be given several times", checkNetworks),
 		config.New("queries", &o.queries, "", "file of the only queries that are answered: a persisted-query manifest, or a JSON object of queries by SHA-256 (default: all are)"),
 		config.New("allow-origin", &o.origins, nil, "site whose pages may use the service, such as https://viewer.example.org; may be given several times"),
 	}
+}
+
+// network reads one address, or a network of them.
+func network(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return p, fmt.Errorf("%q is no address, such as 10.0.0.7, and no network, such as 10.0.0.0/8", text)
+	}
+	return p.Masked(), nil
+}
+
+func checkNetworks(texts []string) error {
+	for _, text := range texts {
+		if _, err := network(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // defaultRate is how many requests a second each caller may send where callers
@@ -77,6 +101,13 @@ func (o *accessOptions) apply(c *api.Config, tokens auth.Tokens, data string) (i
 	}
 	rate, audit := o.rate, o.audit
 	c.Origins, c.AllowRemote = o.origins, o.remote
+	for _, text := range o.proxies {
+		proxy, err := network(text)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		c.Proxies = append(c.Proxies, proxy)
+	}
 	if err := o.readQueries(c); err != nil {
 		return nil, err
 	}

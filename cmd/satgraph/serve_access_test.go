@@ -171,6 +171,7 @@ func TestServeRefusesAccessThatMakesNoSense(t *testing.T) {
 		{[]string{"--auth", "oidc", "--oidc-issuer", "https://id.example.org", "--oidc-audience", "satgraph", "--oidc-role", "staff=boss"}, "viewer, curator"},
 		{[]string{"--auth", "oidc", "--oidc-issuer", "http://id.example.org", "--oidc-audience", "satgraph", "--oidc-role", "staff=viewer"}, "https"},
 		{[]string{"--auth", "tokens", "--rate", "-1"}, "rate"},
+		{[]string{"--trusted-proxy", "10.0.0.0/8", "--trusted-proxy", "proxy.example.org"}, "10.0.0.0/8"},
 		{[]string{"--auth", "tokens", "--allow-origin", "viewer.example.org"}, "https://viewer.example.org"},
 	} {
 		code, _, stderr := satgraph(t, append([]string{"--store", "sqlite:" + filepath.Join(dir, "a.db"), "serve", "--addr", "127.0.0.1:0", "--data", dir}, c.args...)...)
