@@ -45,7 +45,11 @@ func TestSegmentChildren(t *testing.T) {
 	s := start(t, nil)
 	file := scan(t, "scan.nii.gz")
 	image := s.upload(file)
-	a := s.ask(`mutation($image: ID!) { segmentChildren(of: "heart", image: $image, modality: CT) {
+	a := s.ask(`mutation { segmentChildren(of: "heart", image: "` + image + `", modality: CT) { job { id status structures { term { name } status reason volumeMl maskUrl } } } }`)
+	if a.code() != "" || a.at(t, "segmentChildren", "job", "structures") == nil {
+		t.Errorf("with the image's id in the query: %v", a.Errors)
+	}
+	a = s.ask(`mutation($image: ID!) { segmentChildren(of: "heart", image: $image, modality: CT) {
 		job { id status notice structures { term { name } status reason volumeMl maskUrl } } } }`, map[string]any{"image": image})
 	if len(a.Errors) > 0 {
 		t.Fatal(a.Errors)

@@ -7,11 +7,16 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"satgraph/api"
+	"satgraph/internal/tooltest"
 )
 
 func TestStatusAndMediaType(t *testing.T) {
@@ -88,6 +93,39 @@ func TestStatusAndMediaType(t *testing.T) {
 				t.Errorf("code %q, want %q", got, c.code)
 			}
 		})
+	}
+}
+
+// The audits of GraphQL over HTTP that the graphql-http package of npm has: none may
+// find less than the specification asks for.
+func TestGraphQLOverHTTPAudits(t *testing.T) {
+	modules := tooltest.Get(t.Context(), t, "../scripts/graphql-ws.sh")
+	s := start(t, nil)
+	script := filepath.Join(t.TempDir(), "audit.cjs")
+	if err := os.WriteFile(script, []byte(`
+const { auditServer } = require('graphql-http');
+(async () => {
+  const results = await auditServer({ url: process.argv[2] });
+  for (const r of results) if (r.status !== 'ok') console.log(r.status + ' ' + r.id + ' ' + r.name + ': ' + r.reason);
+  console.log(results.length + ' audits');
+})().catch((e) => { console.error(e); process.exit(1); });
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", script, s.URL+"/graphql")
+	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	for _, line := range lines[:len(lines)-1] {
+		t.Error(line)
+	}
+	if n, err := strconv.Atoi(strings.TrimSuffix(lines[len(lines)-1], " audits")); err != nil || n < 50 {
+		t.Errorf("not all audits ran: %s", lines[len(lines)-1])
 	}
 }
 

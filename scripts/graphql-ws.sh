@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fetches the graphql-ws client of npm, with which the service's subscriptions
-# are tested, and prints the folder of its modules.
+# Fetches the graphql-ws client and the audits of graphql-http of npm, with which the
+# service is tested, and prints the folder of their modules.
 set -euo pipefail
 
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
@@ -8,7 +8,7 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
   exit 1
 fi
 dir=${XDG_CACHE_HOME:-$HOME/.cache}/satgraph/graphql-ws
-want="graphql-ws@6.4.2 graphql@16.15.0 ws@8.23.0"
+want="graphql-ws@6.4.2 graphql-http@1.22.4 graphql@16.15.0 ws@8.23.0"
 if [ "$(cat "$dir/installed" 2>/dev/null)" != "$want" ]; then
   mkdir -p "$dir"
   # shellcheck disable=SC2086 # several packages
