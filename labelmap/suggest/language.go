@@ -177,7 +177,7 @@ func (l *lexicon) translate(words []string, foreign bool) (english, said string)
 			out = append(out, phrase)
 		default:
 			out = append(out, e)
-			if e != "of" && e != "the" && e != "and" && len(phrase) > 1 || l.joined {
+			if l.joined || telling(phrase, e) {
 				known++
 				notes = append(notes, strings.ReplaceAll(phrase, " ", l.sep())+" is "+e)
 			}
@@ -188,6 +188,17 @@ func (l *lexicon) translate(words []string, foreign bool) (english, said string)
 		return "", ""
 	}
 	return strings.Join(out, " "), cmp.Or(strings.Join(notes, ", "), "a level of the spine")
+}
+
+// telling says whether a phrase shows that a text is of the language: not a letter,
+// a small word, or one cut as its English word is too ("sup").
+func telling(phrase, english string) bool {
+	const cut = 4
+	switch english {
+	case "of", "the", "and":
+		return false
+	}
+	return len(phrase) > 1 && (len(phrase) > cut || phrase == english || !strings.HasPrefix(english, phrase))
 }
 
 // phrase is what the longest phrase at the start of words means, and of how many
