@@ -651,7 +651,7 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	if a.none == "" && a.several == "" && a.best() < doubt {
 		e.initials(l, &a, s)
 	}
-	if diseased(l.Name) || slices.ContainsFunc(a.told, func(r reading) bool { return diseased(r.text) }) {
+	if e.words.barely(l.Name) || diseased(l.Name) || slices.ContainsFunc(a.told, func(r reading) bool { return diseased(r.text) }) {
 		for _, c := range a.found {
 			if t, _ := e.tree.Term(c.id); t.Kind != graph.KindFinding {
 				c.score = min(c.score, doubt-0.05) // a lesion of the kidney is no kidney

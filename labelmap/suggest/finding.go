@@ -116,6 +116,12 @@ func (v *vocabulary) found(name string) (what string, rest []string) {
 	return what, rest
 }
 
+// barely says whether a name is a finding and nothing else: "nodule 3".
+func (v *vocabulary) barely(name string) bool {
+	what, rest := v.found(name)
+	return what != "" && len(rest) == 0
+}
+
 // lesion gives a finding the site that the list is about, where there is one.
 func (e *Engine) lesion(l *labelmap.RawLabel, a *answer, s *surroundings) {
 	finding, rest := e.words.found(l.Name)
