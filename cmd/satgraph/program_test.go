@@ -108,7 +108,13 @@ var reAddress = regexp.MustCompile(`http://[^/]+`)
 // is. At the test's end it is asked to stop, and must do so in order.
 func startServe(t *testing.T, args ...string) *service {
 	t.Helper()
-	s := &service{t: t, cmd: program(t, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...), ended: make(chan struct{})}
+	return startCommand(t, program(t, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...))
+}
+
+// startCommand does so with a command that runs it.
+func startCommand(t *testing.T, cmd *exec.Cmd) *service {
+	t.Helper()
+	s := &service{t: t, cmd: cmd, ended: make(chan struct{})}
 	// The test's context ends before its cleanups, which stop it.
 	s.cmd.Cancel = func() error { return os.ErrProcessDone }
 	found := make(chan string, 1)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	driver "modernc.org/sqlite"
@@ -135,7 +136,7 @@ func (s *Store) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 		return named(err)
 	}
 	if err := f(tx); err != nil {
-		return err
+		return named(err)
 	}
 	return named(tx.Commit())
 }
@@ -156,6 +157,8 @@ func named(err error) error {
 			return fmt.Errorf("%w: %w", graph.ErrForeign, err)
 		case codes.SQLITE_BUSY, codes.SQLITE_LOCKED:
 			return fmt.Errorf("%w: another process is writing for too long: %w", graph.ErrUnavailable, err)
+		case codes.SQLITE_FULL:
+			return fmt.Errorf("the disk of the store is full: %w: %w", syscall.ENOSPC, err)
 		}
 	}
 	return err
