@@ -83,9 +83,10 @@ type manner struct {
 	compounds bool // words may be joined to one ("Milzarterie"), as in German
 	umlauts   bool // ä may be spelt ae
 	prepare   func(string) string
-	endings   []string // of words, the longest first
-	leastStem int      // letters of the shortest word without its ending
-	fleeting  []string // last letters of words of which the vowel goes before an ending
+	endings   []string          // of words, the longest first
+	leastStem int               // letters of the shortest word without its ending
+	fleeting  []string          // last letters of words of which the vowel goes before an ending
+	last      map[string]string // what words mean at the end of a label, where they mean something else elsewhere
 }
 
 var (
@@ -97,15 +98,16 @@ var (
 		"ом", "ем", "ам", "ям", "ах", "ях", "ов", "ев", "ья", "ье", "ьи", "а", "я", "о", "е", "у", "ю", "ы", "и", "ь", "й",
 	}
 	manners = map[string]manner{
-		"German":   {compounds: true, umlauts: true, endings: latinEndings, leastStem: 5},
-		"Dutch":    {compounds: true, endings: latinEndings, leastStem: 5},
-		"Swedish":  {compounds: true, endings: []string{"erna", "arna", "orna", "ens", "ets", "en", "et", "er", "ar", "or", "na", "a", "e", "n", "t", "s"}, leastStem: 5},
-		"Latin":    {endings: romanEndings, leastStem: 5},
-		"Polish":   {endings: polishEndings, leastStem: 4, fleeting: []string{"ek", "ec"}},
-		"Russian":  {script: in(unicode.Cyrillic), endings: russianEndings, leastStem: 3, fleeting: []string{"ек", "ок", "ец"}},
-		"Chinese":  {script: in(unicode.Han), joined: true, prepare: func(s string) string { return chineseNumbers(simplified.Replace(s)) }},
-		"Japanese": {script: japanese, joined: true, prepare: eastAsianNumbers},
-		"Korean":   {script: in(unicode.Hangul), joined: true, prepare: eastAsianNumbers},
+		"German":     {compounds: true, umlauts: true, endings: latinEndings, leastStem: 5},
+		"Dutch":      {compounds: true, endings: latinEndings, leastStem: 5},
+		"Swedish":    {compounds: true, endings: []string{"erna", "arna", "orna", "ens", "ets", "en", "et", "er", "ar", "or", "na", "a", "e", "n", "t", "s"}, leastStem: 5},
+		"Latin":      {endings: romanEndings, leastStem: 5},
+		"Polish":     {endings: polishEndings, leastStem: 4, fleeting: []string{"ek", "ec"}},
+		"Portuguese": {endings: latinEndings, leastStem: 5, last: map[string]string{"e": "left"}},
+		"Russian":    {script: in(unicode.Cyrillic), endings: russianEndings, leastStem: 3, fleeting: []string{"ек", "ок", "ец"}},
+		"Chinese":    {script: in(unicode.Han), joined: true, prepare: func(s string) string { return chineseNumbers(simplified.Replace(s)) }},
+		"Japanese":   {script: japanese, joined: true, prepare: eastAsianNumbers},
+		"Korean":     {script: in(unicode.Hangul), joined: true, prepare: eastAsianNumbers},
 	}
 	plainManner = manner{endings: latinEndings, leastStem: 5}
 )
@@ -170,6 +172,9 @@ func (l *lexicon) translate(words []string, foreign bool) (english, said string)
 			n, e = 1, l.compound(words[i])
 		}
 		phrase := strings.Join(words[i:i+n], " ")
+		if i > 0 && i+n == len(words) {
+			e = cmp.Or(l.last[phrase], e)
+		}
 		switch {
 		case e == "" && foreign && strings.ContainsFunc(phrase, l.script):
 			return "", ""
@@ -338,7 +343,7 @@ var simplified = strings.NewReplacer(
 	"顏", "颜", "淚", "泪", "嚥", "咽", "聲", "声", "會", "会", "厭", "厌", "鐮", "镰", "鞏", "巩", "網", "网", "馬", "马", "亞", "亚", "蹠", "跖", "闌", "阑", "豎", "竖",
 	"圓", "圆", "鄰", "邻", "傷", "伤", "創", "创", "產", "产", "變", "变", "異", "异", "轄", "辖", "鱗", "鳞", "顴", "颧", "薦", "骶", "黏", "粘", "間", "间", "盤", "盘",
 	"終", "终", "絲", "丝", "緣", "缘", "細", "细", "緻", "致", "樑", "梁", "樹", "树", "腳", "脚", "輻", "辐", "黃", "黄", "麗", "丽", "車", "车", "術", "术", "臍", "脐",
-	"髮", "发", "塊", "块", "檢", "检", "無", "无", "遠", "远", "際", "际", "鬆", "松", "緊", "紧", "張", "张", "聯", "联", "濾", "滤",
+	"髮", "发", "塊", "块", "檢", "检", "無", "无", "遠", "远", "際", "际", "鬆", "松", "攝", "摄", "護", "护", "緊", "紧", "張", "张", "聯", "联", "濾", "滤",
 )
 
 // chineseNumber reads 1 to 99.
