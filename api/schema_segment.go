@@ -45,7 +45,7 @@ func (s *Service) segmentMutations(t *types) graphql.Fields {
 	wrong := graphql.NewObject(graphql.ObjectConfig{
 		Name: "SegmentMistake", Description: "Something about a request for a segmentation that its sender can mend.",
 		Fields: graphql.Fields{
-			"code":     text(s, "A stable code, of those in the errors' extensions: UNKNOWN_TERM, AMBIGUOUS_TERM, NOT_SEGMENTABLE, UNKNOWN_MODALITY, KEY_CONFLICT, NOT_FOUND, KEY_CONFLICT, BAD_USER_INPUT, LIMIT_EXCEEDED.", func(m *unasked) string { return string(m.Code) }),
+			"code":     text(s, "A stable code, of those in the errors' extensions: UNKNOWN_TERM, AMBIGUOUS_TERM, NOT_SEGMENTABLE, UNKNOWN_MODALITY, KEY_CONFLICT, NOT_FOUND, BAD_USER_INPUT, LIMIT_EXCEEDED.", func(m *unasked) string { return string(m.Code) }),
 			"message":  text(s, "What is wrong.", func(m *unasked) string { return m.Message }),
 			"hint":     text(s, "What to do about it; may be empty.", func(m *unasked) string { return m.Hint }),
 			"argument": {Type: graphql.String, Description: "The argument that is at fault; null where none is.", Resolve: get(s, func(m *unasked) any { return nilIfEmpty(m.Argument) })},

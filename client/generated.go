@@ -276,7 +276,7 @@ var AllLabelAction = []LabelAction{
 //
 // Something about a request for a segmentation that its sender can mend.
 type Mistake struct {
-	// A stable code, of those in the errors' extensions: UNKNOWN_TERM, AMBIGUOUS_TERM, NOT_SEGMENTABLE, UNKNOWN_MODALITY, KEY_CONFLICT, NOT_FOUND, KEY_CONFLICT, BAD_USER_INPUT, LIMIT_EXCEEDED.
+	// A stable code, of those in the errors' extensions: UNKNOWN_TERM, AMBIGUOUS_TERM, NOT_SEGMENTABLE, UNKNOWN_MODALITY, KEY_CONFLICT, NOT_FOUND, BAD_USER_INPUT, LIMIT_EXCEEDED.
 	Code string `json:"code"`
 	// What is wrong.
 	Message string `json:"message"`

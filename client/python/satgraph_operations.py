@@ -103,7 +103,7 @@ class Mistake(TypedDict):
     """Something about a request for a segmentation that its sender can mend."""
 
     code: str
-    """A stable code, of those in the errors' extensions: UNKNOWN_TERM, AMBIGUOUS_TERM, NOT_SEGMENTABLE, UNKNOWN_MODALITY, KEY_CONFLICT, NOT_FOUND, KEY_CONFLICT, BAD_USER_INPUT, LIMIT_EXCEEDED."""
+    """A stable code, of those in the errors' extensions: UNKNOWN_TERM, AMBIGUOUS_TERM, NOT_SEGMENTABLE, UNKNOWN_MODALITY, KEY_CONFLICT, NOT_FOUND, BAD_USER_INPUT, LIMIT_EXCEEDED."""
     message: str
     """What is wrong."""
     hint: str
