@@ -429,7 +429,7 @@ func (m *mirror) lacking(s *seen) string {
 		if why == "" {
 			return ""
 		}
-		lacks = why
+		lacks = max(lacks, why) // the same one each time
 	}
 	if lacks == "" {
 		return "there is no worker"

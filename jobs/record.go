@@ -26,6 +26,7 @@ type record struct {
 	Device      string   `json:"device,omitempty"`
 	Litres      float64  `json:"litres,omitempty"` // of the scan; of another kind, its Size
 	Same        string   `json:"same,omitempty"`   // hash of what is computed
+	Disk        bool     `json:"disk,omitempty"`   // it works in folders of the service, not on one scan
 
 	State    State     `json:"state"`
 	Created  time.Time `json:"created"`
@@ -101,6 +102,9 @@ func (a *advert) can(r *record) bool { return a.lacks(r) == "" }
 
 // lacks says what a worker does not have; empty where it has all.
 func (a *advert) lacks(r *record) string {
+	if r.Disk && !(slices.Contains(a.Homes, r.Home) && slices.Contains(a.Kinds, r.Kind)) {
+		return fmt.Sprintf("with the disk of the service does the work %q", r.Kind)
+	}
 	if !slices.Contains(a.Kinds, r.Kind) {
 		return fmt.Sprintf("does the work %q", r.Kind)
 	}
@@ -160,6 +164,7 @@ func newRecord(id, home string, r *Request, now time.Time) record {
 	return record{
 		ID: id, Home: home, Kind: r.kind(), Owner: r.Owner, Priority: r.Priority, Model: r.Model, ModelDigest: r.ModelDigest,
 		Memory: r.MemoryBytes, Device: r.Device, Litres: r.Size, State: Queued, Created: now,
+		Disk: r.kind() != Segmentation && r.ImagePath == "",
 	}
 }
 

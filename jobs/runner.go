@@ -41,7 +41,8 @@ type Config struct {
 	// folder of the service, on the same machine or a shared disk.
 	WorkOnly bool
 	// Remote is for one that does not reach that folder: its Dir is its own, scans
-	// come and results go over NATS. It does segmentations alone.
+	// come and results go over NATS. It does segmentations, and of Kinds, in turn
+	// with them, jobs of one scan.
 	Remote bool
 	// CacheBytes bounds the copies of scans that a Remote worker keeps; 0 means 16
 	// GiB.
@@ -249,7 +250,7 @@ func (r *Runner) start(ctx, start context.Context) (err error) {
 	r.stopWork = stop
 	together, beside := r.config.Kinds, r.config.Beside
 	if r.config.Remote {
-		together, beside = nil, 0 // which need files of the service
+		beside = 0 // a folder has one worker
 	}
 	if beside > 0 {
 		together = nil

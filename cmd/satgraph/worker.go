@@ -18,6 +18,7 @@ import (
 	"satgraph/internal/steps"
 	"satgraph/internal/sysmem"
 	"satgraph/jobs"
+	"satgraph/jobs/kinds"
 )
 
 // workerFlags are those of 'worker'.
@@ -55,7 +56,8 @@ time: its jobs go on elsewhere, with --data from their last saved state. Told to
 stop it begins no more jobs, gives those that run the time of --drain, and then
 gives them back. With --data and --beside it also does other work, in the folders
 that --raw, --corpora and --exported name as for the service; labels are read in by
-the service alone.
+the service alone. Without --data, --beside adds what needs one scan alone, in turn
+with segmentations: a scan that is standardised.
 
 The token of a service that listens with --nats-listen lies in its data folder
 (nats-token); give it as SATGRAPH_NATS_TOKEN. Every setting can also come from a
@@ -113,7 +115,10 @@ func (a *app) work(ctx context.Context, f *workerFlags) (err error) {
 		c.MemoryBytes, _ = sysmem.Available() // 0, which is no bound, where it is not known
 	}
 	c.MemoryBytes /= int64(c.Parallel)
-	if c.Beside = f.work.beside; c.Beside > 0 {
+	switch c.Beside = f.work.beside; {
+	case c.Beside > 0 && c.Remote:
+		c.Kinds = kinds.Portable(kinds.Options{Threads: f.run.Threads, Program: "satgraph " + version})
+	case c.Beside > 0:
 		places, err := f.work.places(f.data, &api.Corpus{})
 		if err != nil {
 			return err

@@ -159,9 +159,15 @@ type Options struct {
 	Labels Labels
 }
 
+// Portable are the kinds that work on one scan and nothing else of the service, so
+// that a worker without its disk can do them, for [jobs.Config] with Remote.
+func Portable(o Options) map[string]jobs.Kind {
+	return map[string]jobs.Kind{Standardize: &standardize{o.MaxImageBytes, o.Threads, o.Program}}
+}
+
 // Kinds are those that these places and options allow, for [jobs.Config].
 func (p *Places) Kinds(o Options) map[string]jobs.Kind {
-	all := map[string]jobs.Kind{Standardize: &standardize{o.MaxImageBytes, o.Threads, o.Program}}
+	all := Portable(o)
 	if p.Corpora != "" {
 		all[Build] = &builds{places: p, workers: o.Workers, memory: o.Memory, program: o.Program}
 		all[Export] = &exports{places: p, formats: o.Formats, program: o.Program, most: mostScans(o.Threads, o.Memory)}
