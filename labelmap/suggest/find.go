@@ -111,6 +111,9 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	if a.best() < completeBelow {
 		e.completed(&a, l)
 	}
+	if a.best() < doubt {
+		e.decoded(&a, l)
+	}
 	if a.best() < completeBelow {
 		e.foreignCut(&a, l)
 	}

@@ -124,7 +124,11 @@ func (v *vocabulary) barely(name string) bool {
 
 // lesion gives a finding the site that the list is about, where there is one.
 func (e *Engine) lesion(l *labelmap.RawLabel, a *answer, s *surroundings) {
-	finding, rest := e.words.found(l.Name)
+	name, ceiling := strings.TrimSpace(l.Name), 1.0
+	if m := reInitials.FindString(name); m != "" && !e.words.saysMore(m[1:]) {
+		name, ceiling = strings.TrimSuffix(name, m), sideless
+	}
+	finding, rest := e.words.found(name)
 	if finding == "" || len(rest) > 0 || a.sure() {
 		return
 	}
@@ -166,6 +170,7 @@ func (e *Engine) lesion(l *labelmap.RawLabel, a *answer, s *surroundings) {
 		case len(found) > 1, elsewhere > 0:
 			c.score = 0.75
 		}
+		c.score = min(c.score, ceiling)
 		a.found[id] = c
 	}
 }

@@ -88,6 +88,7 @@ type Engine struct {
 	sizeTable                 map[string]sizeRange
 	shortening                func() map[string][]shortText
 	initialed                 func() map[byte][]shortText
+	decodable                 func() []className
 	memory                    *memory
 }
 
@@ -130,6 +131,7 @@ func New(tree *graph.Tree, classes []Class, options ...Option) *Engine {
 	e.regions, e.bodyParts, e.sorts = ids(tree, regionNames), ids(tree, bodyParts), ids(tree, sortNames)
 	e.midline, e.sizeTable = ids(tree, midlineNames), sizesOf(tree)
 	e.shortening = sync.OnceValue(func() map[string][]shortText { return shortTexts(tree) })
+	e.decodable = sync.OnceValue(e.classNames)
 	e.initialed = sync.OnceValue(func() map[byte][]shortText { return initialTexts(tree) })
 	for _, o := range options {
 		o(e)

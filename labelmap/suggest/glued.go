@@ -1,0 +1,151 @@
+package suggest
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"satgraph/graph"
+	"satgraph/labelmap"
+)
+
+// A name whose words are shortened and run together ("ltprtdgland") is read as
+// the class of the corpus whose words its letters shorten at the least cost.
+const (
+	leastDecoded = 5 // letters
+	costOfLetter = 1 // of a side that is one letter
+	costOfOrder  = 1 // of two words in the other order
+	costOfWord   = 2 // that a word may cost on average
+	clearlyLess  = 1 // by how much a reading must cost less than another
+	never        = math.MaxInt / 4
+	decodedScore = 0.72
+	costPerScore = 0.02
+)
+
+// className is a class of the corpus without its side.
+type className struct {
+	words []string
+	id    string // of the unsided term, or the term's own
+}
+
+func (e *Engine) classNames() []className {
+	var out []className
+	for _, name := range slices.Sorted(maps.Keys(e.classes)) {
+		_, words := handed(name)
+		if strings.Trim(strings.Join(words, ""), "abcdefghijklmnopqrstuvwxyz") != "" || len(words) == 0 {
+			continue
+		}
+		id := e.classes[name][0].TermID
+		if base, ok := e.tree.Base(id); ok {
+			id = base
+		}
+		out = append(out, className{words, id})
+	}
+	return out
+}
+
+// sidesGlued are the ways to write a side together with a word.
+var sidesGlued = []struct {
+	text string
+	side graph.Laterality
+	cost int
+}{{"left", graph.Left, 0}, {"right", graph.Right, 0}, {"lt", graph.Left, 0}, {"rt", graph.Right, 0}, {"l", graph.Left, costOfLetter}, {"r", graph.Right, costOfLetter}}
+
+// decoded offers the classes that a shortened and glued name may be; where none
+// is clearly the best, none is an answer.
+func (e *Engine) decoded(a *answer, l *labelmap.RawLabel) {
+	side, rest := handed(strings.ToLower(e.words.remarksOff(separated(reExtension.ReplaceAllString(strings.TrimSpace(l.Name), "")))))
+	if len(rest) != 1 || len(rest[0]) < leastDecoded || len(rest[0]) > mostGlued || e.words.known[rest[0]] || strings.Trim(rest[0], "abcdefghijklmnopqrstuvwxyz") != "" {
+		return
+	}
+	costs := map[string]int{} // by term
+	e.decode(costs, rest[0], side, 0)
+	if side == graph.Unsided {
+		for _, s := range sidesGlued {
+			if bare, ok := strings.CutPrefix(rest[0], s.text); ok {
+				e.decode(costs, bare, s.side, s.cost)
+			}
+			if bare, ok := strings.CutSuffix(rest[0], s.text); ok {
+				e.decode(costs, bare, s.side, s.cost)
+			}
+		}
+	}
+	least := never
+	for _, cost := range costs {
+		least = min(least, cost)
+	}
+	rivals := 0
+	for _, cost := range costs {
+		if cost <= least+clearlyLess {
+			rivals++
+		}
+	}
+	for id, cost := range costs {
+		c := candidate{id: id, score: decodedScore - costPerScore*float64(cost), predicate: e.predicate(id), reasons: []string{fmt.Sprintf("its letters shorten the words of the corpus class %s", e.name(id))}, evidence: byPart}
+		if rivals > 1 || cost > least {
+			c.score, c.partial = c.score-(decodedScore-hopeless), true
+		}
+		a.add(c)
+	}
+}
+
+// decode notes what it costs at least to read letters as each class.
+func (e *Engine) decode(costs map[string]int, letters string, side graph.Laterality, more int) {
+	for _, name := range e.decodable() {
+		id := name.id
+		if side != graph.Unsided {
+			sided, ok := e.ofSide(id, side)
+			if !ok {
+				continue
+			}
+			id = sided
+		}
+		cost := shortening(letters, name.words, len(name.words) == 1)
+		if len(name.words) == 2 {
+			cost = min(cost, costOfOrder+shortening(letters, []string{name.words[1], name.words[0]}, false))
+		}
+		if cost > costOfWord*len(name.words) {
+			continue
+		}
+		if old, ok := costs[id]; !ok || cost+more < old {
+			costs[id] = cost + more
+		}
+	}
+}
+
+// shortening is what it costs to read letters as pieces of all words, in order.
+func shortening(letters string, words []string, alone bool) int {
+	if len(words) == 0 {
+		if letters == "" {
+			return 0
+		}
+		return never
+	}
+	best := never
+	for n := 2; n <= min(len(letters), len(words[0])); n++ {
+		piece := letters[:n]
+		if cost := pieceCost(piece, words[0]); cost < best && (!alone || len(piece) >= leastCut) {
+			best = min(best, cost+shortening(letters[n:], words[1:], false))
+		}
+	}
+	return best
+}
+
+// pieceCost is 0 for the whole word, and the more the less a piece tells of it.
+func pieceCost(piece, word string) int {
+	switch {
+	case piece == word:
+		return 0
+	case piece[0] != word[0]:
+		return never
+	case strings.HasPrefix(word, piece) && len(piece) >= leastCut, len(piece) >= leastCut && consonants(piece) == consonants(word) && inOrder(piece, word):
+		return 1
+	case strings.HasPrefix(word, piece), len(piece) >= leastCut && inOrder(piece, word):
+		return 2
+	case inOrder(piece, word) && consonants(piece) == piece:
+		return 3
+	}
+	return never
+}
