@@ -102,7 +102,7 @@ func (a *advert) can(r *record) bool { return a.lacks(r) == "" }
 
 // lacks says what a worker does not have; empty where it has all.
 func (a *advert) lacks(r *record) string {
-	if r.Disk && !(slices.Contains(a.Homes, r.Home) && slices.Contains(a.Kinds, r.Kind)) {
+	if r.Disk && (!slices.Contains(a.Homes, r.Home) || !slices.Contains(a.Kinds, r.Kind)) {
 		return fmt.Sprintf("with the disk of the service does the work %q", r.Kind)
 	}
 	if !slices.Contains(a.Kinds, r.Kind) {

@@ -23,7 +23,8 @@ func (a *app) configCommand() *cobra.Command {
 // settingsCommand is a command that takes the flags of serve, and gets the
 // settings of all commands as they count.
 func (a *app) settingsCommand(use, short string, run func(effective []config.Effective, all config.Table, err error) error) *cobra.Command {
-	table := a.serveSettings(new(serveOptions))
+	o := new(serveOptions)
+	table := a.serveSettings(o)
 	cmd := &cobra.Command{
 		Use:         use,
 		Short:       short,
@@ -32,6 +33,9 @@ func (a *app) settingsCommand(use, short string, run func(effective []config.Eff
 		RunE: func(*cobra.Command, []string) error {
 			all := a.everySetting(table)
 			effective, err := a.configure(all[len(a.global):])
+			if err == nil {
+				err = o.together()
+			}
 			return run(effective, all, err)
 		},
 	}

@@ -123,6 +123,19 @@ scans: [a, b]
 	}
 }
 
+// Settings that cannot be used together are told at once too.
+func TestSettingsTogether(t *testing.T) {
+	given := []string{"--oidc-issuer", "https://id.example.org", "--oidc-audience", "x", "--anonymous", "read", "--nats", "nats://127.0.0.1:1", "--nats-listen", "127.0.0.1:0"}
+	for _, command := range [][]string{{"serve"}, {"config", "check"}} {
+		code, _, stderr := satgraph(t, append(command, given...)...)
+		for _, want := range []string{"oidc-issuer", "oidc-audience", "anonymous", "nats-listen"} {
+			if code != exitUsage || !strings.Contains(stderr, want+" (with the others)") {
+				t.Errorf("%v: exit code %d, nothing of %s: %s", command, code, want, stderr)
+			}
+		}
+	}
+}
+
 // A worker, an agent's server and the commands of the corpus take their
 // settings from where the service takes its own.
 func TestOtherCommandsHaveSettings(t *testing.T) {

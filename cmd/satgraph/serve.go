@@ -64,6 +64,9 @@ next start from its last saved state. Every setting can also come from a file
 			if _, err := a.configure(table); err != nil {
 				return err
 			}
+			if err := o.together(); err != nil {
+				return err
+			}
 			a.log = o.logs.logger(a.err, a.verbose)
 			return a.serve(cmd.Context(), &o)
 		},
