@@ -1,6 +1,7 @@
 package suggest
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -26,7 +27,16 @@ const sortLetters = "namv"
 // enc.", "cavité bucc.", "Harnbl.". All phrases of the language that it may be cut
 // from have to mean the same.
 func (e *Engine) foreignCut(a *answer, l *labelmap.RawLabel) {
-	name := e.words.remarksOff(unwrap(reExtension.ReplaceAllString(l.Name, "")))
+	name := strings.TrimSpace(reExtension.ReplaceAllString(l.Name, ""))
+	e.foreignCutNamed(a, l, e.words.remarksOff(unwrap(name)))
+	for _, strip := range []*regexp.Regexp{reDate, reCount, reInitials} {
+		if bare := strip.ReplaceAllString(name, ""); bare != name && len(a.found) == 0 {
+			e.foreignCutNamed(a, l, bare)
+		}
+	}
+}
+
+func (e *Engine) foreignCutNamed(a *answer, l *labelmap.RawLabel, name string) {
 	if m := reLatinSide.FindStringSubmatch(strings.TrimSpace(name)); m != nil {
 		name = map[string]string{"G": "left", "D": "right"}[m[2]] + " " + m[1]
 	}

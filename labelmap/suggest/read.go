@@ -59,7 +59,12 @@ var (
 	reLevelWord   = regexp.MustCompile(`(?i)\b([ctls])\d{1,2}(?:[ _/\-]?[ctls]?\d{1,2})?\b`)
 	reNumbered    = regexp.MustCompile(`^([\p{L}]{4,})\d{1,2}$`)
 	reJunk        = regexp.MustCompile(`(?i)^(?:z{2,}|x{2,}|y{2,}|[zx]_+|_+)[_\- ]*`)
-	reDate        = regexp.MustCompile(`[_\- ](?:19|20)\d{2}(?:[_\-]?\d{2}){0,2}$`)
+	reDate        = regexp.MustCompile(`[_\- ](?:(?:19|20)\d{2}(?:[_\-]?\d{2}){0,2}|(?:[012]\d|3[01])(?:0\d|1[012])(?:\d{2}|\d{4})?|(?:0\d|1[012])(?:[012]\d|3[01])|\d{1,2}\.\d{1,2}\.?(?:\d{2}|\d{4})?)$`)
+	reBilateral   = regexp.MustCompile(`(?i)[ _\-]+(?:b/l|bil|bilat\w*|bds|bd|beidseits)\.?$`)
+	reHanSide     = regexp.MustCompile(`^(.*\p{Han})[ _]?([LRlr])$`)
+	reHanInitials = regexp.MustCompile(`(\p{Han})[ _]?[A-Za-z]{2,3}$`)
+	reMatterFirst = regexp.MustCompile(`(?i)^(gm|wm|gr[ae]y matter|white matter)[ _]+`)
+	reTract       = regexp.MustCompile(`(?i)\b(tracts?|fascicul\w+|funicul\w+|columns?|peduncle|lemniscus|radiation|commissure|capsule)\b`)
 	reInitials    = regexp.MustCompile(`[_\- ](?:[A-Z]{2}|[a-z]{2})$`)
 	reHandEnd     = regexp.MustCompile(`(?i)^(\p{L}{3,})[ _\-]?(\d{1,2})([lr])$`)
 	reCapsFirst   = regexp.MustCompile(`^([A-Z]{2,4})([a-z]{3,})$`)
@@ -240,6 +245,11 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		counted = bare
 	}
 	add(reHanNumber.ReplaceAllString(text, "$1"), "without its number", 0.93)
+	add(reHanInitials.ReplaceAllString(text, "$1"), "without initials", 0.9)
+	if m := reHanSide.FindStringSubmatch(text); m != nil {
+		out = append(out, reading{text: string(handWords[strings.ToLower(m[2])]) + " " + m[1], quality: 0.95, reason: "the letter behind the name is the side"})
+	}
+	add(reBilateral.ReplaceAllString(text, ""), "of both sides", 0.95)
 	add(reStation.ReplaceAllString(text, "$1"), "without its number", 0.93)
 	add(reOpenAside.ReplaceAllString(text, ""), "without the remark", 0.9)
 	if t := reNumbered.ReplaceAllString(text, "$1"); t != text && !reCounted.MatchString(text) {
@@ -265,6 +275,9 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		add(m[1]+" "+m[2], "run together", 0.95)
 	}
 	if parts := v.apart(text); parts != "" {
+		if bare := unwrap(parts); bare != parts {
+			out = append(out, reading{text: bare, quality: 0.9, reason: "run together, without words that name no structure"})
+		}
 		out = append(out, reading{text: parts, quality: 0.92, reason: "run together"})
 	}
 	if m := reLetter.FindStringSubmatch(text); m != nil && (v.known[strings.ToLower(m[2])] || v.shorts[strings.ToLower(m[2])].meaning != "") {
@@ -383,6 +396,13 @@ func (v *vocabulary) tailOff(text string) string {
 // matter reads "insula left GM" as the structure, and "frontal lobe WM" as its
 // white matter or, less surely, the structure.
 func (v *vocabulary) matter(text string, add func(text, reason string, quality float64)) {
+	if m := reMatterFirst.FindString(text); m != "" {
+		if bare := text[len(m):]; reTract.MatchString(bare) || !strings.HasPrefix(strings.ToLower(m), "w") {
+			add(split(bare), "of "+strings.TrimSpace(m), 0.93)
+		} else {
+			add("white matter of "+split(bare), m+" is white matter", 0.96)
+		}
+	}
 	m := reMatter.FindStringSubmatch(text)
 	if m == nil {
 		return
@@ -514,6 +534,7 @@ func rangeOf(text string) string {
 }
 
 var handWords = map[string]graph.Laterality{
+	"lef": graph.Left, "rig": graph.Right, "righ": graph.Right,
 	"l": graph.Left, "lt": graph.Left, "lh": graph.Left, "r": graph.Right, "rt": graph.Right, "rh": graph.Right, "li": graph.Left, "re": graph.Right,
 }
 
