@@ -57,6 +57,9 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	if a.none = pointless(l.Name); a.none == "" && isDigits(e.words.remarksOff(unwrap(split(l.Name)))) {
 		a.none = "a number names no structure"
 	}
+	if bare := e.words.remarksOff(unwrap(split(l.Name))); a.none == "" && bare != "" {
+		a.none = pointless(bare)
+	}
 	if m := reTargetOf.FindStringSubmatch(strings.TrimSpace(l.Name)); m != nil {
 		e.ofFindingNamed(&a, l, "tumor "+m[1])
 		if len(a.found) > 0 {
@@ -712,9 +715,11 @@ func (s *surroundings) likeMost(id string) bool {
 // "vessel" of a set of hepatic vessels. One that is general by itself must be
 // called so.
 func (e *Engine) compose(l *labelmap.RawLabel, a *answer, s *surroundings, general bool) {
+	side, words := handed(split(l.Name))
+	asked := strings.TrimSpace(string(side) + " " + strings.Join(words, " "))
 	for _, id := range s.named {
 		term, _ := e.tree.Term(id)
-		for _, h := range e.search(term.Name+" "+split(l.Name), 1) {
+		for _, h := range e.search(asked+" "+term.Name, 1) {
 			least := 0.75
 			if general {
 				least = 0.85 // all its words

@@ -92,8 +92,23 @@ func (l *lexicon) uncut(words []string) string {
 	return meaning
 }
 
-// cutFrom says whether words begin those of a phrase, one at least of them to a
-// good part.
+// leastMisspelt is how many letters a word has that may lack one.
+const leastMisspelt = 6
+
+// lacksOne says whether a word is another without one of its letters.
+func lacksOne(word, whole string) bool {
+	if len(word) < leastMisspelt || len(word)+1 != len(whole) {
+		return false
+	}
+	n := 0
+	for n < len(word) && word[n] == whole[n] {
+		n++
+	}
+	return word[n:] == whole[n+1:]
+}
+
+// cutFrom says whether words begin those of a phrase, or lack a letter of them,
+// one at least of them to a good part.
 func cutFrom(words, phrase []string) bool {
 	if len(words) != len(phrase) || slices.Equal(words, phrase) {
 		return false
@@ -101,7 +116,7 @@ func cutFrom(words, phrase []string) bool {
 	long := false
 	for i, w := range words {
 		sort := i == 0 && len(words) > 1 && len(w) == 1 && strings.Contains(sortLetters, w)
-		if !strings.HasPrefix(phrase[i], w) || len(w) < leastForeignCut && !sort {
+		if !strings.HasPrefix(phrase[i], w) && !lacksOne(w, phrase[i]) || len(w) < leastForeignCut && !sort {
 			return false
 		}
 		long = long || len(w) >= leastForeignLong
