@@ -51,5 +51,6 @@ for package in $fetched; do
 done | gzip -9n >"$work/out/licences.txt.gz"
 echo "$want" >"$work/out/.installed"
 rm -rf "$out"
+mkdir -p "$(dirname "$out")"
 cp -r "$work/out" "$out"
 echo "graphiql.sh: fetched$fetched" >&2
