@@ -53,6 +53,12 @@ func TestRules(t *testing.T) {
 		{"a date behind a name in Chinese", "pelvis", []string{"直肠 0412", "膀胱"}, "rectum", true},
 		{"a cut word with a number", "abdomen", []string{"Gallenbl. 3", "Leber"}, "gall bladder", false},
 		{"both sides by a sign", "chest", []string{"lungs b/l", "heart"}, "lung", true},
+		{"a word of the tree without vowels", "wrist", []string{"lunt", "capitate"}, "lunate bone", false},
+		{"beginnings of two words run together", "orbit", []string{"latrect", "eyeball"}, "lateral rectus extra-ocular muscle", false},
+		{"beginnings run together of another place", "abdomen", []string{"latrect", "liver"}, "", false},
+		{"initials behind a foreign name and its side", "abdomen", []string{"Niere li_MK", "Leber"}, "left kidney", true},
+		{"an adjective of a vessel behind its side", "artery", []string{"r_subclavian", "aorta"}, "right subclavian artery", false},
+		{"a placeholder with a remark", "", []string{"seg1_new", "liver"}, "", false},
 		{"a place and no structure", "", []string{"upper wall"}, "", false},
 		{"a name that is a place and a sort", "", []string{"medial nucleus"}, "medial vestibular nucleus", false},
 	} {

@@ -85,7 +85,7 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	if a.best() < 0.85 {
 		e.translated(&a, a.read, l)
 	}
-	if a.best() < doubt {
+	if a.best() < completeBelow { // a word that nothing explains may be foreign
 		e.translated(&a, a.loose, l)
 	}
 	if a.foreign != "" && a.best() < 0.8 {
@@ -656,6 +656,10 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	}
 	if a.none == "" && a.several == "" && a.best() < doubt {
 		e.initials(l, &a, s)
+	}
+	if a.none == "" && a.several == "" && a.best() < doubt {
+		e.withoutVowels(l, &a, s)
+		e.begunTogether(l, &a, s)
 	}
 	if e.words.barely(l.Name) || diseased(l.Name) || slices.ContainsFunc(a.told, func(r reading) bool { return diseased(r.text) }) {
 		for _, c := range a.found {

@@ -149,3 +149,52 @@ func pieceCost(piece, word string) int {
 	}
 	return never
 }
+
+// Bounds of two words of which a name runs the beginnings together.
+const (
+	leastBegun = 3
+	begunScore = 0.7
+)
+
+// begunTogether reads a name of which the beginnings of two words are run together
+// as a term that has no other words, and lies where the list does: "latrect" is
+// the lateral rectus in a list about the orbit.
+func (e *Engine) begunTogether(l *labelmap.RawLabel, a *answer, s *surroundings) {
+	side, rest := handed(strings.ToLower(e.words.remarksOff(separated(reExtension.ReplaceAllString(strings.TrimSpace(l.Name), "")))))
+	if len(rest) != 1 || len(rest[0]) > mostGlued || e.words.known[rest[0]] || strings.Trim(rest[0], "abcdefghijklmnopqrstuvwxyz") != "" {
+		return
+	}
+	e.addBegun(a, rest[0], side, s)
+	if side != graph.Unsided || len(a.found) > 0 {
+		return
+	}
+	for _, g := range sidesGlued {
+		if bare, ok := strings.CutPrefix(rest[0], g.text); ok {
+			e.addBegun(a, bare, g.side, s)
+		}
+		if bare, ok := strings.CutSuffix(rest[0], g.text); ok {
+			e.addBegun(a, bare, g.side, s)
+		}
+	}
+}
+
+func (e *Engine) addBegun(a *answer, letters string, side graph.Laterality, s *surroundings) {
+	for n := leastBegun; n <= len(letters)-leastBegun; n++ {
+		words := []string{letters[:n], letters[n:]}
+		slices.Sort(words)
+		k, _ := beginnings(words)
+		for _, t := range e.shortening()[k] {
+			term, _ := e.tree.Term(t.id)
+			if !t.exact || term.Laterality != graph.Unsided || !allBegin(words, t.words) || !s.surelyHolds(t.id) {
+				continue
+			}
+			c := candidate{id: t.id, score: begunScore, predicate: e.predicate(t.id), reasons: []string{"its letters begin the words of " + t.text}, evidence: byPart}
+			if sided, ok := e.ofSide(t.id, side); ok {
+				c.id = sided
+			} else if side != graph.Unsided {
+				c.predicate = labelmap.Broad
+			}
+			a.add(c)
+		}
+	}
+}
