@@ -59,6 +59,10 @@ func TestRules(t *testing.T) {
 		{"initials behind a foreign name and its side", "abdomen", []string{"Niere li_MK", "Leber"}, "left kidney", true},
 		{"an adjective of a vessel behind its side", "artery", []string{"r_subclavian", "aorta"}, "right subclavian artery", false},
 		{"a placeholder with a remark", "", []string{"seg1_new", "liver"}, "", false},
+		{"a name in parentheses behind a code", "abdomen", []string{"Zone_10_R_(Right_Common_Iliac_Artery)", "aorta"}, "right common iliac artery", true},
+		{"a name before parentheses", "chest", []string{"SPINALCORD (THORAX)", "lung"}, "spinal cord", true},
+		{"a cartilage that begins as a helper of planning", "neck", []string{"Ringknorpel", "Kehlkopf"}, "cricoid cartilage", true},
+		{"a helper of planning", "neck", []string{"ring_ptv", "larynx"}, "", false},
 		{"a place and no structure", "", []string{"upper wall"}, "", false},
 		{"a name that is a place and a sort", "", []string{"medial nucleus"}, "medial vestibular nucleus", false},
 	} {

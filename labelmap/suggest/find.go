@@ -527,13 +527,17 @@ func (e *Engine) coherent(alone []answer) bool {
 			}
 		}
 	}
-	for _, n := range in {
-		if n >= least && 2*n >= len(alone) {
+	for region, n := range in {
+		if n >= least && 2*n >= len(alone) || n >= leastInHeart && e.name(region) == "heart" {
 			return true
 		}
 	}
 	return false
 }
+
+// leastInHeart is how many abbreviations of its parts speak for one another in any
+// list: no other place is so small and has so many.
+const leastInHeart = 3
 
 // count counts the structures that labels evidently are, of those that suit.
 func (s *surroundings) count(e *Engine, alone []answer, suits func(c *candidate) bool) {

@@ -93,7 +93,7 @@ func (l *lexicon) uncut(words []string) string {
 }
 
 // leastMisspelt is how many letters a word has that may lack one.
-const leastMisspelt = 6
+const leastMisspelt = 5
 
 // lacksOne says whether a word is another without one of its letters.
 func lacksOne(word, whole string) bool {
@@ -107,9 +107,13 @@ func lacksOne(word, whole string) bool {
 	return word[n:] == whole[n+1:]
 }
 
+// smallForeign are words between others that labels leave out.
+var smallForeign = []string{"de", "del", "della", "dell", "dello", "di", "da", "do", "du", "des", "la", "le", "el", "il", "der", "des", "van"}
+
 // cutFrom says whether words begin those of a phrase, or lack a letter of them,
 // one at least of them to a good part.
 func cutFrom(words, phrase []string) bool {
+	phrase = slices.DeleteFunc(slices.Clone(phrase), func(w string) bool { return slices.Contains(smallForeign, w) })
 	if len(words) != len(phrase) || slices.Equal(words, phrase) {
 		return false
 	}

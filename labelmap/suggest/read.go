@@ -75,6 +75,7 @@ var (
 	reMidSide     = regexp.MustCompile(`^(.*\pL{3,})[ _\-.]+(L|R|l|r|Lt|Rt|LT|RT|lt|rt|li|re)[ _\-.]+(\pL{3,}.*)$`)
 	reGlued       = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{3,}(?:[ _\-.].*)?)$`)
 	reCounted     = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|\b[ctls])s?[_\- ]*\d{1,2}$`)
+	reInside      = regexp.MustCompile(`^(?:[^()]*\d[^()]*|\pL{1,4}[ _]*)\((\pL[^()]{5,})\)\s*$`) // a name behind a code
 	reAside       = regexp.MustCompile(`\s*\([^()]*\)\s*`)
 	reQualified   = regexp.MustCompile(`(?i),? +(\w+) (division|part|portion|subdivision)$`)
 	reVessel      = regexp.MustCompile(`(?i)\b[avnm]\b`)
@@ -287,6 +288,9 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		out = append(out, reading{text: m[1] + " " + split(m[2]), quality: 0.92, reason: "run together"})
 	}
 	add(reAside.ReplaceAllString(text, " "), "without the remark", 0.9)
+	if m := reInside.FindStringSubmatch(text); m != nil {
+		add(split(m[1]), "the name in parentheses", 0.93)
+	}
 	if side, rest := handed(split(text)); side != graph.Unsided && diseased(text) {
 		out = append(out, reading{text: strings.Join(rest, " "), quality: 0.8, reason: "on whichever side"})
 	}

@@ -19,7 +19,15 @@ const (
 // are left out ("lunt", "lacrml gl") as words of the tree, for what lies where
 // the list does.
 func (e *Engine) withoutVowels(l *labelmap.RawLabel, a *answer, s *surroundings) {
-	side, words := handed(strings.ToLower(e.words.remarksOff(unwrap(split(reExtension.ReplaceAllString(l.Name, ""))))))
+	name := strings.TrimSpace(reExtension.ReplaceAllString(l.Name, ""))
+	e.bareNamed(l, a, s, name)
+	if bare := reInitials.ReplaceAllString(name, ""); bare != name && len(a.found) == 0 {
+		e.bareNamed(l, a, s, bare)
+	}
+}
+
+func (e *Engine) bareNamed(l *labelmap.RawLabel, a *answer, s *surroundings, name string) {
+	side, words := handed(strings.ToLower(e.words.remarksOff(unwrap(split(name)))))
 	texts, bare := []string{string(side)}, ""
 	for _, w := range words {
 		wholes := e.words.wholesOf(w)
