@@ -67,13 +67,21 @@ func (e *Engine) without(lacks func(key string) bool) *Engine {
 	gone := func(k string, _ meaning) bool { return lacks(k) }
 	ablated := &vocabulary{
 		languages: map[string]*lexicon{}, order: v.order, contexts: maps.Clone(v.contexts), parcels: maps.Clone(v.parcels), shorts: maps.Clone(v.shorts), cortex: maps.Clone(v.cortex),
-		known: v.known, starts: v.starts, remarks: v.remarks, divisions: v.divisions, qualities: v.qualities, generic: v.generic, foreign: v.foreign,
+		known: v.known, starts: v.starts, bare: v.bare, remarks: v.remarks, divisions: v.divisions, qualities: v.qualities, generic: v.generic, foreign: v.foreign,
 	}
 	maps.DeleteFunc(ablated.contexts, func(k string, _ []placed) bool { return lacks(k) })
 	maps.DeleteFunc(ablated.parcels, gone)
 	maps.DeleteFunc(ablated.shorts, gone)
 	maps.DeleteFunc(ablated.cortex, func(k, _ string) bool { return lacks(k) })
 	for language, l := range v.languages {
+		ablated.languages[language] = l
+		lost := false
+		for k := range l.phrases {
+			lost = lost || lacks(k)
+		}
+		if !lost {
+			continue
+		}
 		less := *l
 		less.phrases = maps.Clone(l.phrases)
 		maps.DeleteFunc(less.phrases, func(k, _ string) bool { return lacks(k) })
