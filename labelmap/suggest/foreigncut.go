@@ -80,11 +80,11 @@ func (l *lexicon) uncut(words []string) string {
 	}
 	meaning := ""
 	for _, phrase := range l.starting[words[0][0]] {
-		english := l.phrases[phrase]
-		if graph.Normalize(english) == graph.Normalize(meaning) || !cutFrom(words, strings.Fields(phrase)) {
+		if !strings.HasPrefix(phrase, words[0]) && len(words[0]) < leastMisspelt || !cutFrom(words, strings.Fields(phrase)) {
 			continue
 		}
-		if meaning != "" {
+		english := l.phrases[phrase]
+		if meaning != "" && graph.Normalize(english) != graph.Normalize(meaning) {
 			return ""
 		}
 		meaning = english
@@ -113,7 +113,9 @@ var smallForeign = []string{"de", "del", "della", "dell", "dello", "di", "da", "
 // cutFrom says whether words begin those of a phrase, or lack a letter of them,
 // one at least of them to a good part.
 func cutFrom(words, phrase []string) bool {
-	phrase = slices.DeleteFunc(slices.Clone(phrase), func(w string) bool { return slices.Contains(smallForeign, w) })
+	if len(words) < len(phrase) {
+		phrase = slices.DeleteFunc(phrase, func(w string) bool { return slices.Contains(smallForeign, w) })
+	}
 	if len(words) != len(phrase) || slices.Equal(words, phrase) {
 		return false
 	}
