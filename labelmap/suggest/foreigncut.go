@@ -40,12 +40,16 @@ func (e *Engine) foreignCutNamed(a *answer, l *labelmap.RawLabel, name string) {
 	if m := reLatinSide.FindStringSubmatch(strings.TrimSpace(name)); m != nil {
 		name = map[string]string{"G": "left", "D": "right"}[m[2]] + " " + m[1]
 	}
+	latin := plain.cut(name)
 	for _, language := range e.words.order {
 		lex := e.words.languages[language]
-		if lex.joined {
+		words := latin
+		switch {
+		case lex.joined:
 			continue
+		case lex.script != nil:
+			words, _ = e.words.words(language, name)
 		}
-		words, _ := e.words.words(language, name)
 		side, words := lex.sideOff(words)
 		english := lex.uncut(words)
 		if english == "" {

@@ -18,9 +18,13 @@ import (
 // for and at least one word is of that language.
 func (v *vocabulary) translate(text string) []reading {
 	var out []reading
+	latin := plain.cut(text) // one for all languages of Latin letters
 	for _, language := range v.order {
 		l := v.languages[language]
-		words, foreign := v.words(language, text)
+		words, foreign := latin, false
+		if l.script != nil {
+			words, foreign = v.words(language, text)
+		}
 		if l.script != nil && !foreign {
 			continue
 		}
@@ -50,7 +54,7 @@ func (l *lexicon) cut(text string) []string {
 		text = l.prepare(text)
 	}
 	if !l.joined {
-		text = strings.NewReplacer("’", "'", "ʼ", "'").Replace(strings.ToLower(split(text)))
+		text = apostrophes.Replace(strings.ToLower(split(text)))
 		return strings.Fields(strings.ReplaceAll(unaccented.Replace(text), "'", "' "))
 	}
 	var b strings.Builder
@@ -65,6 +69,11 @@ func (l *lexicon) cut(text string) []string {
 	}
 	return strings.Fields(strings.ToLower(split(b.String())))
 }
+
+// plain cuts texts of Latin letters.
+var plain = &lexicon{manner: plainManner}
+
+var apostrophes = strings.NewReplacer("’", "'", "ʼ", "'")
 
 // unaccented and spelledOut write the letters of other languages as English
 // keyboards do.
