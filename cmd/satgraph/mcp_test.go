@@ -101,16 +101,23 @@ func connectAgent(t *testing.T, transport sdk.Transport) *sdk.ClientSession {
 	return session
 }
 
-// The built program with the official SDK's client over stdin and stdout: two of
-// them side by side, each of which ends in order when its client goes away.
-func TestMCPOverStdio(t *testing.T) {
+// agentScans makes a folder with a phantom's scan in a folder of it.
+func agentScans(t *testing.T) (dir, scans string) {
+	t.Helper()
 	onnxtest.Need(t)
-	dir := t.TempDir()
-	scans := filepath.Join(dir, "scans")
+	dir = t.TempDir()
+	scans = filepath.Join(dir, "scans")
 	if err := os.Mkdir(scans, 0o750); err != nil {
 		t.Fatal(err)
 	}
 	phantomScan(t, filepath.Join(scans, "phantom.nii.gz"))
+	return dir, scans
+}
+
+// The built program with the official SDK's client over stdin and stdout: two of
+// them side by side, each of which ends in order when its client goes away.
+func TestMCPOverStdio(t *testing.T) {
+	dir, scans := agentScans(t)
 	start := func() (*sdk.ClientSession, *exec.Cmd) {
 		cmd := program(t, "mcp", "--root", scans, "--data", filepath.Join(dir, "data"), "--store", "sqlite:"+filepath.Join(dir, "tree.db"))
 		cmd.Stderr = os.Stderr
@@ -168,13 +175,7 @@ func changedDemo(t *testing.T, before, after string) string {
 
 // An agent chooses another model than the default one.
 func TestMCPModels(t *testing.T) {
-	onnxtest.Need(t)
-	dir := t.TempDir()
-	scans := filepath.Join(dir, "scans")
-	if err := os.Mkdir(scans, 0o750); err != nil {
-		t.Fatal(err)
-	}
-	phantomScan(t, filepath.Join(scans, "phantom.nii.gz"))
+	dir, scans := agentScans(t)
 	cmd := program(t, "mcp", "--root", scans, "--data", filepath.Join(dir, "data"), "--store", "sqlite:"+filepath.Join(dir, "tree.db"),
 		"--model", filepath.Join(changedDemo(t, `"satgraph demo"`, `"first opinion"`), "other"), "--models", changedDemo(t, `"satgraph demo"`, `"second opinion"`))
 	cmd.Stderr = os.Stderr

@@ -83,6 +83,17 @@ func consonants(w string) string {
 	return string(out)
 }
 
+// continued is each text with each of the words behind it.
+func continued(texts, words []string) []string {
+	out := make([]string, 0, len(texts)*len(words))
+	for _, t := range texts {
+		for _, w := range words {
+			out = append(out, strings.TrimSpace(t+" "+w))
+		}
+	}
+	return out
+}
+
 // completed reads words of the corpus's classes that a label cuts off ("liv",
 // "pros") or writes without vowels ("bldr").
 func (e *Engine) completed(a *answer, l *labelmap.RawLabel) {
@@ -99,13 +110,7 @@ func (e *Engine) completed(a *answer, l *labelmap.RawLabel) {
 			quality *= q
 			cut = w
 		}
-		var next []string
-		for _, t := range texts {
-			for _, whole := range wholes {
-				next = append(next, t+" "+whole)
-			}
-		}
-		if texts = next; len(texts) > mostReadings {
+		if texts = continued(texts, wholes); len(texts) > mostReadings {
 			return
 		}
 	}
@@ -113,6 +118,6 @@ func (e *Engine) completed(a *answer, l *labelmap.RawLabel) {
 		return
 	}
 	for _, t := range texts {
-		e.look(a, reading{text: strings.TrimSpace(t), quality: quality, reason: cut + " is short for a word", evidence: bySpelling}, l.Modality)
+		e.look(a, reading{text: t, quality: quality, reason: cut + " is short for a word", evidence: bySpelling}, l.Modality)
 	}
 }

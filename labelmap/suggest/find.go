@@ -490,19 +490,24 @@ func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *s
 		s.count(e, alone, func(c *candidate) bool { return c.short })
 	}
 	for _, sort := range e.sorts {
+		of := 0
 		for id, n := range s.organs {
 			if s.tree.IsDescendant(id, sort, graph.IsA) {
-				s.sorts[sort] += float64(n) / float64(s.total)
+				of += n
 			}
+		}
+		if of > 0 {
+			s.sorts[sort] = float64(of) / float64(s.total)
 		}
 	}
 	for _, r := range e.regions {
-		share := 0.0
+		in := 0
 		for id, n := range s.organs {
 			if s.under(id, r) {
-				share += float64(n) / float64(s.total)
+				in += n
 			}
 		}
+		share := float64(in) / float64(max(s.total, 1))
 		if slices.ContainsFunc(s.named, func(id string) bool { return s.under(id, r) }) {
 			share = max(share, 0.9)
 		}

@@ -19,7 +19,7 @@ const (
 	foreignCutQuality = 0.78
 )
 
-// sorts are the words for sorts of structures of which a letter may stand for the
+// sortLetters begin the words for sorts of structures of which a letter may stand for the
 // whole: "n ottico", "M. masseter".
 const sortLetters = "namv"
 
@@ -112,7 +112,7 @@ func lacksOne(word, whole string) bool {
 }
 
 // smallForeign are words between others that labels leave out.
-var smallForeign = []string{"de", "del", "della", "dell", "dello", "di", "da", "do", "du", "des", "la", "le", "el", "il", "der", "des", "van"}
+var smallForeign = []string{"de", "del", "della", "dell", "dello", "di", "da", "do", "du", "des", "la", "le", "el", "il", "der", "van"}
 
 // cutFrom says whether words begin those of a phrase, or lack a letter of them,
 // one at least of them to a good part.

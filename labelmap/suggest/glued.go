@@ -53,6 +53,18 @@ var sidesGlued = []struct {
 	cost int
 }{{"left", graph.Left, 0}, {"right", graph.Right, 0}, {"lt", graph.Left, 0}, {"rt", graph.Right, 0}, {"l", graph.Left, costOfLetter}, {"r", graph.Right, costOfLetter}}
 
+// eachUnglued calls f for each way to take a side off either end of a word.
+func eachUnglued(word string, f func(bare string, side graph.Laterality, cost int)) {
+	for _, s := range sidesGlued {
+		if bare, ok := strings.CutPrefix(word, s.text); ok {
+			f(bare, s.side, s.cost)
+		}
+		if bare, ok := strings.CutSuffix(word, s.text); ok {
+			f(bare, s.side, s.cost)
+		}
+	}
+}
+
 // decoded offers the classes that a shortened and glued name may be; where none
 // is clearly the best, none is an answer.
 func (e *Engine) decoded(a *answer, l *labelmap.RawLabel) {
@@ -63,14 +75,7 @@ func (e *Engine) decoded(a *answer, l *labelmap.RawLabel) {
 	costs := map[string]int{} // by term
 	e.decode(costs, rest[0], side, 0)
 	if side == graph.Unsided {
-		for _, s := range sidesGlued {
-			if bare, ok := strings.CutPrefix(rest[0], s.text); ok {
-				e.decode(costs, bare, s.side, s.cost)
-			}
-			if bare, ok := strings.CutSuffix(rest[0], s.text); ok {
-				e.decode(costs, bare, s.side, s.cost)
-			}
-		}
+		eachUnglued(rest[0], func(bare string, side graph.Laterality, cost int) { e.decode(costs, bare, side, cost) })
 	}
 	least := never
 	for _, cost := range costs {
@@ -168,14 +173,7 @@ func (e *Engine) begunTogether(l *labelmap.RawLabel, a *answer, s *surroundings)
 	if side != graph.Unsided || len(a.found) > 0 {
 		return
 	}
-	for _, g := range sidesGlued {
-		if bare, ok := strings.CutPrefix(rest[0], g.text); ok {
-			e.addBegun(a, bare, g.side, s)
-		}
-		if bare, ok := strings.CutSuffix(rest[0], g.text); ok {
-			e.addBegun(a, bare, g.side, s)
-		}
-	}
+	eachUnglued(rest[0], func(bare string, side graph.Laterality, _ int) { e.addBegun(a, bare, side, s) })
 }
 
 func (e *Engine) addBegun(a *answer, letters string, side graph.Laterality, s *surroundings) {

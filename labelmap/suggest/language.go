@@ -2,6 +2,7 @@ package suggest
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -265,7 +266,8 @@ func (l *lexicon) stem(words []string) string {
 // things is none.
 func (l *lexicon) learnStems() {
 	l.stems, l.starting = map[string]string{}, map[byte][]string{}
-	for phrase, e := range l.phrases {
+	for _, phrase := range slices.Sorted(maps.Keys(l.phrases)) { // the same engine each time
+		e := l.phrases[phrase]
 		l.starting[phrase[0]] = append(l.starting[phrase[0]], phrase)
 		if l.joined || utf8.RuneCountInString(phrase) < l.leastStem {
 			continue

@@ -36,13 +36,7 @@ func (e *Engine) bareNamed(l *labelmap.RawLabel, a *answer, s *surroundings, nam
 		} else {
 			bare = w
 		}
-		var next []string
-		for _, t := range texts {
-			for _, whole := range wholes {
-				next = append(next, strings.TrimSpace(t+" "+whole))
-			}
-		}
-		if texts = next; len(texts) > mostReadings {
+		if texts = continued(texts, wholes); len(texts) > mostReadings {
 			return
 		}
 	}
