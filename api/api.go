@@ -339,6 +339,7 @@ func (s *Service) routes(compressed func(http.HandlerFunc) http.HandlerFunc) htt
 		{"/graphql", "GET, HEAD, POST", compressed(s.known(s.graphQL))},
 		{"/mcp", "POST", s.admit(auth.Read, s.agents)},
 		{"/labels", "GET, HEAD", compressed(s.admit(auth.Read, s.getLabels))},
+		{"/tree", "GET, HEAD", compressed(s.admit(auth.Read, s.getTree))},
 		{"/images", "POST", s.admit(auth.Segment, s.postImage)},
 		{"/uploads", "OPTIONS, POST", s.admit(auth.Segment, s.tus(s.postUpload))},
 		{"/uploads/{id}", "OPTIONS, GET, HEAD, PATCH, DELETE", s.admit(auth.Segment, s.tus(s.oneUpload))},

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"satgraph/datasets/corpus"
 	"satgraph/datasets/gates"
 	"satgraph/datasets/impact"
+	"satgraph/labelmap"
 )
 
 // Corpus is what a service knows of datasets and of the corpus made of them. All of
@@ -100,6 +102,33 @@ func newShelf(c Corpus) (*shelf, error) {
 		return s.Before.Compare(s.Scans)
 	})
 	return s, nil
+}
+
+// meanings are what datasets mean by classes.
+func (s *shelf) meanings(ctx context.Context, d *desk, settledOnly bool) (*catalog.Meanings, error) {
+	if err := spend(ctx, planCost); err != nil {
+		return nil, err
+	}
+	states, err := d.statesOf(ctx, labelmap.SubjectQuery{Kind: labelmap.SubjectRecipe}, "the store's recipes")
+	if err != nil {
+		return nil, err
+	}
+	known := s.Catalog
+	if settledOnly {
+		known = nil
+	}
+	return catalog.MeaningsOf(states, known), nil
+}
+
+// card writes the data card.
+func (s *shelf) card(title string) (string, error) {
+	c := &corpus.Card{Title: title, Catalog: s.Catalog, Stats: s.stats(), Findings: s.findings()}
+	if s.Scans != nil {
+		c.Version = s.Scans.Version()
+	}
+	var b strings.Builder
+	err := c.WriteMarkdown(&b)
+	return b.String(), err
 }
 
 // ground is what the impact of a decision is counted in.

@@ -88,6 +88,17 @@ func TestCorpus(t *testing.T) {
 }
 
 // What any thing gives as its id finds it again, as the type that it is of.
+// The card over GraphQL is that of the command.
+func TestCorpusCard(t *testing.T) {
+	s := listed(t)
+	card, _ := s.ask(`{corpus {card(title: "Ours")}}`).at(t, "corpus", "card").(string)
+	for _, part := range []string{"# Ours\n", "Version `", "| rows | 3 |", "KiTS23"} {
+		if !strings.Contains(card, part) {
+			t.Errorf("no %q in %s", part, card)
+		}
+	}
+}
+
 func TestNodes(t *testing.T) {
 	s, _ := curated(t)
 	s.decide(`changeLabel(dataset: "Set", label: "1", by: "ann", terms: ["T:2"])`)

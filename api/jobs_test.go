@@ -225,6 +225,11 @@ func TestConcurrentJobsAndCancel(t *testing.T) {
 	if a := s.ask(`mutation($id: ID!) { cancelJob(id: $id) { job { id } } }`, map[string]any{"id": first}); a.code() != "JOB_ENDED" {
 		t.Errorf("cancelled twice: %v", a.Errors)
 	}
+	a = s.ask(`mutation($id: ID!) { cancelJob(id: $id) { job { id status } mistake { code argument } } }`, map[string]any{"id": first})
+	if len(a.Errors) > 0 || a.at(t, "cancelJob", "job", "status") != "CANCELLED" ||
+		a.at(t, "cancelJob", "mistake", "code") != "JOB_ENDED" || a.at(t, "cancelJob", "mistake", "argument") != "id" {
+		t.Errorf("cancelled twice, and asked for the mistake: %v, %v", a.Data, a.Errors)
+	}
 	close(release)
 	for _, id := range ids {
 		if id == first {

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -215,6 +216,55 @@ func TestLabelExports(t *testing.T) {
 		t.Errorf("got %d, %v: %s", status, header, body)
 	}
 	if status, _, body := s.exchange(http.MethodGet, "/labels?dataset=Set&format=pdf", nil); status != http.StatusBadRequest || errorCode(t, body) != "BAD_USER_INPUT" {
+		t.Errorf("got %d: %s", status, body)
+	}
+}
+
+// The classes that datasets mean differently: a settled recipe stands in place of
+// its dataset's record, of other datasets the records say it.
+func TestMeaningsOfClasses(t *testing.T) {
+	s, _ := curated(t)
+	if got := s.data(`{corpus {meanings(class: "Kidney", settledOnly: true) {datasetName} none: meanings(class: "no such") {datasetName}}}`); got != `{"corpus":{"meanings":[],"none":[]}}` {
+		t.Errorf("got %s", got)
+	}
+	s.decide(`acceptRecipe(dataset: "KiTS23", class: "kidney", term: "T:1", expression: "{1}", definition: "without tumour", by: "rev")`)
+	a := s.ask(`{corpus {meanings(class: "Kidney") {datasetName expression definition settled} differences {class what why}}}`)
+	if len(a.Errors) > 0 {
+		t.Fatal(a.Errors)
+	}
+	got, _ := a.at(t, "corpus", "meanings").([]any)
+	if len(got) < 10 || fmt.Sprint(got[0]) != fmt.Sprint(map[string]any{"datasetName": "KiTS23", "expression": "{1}", "definition": "without tumour", "settled": true}) {
+		t.Errorf("got %v", got)
+	}
+	for _, m := range got[1:] {
+		if m, _ := m.(map[string]any); m["settled"] != false || m["datasetName"] == "KiTS23" {
+			t.Errorf("got %v", m)
+		}
+	}
+	if text := fmt.Sprint(a.at(t, "corpus", "differences")); !strings.Contains(text, "KiTS23: without tumour") {
+		t.Errorf("got %s", text)
+	}
+	if got := s.data(`{corpus {differences(settledOnly: true) {class}}}`); got != `{"corpus":{"differences":[]}}` {
+		t.Errorf("got %s", got)
+	}
+}
+
+// The tree is downloaded in each form, and once only while it stays as it is.
+func TestTreeDownload(t *testing.T) {
+	s, _ := curated(t)
+	for format, begins := range map[string]string{"": "format-version", "obo": "format-version", "tsv": "id\t", "skos": "{", "graphml": "<?xml"} {
+		status, header, body := s.exchange(http.MethodGet, "/tree?format="+format, nil)
+		if format == "" {
+			status, header, body = s.exchange(http.MethodGet, "/tree", nil)
+		}
+		if status != http.StatusOK || !strings.HasPrefix(string(body), begins) || header.Get("ETag") == "" || !strings.Contains(header.Get("Content-Disposition"), "tree.") {
+			t.Errorf("%q: %d, %v: %.60s", format, status, header, body)
+		}
+		if status, _, body := s.exchange(http.MethodGet, "/tree?format="+cmp.Or(format, "obo"), nil, "If-None-Match", header.Get("ETag")); status != http.StatusNotModified || len(body) > 0 {
+			t.Errorf("%q again: %d with %d bytes", format, status, len(body))
+		}
+	}
+	if status, _, body := s.exchange(http.MethodGet, "/tree?format=owl", nil); status != http.StatusBadRequest || errorCode(t, body) != "BAD_USER_INPUT" {
 		t.Errorf("got %d: %s", status, body)
 	}
 }

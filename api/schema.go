@@ -37,6 +37,7 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 	t.job = s.jobType(t)
 	l := s.newLabelTypes(t)
 	c := s.newCorpusTypes(t, l)
+	w := s.newWorkTypes(t)
 	terms := s.termQueries(t)
 	s.treeFields = map[string]bool{}
 	for name := range terms {
@@ -51,7 +52,7 @@ func (s *Service) newSchema() (graphql.Schema, error) {
 		Mutation: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Mutation",
 			Description: "Requests that start or stop work, and decisions on labels and recipes.",
-			Fields:      s.audited(merge(s.segmentMutations(t), s.jobMutations(t), s.workMutations(t, s.newWorkTypes(t)), s.labelMutations(t, l), s.recipeMutations(l), s.changeSetMutations(l), s.importMutations(l))),
+			Fields:      s.audited(merge(s.segmentMutations(t), s.jobMutations(t, w), s.workMutations(t, w), s.labelMutations(t, l), s.recipeMutations(l), s.changeSetMutations(l), s.importMutations(l))),
 		}),
 		Subscription: graphql.NewObject(graphql.ObjectConfig{
 			Name:        "Subscription",

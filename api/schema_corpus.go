@@ -84,7 +84,7 @@ func (s *Service) newCorpusTypes(t *types, l *labelTypes) *corpusTypes {
 	})
 	s.classType(t, l, c)
 	s.recordType(t, c)
-	s.corpusType(t, c)
+	s.corpusType(t, l, c)
 	s.joinRecords(t, l, c)
 	return c
 }
@@ -401,7 +401,17 @@ func (s *Service) exportType() *graphql.Object {
 	})
 }
 
-func (s *Service) corpusType(t *types, c *corpusTypes) {
+func (s *Service) corpusType(t *types, l *labelTypes, c *corpusTypes) {
+	meaning := graphql.NewObject(graphql.ObjectConfig{
+		Name: "ClassMeaning", Description: "What one dataset means by a class.",
+		Fields: graphql.Fields{
+			"datasetName": text(s, "The name of the dataset.", func(m catalog.Meaning) string { return m.Dataset }),
+			"expression":  text(s, `How it makes the class, such as "{1, 2}".`, func(m catalog.Meaning) string { return m.Expr }),
+			"definition":  text(s, "What it means by it where datasets differ, and what is missing; may be empty.", func(m catalog.Meaning) string { return m.Definition }),
+			"settled":     {Type: required(graphql.Boolean), Description: "Whether curators settled it; else it is what the dataset's record says.", Resolve: get(s, func(m catalog.Meaning) any { return m.Source == catalog.FromLedger })},
+		},
+	})
+	settledOnly := flagArgument("Leave the records of the catalog out.")
 	records := connectionOf(s, t, "DatasetRecord", "records of datasets", c.record, func(x *catalog.Dataset) string { return nameCursor(x.Name) })
 	classes := connectionOf(s, t, "CorpusClass", "classes of the corpus", c.class, func(x *catalog.Class) string { return nameCursor(classOrder(x)) })
 	finding := graphql.NewObject(graphql.ObjectConfig{
@@ -481,6 +491,40 @@ func (s *Service) corpusType(t *types, c *corpusTypes) {
 					}
 					u, _ := a["use"].(gates.Use)
 					return k.report(ctx, u)
+				}),
+			},
+			"meanings": {
+				Type: listOf(meaning), Description: "What datasets mean by a class: the recipes that were settled, and the records of datasets without any. Empty where none makes it.",
+				Args: graphql.FieldConfigArgument{"class": {Type: graphql.NewNonNull(graphql.String), Description: "The class, by name."}, "settledOnly": settledOnly},
+				Resolve: onDesk(s, func(ctx context.Context, d *desk, k *shelf, a args) (any, error) {
+					m, err := k.meanings(ctx, d, flag(a, "settledOnly"))
+					if err != nil {
+						return nil, err
+					}
+					out := m.Of(a.text("class"))
+					return append([]catalog.Meaning{}, out...), charge(ctx, len(out))
+				}),
+			},
+			"differences": {
+				Type: listOf(l.ofClass), Description: "The classes that datasets mean differently, such as a kidney with its tumours and one without, and which datasets mean what.",
+				Args: graphql.FieldConfigArgument{"settledOnly": settledOnly},
+				Resolve: onDesk(s, func(ctx context.Context, d *desk, k *shelf, a args) (any, error) {
+					m, err := k.meanings(ctx, d, flag(a, "settledOnly"))
+					if err != nil {
+						return nil, err
+					}
+					out := m.Differences()
+					return append([]labelmap.Concern{}, out...), charge(ctx, len(out))
+				}),
+			},
+			"card": {
+				Type: required(graphql.String), Description: "The data card in Markdown, for people: counts, licences, what is odd.",
+				Args: graphql.FieldConfigArgument{"title": {Type: graphql.String, DefaultValue: "Corpus", Description: "Its title."}},
+				Resolve: on(s, func(ctx context.Context, k *shelf, a args) (any, error) {
+					if err := spend(ctx, planCost); err != nil {
+						return nil, err
+					}
+					return k.card(a.text("title"))
 				}),
 			},
 			"diff": {Type: s.diffType(), Description: "What changed since the earlier scan list; null where the service has not both.", Resolve: on(s, func(ctx context.Context, k *shelf, _ args) (any, error) {

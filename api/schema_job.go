@@ -269,28 +269,39 @@ func pointer(j jobs.Job, err error) (any, error) {
 	return &j, nil
 }
 
-func (s *Service) jobMutations(t *types) graphql.Fields {
-	payload := func(name, description string) graphql.Output {
-		return graphql.NewObject(graphql.ObjectConfig{
-			Name:        name,
-			Description: description,
-			Fields: graphql.Fields{
-				"job": {Type: required(t.job), Description: "The job.", Resolve: get(s, func(j *jobs.Job) any { return j })},
-			},
-		})
-	}
+func (s *Service) jobMutations(t *types, w *workTypes) graphql.Fields {
+	payload := graphql.NewObject(graphql.ObjectConfig{
+		Name: "CancelJobPayload", Description: "A job that was told to stop.",
+		Fields: graphql.Fields{
+			"job": {Type: required(t.job), Description: "The job.", Resolve: get(s, func(o *ordered) any { return o.job })},
+			"mistake": {Type: w.mistake, Description: "Why there was nothing to stop: the job had ended. Null where it was stopped; an error where it is not asked for.", Resolve: get(s, func(o *ordered) any {
+				if o.wrong == nil {
+					return nil
+				}
+				return o.wrong
+			})},
+		},
+	})
 	return graphql.Fields{
 		"cancelJob": {
-			Type:        payload("CancelJobPayload", "A job that was told to stop."),
+			Type:        payload,
 			Description: "Stops a job. Structures that it has found already are kept.",
 			Args: graphql.FieldConfigArgument{
 				"id": {Type: graphql.NewNonNull(graphql.ID), Description: "The job's id."},
 			},
 			Resolve: on(s, func(ctx context.Context, _ any, a args) (any, error) {
-				if _, err := s.job(ctx, a.text("id")); err != nil {
-					return nil, err
+				j, err := s.job(ctx, a.text("id"))
+				if err == nil {
+					j, err = s.jobs.Cancel(ctx, a.text("id"))
 				}
-				return pointer(s.jobs.Cancel(ctx, a.text("id")))
+				if err == nil {
+					return &ordered{job: &j}, nil
+				}
+				out, err := s.notOrdered(ctx, err)
+				if o, ok := out.(*ordered); ok {
+					o.job = &j // as it ended
+				}
+				return out, err
 			}),
 		},
 	}

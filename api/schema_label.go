@@ -17,7 +17,7 @@ type labelTypes struct {
 
 	verdict, vote, state, event, suggestion, suggested *graphql.Object
 	dataset, label, recipe, recipeCheck                *graphql.Object
-	change                                             *graphql.Object
+	change, ofClass                                    *graphql.Object
 	result, setResult                                  *graphql.Union
 	mistake, conflict                                  *graphql.Object
 	treeChange, changeSet, proposal, impact            *graphql.Object

@@ -73,7 +73,7 @@ func (s *Service) recipeTypes(t *types, l *labelTypes) {
 			return out, charge(ctx, len(out))
 		}),
 	})
-	ofClass := graphql.NewObject(graphql.ObjectConfig{
+	l.ofClass = graphql.NewObject(graphql.ObjectConfig{
 		Name: "ClassConcern", Description: "Something about the settled recipes of a dataset that a reviewer should know.",
 		Fields: graphql.Fields{
 			"class": text(s, "The corpus class.", func(c labelmap.Concern) string { return c.Class }),
@@ -82,7 +82,7 @@ func (s *Service) recipeTypes(t *types, l *labelTypes) {
 		},
 	})
 	l.dataset.AddFieldConfig("recipeConcerns", &graphql.Field{
-		Type: listOf(ofClass), Description: "What speaks against its settled recipes, each held against labels and tree, and all against each other.",
+		Type: listOf(l.ofClass), Description: "What speaks against its settled recipes, each held against labels and tree, and all against each other.",
 		Resolve: onDesk(s, func(ctx context.Context, d *desk, of *labelled, _ args) (any, error) {
 			k, err := s.kitchen(ctx, d, of.name)
 			if err != nil {

@@ -31,6 +31,7 @@ type workTypes struct {
 	kind    *graphql.Enum
 	format  *graphql.Enum
 	payload *graphql.Object
+	mistake *graphql.Object
 }
 
 // exportFormats are the forms that a corpus is exported in.
@@ -208,7 +209,7 @@ func (s *Service) jobFiles(t *types) *graphql.Field {
 
 func (s *Service) newWorkTypes(t *types) *workTypes {
 	w := &workTypes{kind: t.jobKind, format: enum("ExportFormat", "A form that a corpus is exported in.", exportFormats...)}
-	wrong := graphql.NewObject(graphql.ObjectConfig{
+	w.mistake = graphql.NewObject(graphql.ObjectConfig{
 		Name: "JobMistake", Description: "Something about a request for a job that its sender can mend.",
 		Fields: graphql.Fields{
 			"code":     text(s, "A stable code, of those in the errors' extensions.", func(m *mistaken) string { return string(m.Code) }),
@@ -226,7 +227,7 @@ func (s *Service) newWorkTypes(t *types) *workTypes {
 				}
 				return o.job
 			})},
-			"mistake": {Type: wrong, Description: "What is wrong with the request; null where nothing is.", Resolve: get(s, func(o *ordered) any {
+			"mistake": {Type: w.mistake, Description: "What is wrong with the request; null where nothing is.", Resolve: get(s, func(o *ordered) any {
 				if o.wrong == nil {
 					return nil
 				}
@@ -267,7 +268,7 @@ func (s *Service) notOrdered(ctx context.Context, err error) (any, error) {
 		m = &mistaken{Argument: "image"}
 	case errors.Is(err, jobs.ErrKeyConflict):
 		m = &mistaken{Argument: "key"}
-	case errors.Is(err, jobs.ErrNotRetried):
+	case errors.Is(err, jobs.ErrNotRetried), errors.Is(err, jobs.ErrFinished):
 		m = &mistaken{Argument: "id"}
 	default:
 		m, _ = errors.AsType[*mistaken](err)

@@ -36,6 +36,17 @@ func TestImpact(t *testing.T) {
 	if r := report("--recipe", "kidney", "--expr", "{1}"); len(r.Classes) != 1 || r.Classes[0].Before != "{1, 2}" || r.Classes[0].After != "{1}" {
 		t.Errorf("a recipe: %+v", r)
 	}
+	// A dataset of the catalog whose labels nobody has brought in makes what its
+	// record says, and counts in its modality.
+	code, out := at("impact", "--recipe", "kidney", "--expr", "{1}", "--dataset", "KiTS23", "--json")
+	var r impact.Report
+	if err := json.Unmarshal([]byte(out), &r); code != exitDone || err != nil {
+		t.Fatalf("exit %d: %v: %s", code, err, out)
+	}
+	if len(r.Classes) != 1 || r.Classes[0].Change != impact.Changed || r.Classes[0].Before != "{1, 2, 3}" || r.Classes[0].Scans != 489 ||
+		r.Classes[0].Datasets.Before != r.Classes[0].Datasets.After || r.Classes[0].Datasets.Before < 5 || r.Annotations != (impact.Span{Before: 3 * 489, After: 3 * 489}) {
+		t.Errorf("a dataset of the catalog: %+v", r)
+	}
 	if code, out := at("list", "--dataset", "D", "--status", "open"); code != exitDone || !strings.Contains(out, "1 labels") {
 		t.Errorf("something was written: %s", out)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -537,14 +536,6 @@ concern, the exit code is 4.`,
 	return cmd
 }
 
-// meaning is what one dataset means by a class.
-type meaning struct {
-	Dataset    string `json:"dataset"`
-	Expr       string `json:"expr"`
-	Definition string `json:"definition,omitempty"`
-	Source     string `json:"source"` // "ledger" or "catalog"
-}
-
 func (a *app) recipesCompareCommand() *cobra.Command {
 	var asJSON, own bool
 	cmd := &cobra.Command{
@@ -557,14 +548,14 @@ the catalog for datasets that the store has no recipe of.`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.withDesk(cmd.Context(), func(d *desk) error {
-				recipes, meanings, err := d.meanings(cmd.Context(), own)
+				meanings, err := d.meanings(cmd.Context(), own)
 				if err != nil {
 					return err
 				}
 				if len(given) == 0 {
-					return a.printDifferences(labelmap.CompareDefinitions(recipes), asJSON)
+					return a.printDifferences(meanings.Differences(), asJSON)
 				}
-				list := meanings[strings.ToLower(given[0])]
+				list := meanings.Of(given[0])
 				if len(list) == 0 {
 					return fmt.Errorf("%w: no dataset makes %q", errNoClass, given[0])
 				}
@@ -594,42 +585,16 @@ func (a *app) printDifferences(list []labelmap.Concern, asJSON bool) error {
 	return nil
 }
 
-// meanings gathers recipes by dataset, and what datasets mean by class.
-func (d *desk) meanings(ctx context.Context, own bool) (map[string][]labelmap.Recipe, map[string][]meaning, error) {
+// meanings are what datasets mean by classes; own leaves the catalog's records
+// out.
+func (d *desk) meanings(ctx context.Context, own bool) (*catalog.Meanings, error) {
 	states, err := d.book.States(ctx, "", labelmap.SubjectRecipe)
-	if err != nil {
-		return nil, nil, err
-	}
-	recipes, meanings := map[string][]labelmap.Recipe{}, map[string][]meaning{}
-	add := func(dataset, source string, r labelmap.Recipe) {
-		recipes[dataset] = append(recipes[dataset], r)
-		definition := r.Definition
-		if len(r.Missing) > 0 {
-			definition = strings.TrimPrefix(definition+"; without "+strings.Join(r.Missing, ", "), "; ")
-		}
-		meanings[r.Class] = append(meanings[r.Class], meaning{dataset, r.Expr.String(), definition, source})
-	}
-	for i := range states {
-		if v := states[i].Verdict; v != nil && v.Outcome == labelmap.Mapped && v.Recipe != nil {
-			add(states[i].Subject.Dataset, "ledger", *v.Recipe)
-		}
-	}
-	if own {
-		return recipes, meanings, nil
+	if err != nil || own {
+		return catalog.MeaningsOf(states, nil), err
 	}
 	known, err := catalog.Builtin()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	decided := maps.Clone(recipes)
-	for _, record := range known.Datasets() {
-		if decided[record.Name] != nil {
-			continue
-		}
-		for i := range record.Recipes {
-			r := &record.Recipes[i]
-			add(record.Name, "catalog", labelmap.Recipe{Class: r.Class, Expr: r.Expr.Expr, Definition: r.Definition, Complete: true})
-		}
-	}
-	return recipes, meanings, nil
+	return catalog.MeaningsOf(states, known), nil
 }

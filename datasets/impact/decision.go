@@ -44,8 +44,9 @@ func Counted(changes []labelmap.Change, entries []labelmap.Entry) {
 
 // OfChanges says what changes of labels and recipes, previewed or written, mean
 // for one dataset: the recipes that it has before and after are the settled
-// ones, and for classes where none is settled what the tree proposes. Errors are
-// those of Book.States.
+// ones, for classes where none is settled what the tree proposes, and for those
+// where it proposes none what the dataset's record says. Errors are those of
+// Book.States.
 func OfChanges(ctx context.Context, d Desk, dataset string, changes []labelmap.Change) (*Report, error) {
 	labels, err := d.Book.States(ctx, dataset, labelmap.SubjectLabel)
 	if err != nil {
@@ -58,7 +59,7 @@ func OfChanges(ctx context.Context, d Desk, dataset string, changes []labelmap.C
 	before := func(c *labelmap.Change) labelmap.State { return c.Before }
 	after := func(c *labelmap.Change) labelmap.State { return c.After }
 	at := func(side func(*labelmap.Change) labelmap.State) []labelmap.Recipe {
-		return d.effective(
+		return d.effective(dataset,
 			replaced(labels, changes, dataset, labelmap.SubjectLabel, side),
 			replaced(recipes, changes, dataset, labelmap.SubjectRecipe, side))
 	}
@@ -71,6 +72,9 @@ func OfChanges(ctx context.Context, d Desk, dataset string, changes []labelmap.C
 			in.Modality = catalog.Modality(l.Modality)
 			break
 		}
+	}
+	if record, ok := d.Ground.Catalog.Dataset(dataset); ok && in.Modality == "" {
+		in.Modality = record.Modality
 	}
 	return Of(in), nil
 }
@@ -99,18 +103,35 @@ func replaced(states []labelmap.State, changes []labelmap.Change, dataset string
 	return out
 }
 
-// effective are the recipes that a dataset has: settled ones, and for classes
-// where none is settled what is proposed.
-func (d *Desk) effective(labels, recipes []labelmap.State) []labelmap.Recipe {
+// effective are the recipes that a dataset has: settled ones, for classes where
+// none is settled what is proposed, and where none is proposed what its record
+// says.
+func (d *Desk) effective(dataset string, labels, recipes []labelmap.State) []labelmap.Recipe {
 	out := labelmap.SettledRecipes(recipes)
 	byClass := map[string]*labelmap.State{}
 	for i := range recipes {
 		byClass[recipes[i].Subject.Key] = &recipes[i]
 	}
 	judged, _ := labelmap.JudgedOf(labels)
-	for _, r := range labelmap.Compose(d.Tree, judged, labelmap.WantedOf(judged, d.Classes)) {
+	undecided := func(r *labelmap.Recipe) bool {
 		st := byClass[r.Class]
-		if st == nil || st.Verdict == nil && !st.Rejects(&r) {
+		return st == nil || st.Verdict == nil && !st.Rejects(r)
+	}
+	for _, r := range labelmap.Compose(d.Tree, judged, labelmap.WantedOf(judged, d.Classes)) {
+		if undecided(&r) {
+			out = append(out, r)
+		}
+	}
+	record, ok := d.Ground.Catalog.Dataset(dataset)
+	if !ok {
+		return out
+	}
+	made := map[string]bool{}
+	for i := range out {
+		made[out[i].Class] = true
+	}
+	for _, r := range record.AsDecided() {
+		if !made[r.Class] && undecided(&r) {
 			out = append(out, r)
 		}
 	}

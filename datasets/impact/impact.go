@@ -54,7 +54,7 @@ type Class struct {
 	// Scans are the dataset's rows whose annotation of the class changes.
 	Scans int `json:"scans"`
 	// Datasets and Corpus count the class in the whole corpus, in the dataset's
-	// modality: datasets that make it, and rows that are annotated with it.
+	// modality where it has one: datasets that make it, and rows that are annotated with it.
 	Datasets Span `json:"datasets"`
 	Corpus   Span `json:"corpus"`
 }
@@ -229,7 +229,7 @@ func (in *Input) sides(r *Report, before, after int) {
 // corpus counts a class in the other datasets of the modality.
 func (in *Input) corpus(c *Class) {
 	for _, d := range in.Catalog.Datasets() {
-		if d.Name == in.Dataset || d.Modality != in.Modality {
+		if d.Name == in.Dataset || in.Modality != "" && d.Modality != in.Modality {
 			continue
 		}
 		if _, ok := d.Recipe(c.Name); !ok {
