@@ -120,6 +120,9 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	if a.best() < completeBelow {
 		e.foreignCut(&a, l)
 	}
+	if a.several == "" && a.best() < doubt {
+		e.inPinyin(&a, l, false)
+	}
 	if len(a.found) == 0 {
 		e.partly(&a, l)
 	}
@@ -451,6 +454,7 @@ type surroundings struct {
 	// names it and none of them.
 	around     []string
 	brainAlone bool
+	pinyin     bool     // it is written in pinyin
 	held       sync.Map // of bool: what holds said of a term
 }
 
@@ -480,7 +484,7 @@ func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *s
 			s.named = append(s.named, e.named("brain")...)
 		}
 	}
-	s.around = ids(e.tree, around)
+	s.around, s.pinyin = ids(e.tree, around), inPinyinMostly(alone)
 	if brain, ok := one(e.tree, "brain"); ok {
 		s.brainAlone = slices.ContainsFunc(s.named, func(id string) bool { return s.under(id, brain) }) &&
 			!slices.ContainsFunc(s.named, func(id string) bool { return slices.Contains(s.around, id) })
@@ -669,6 +673,9 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	if a.none == "" && a.several == "" && a.best() < doubt {
 		e.withoutVowels(l, &a, s)
 		e.begunTogether(l, &a, s)
+	}
+	if s.pinyin && a.none == "" && a.several == "" && a.best() < Accept {
+		e.inPinyin(&a, l, true)
 	}
 	if e.words.barely(l.Name) || diseased(l.Name) || slices.ContainsFunc(a.told, func(r reading) bool { return diseased(r.text) }) {
 		for _, c := range a.found {

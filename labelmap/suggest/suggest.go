@@ -346,6 +346,8 @@ type answer struct {
 	several, planned string
 	// foreign says why the label means nothing in another language.
 	foreign string
+	// pinyin says that it was read as Chinese in Latin letters.
+	pinyin bool
 	// read and loose are the ways to read the label, once they were made, and told
 	// what it says in other languages.
 	read, loose, told []reading

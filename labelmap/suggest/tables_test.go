@@ -77,6 +77,34 @@ func TestTablesNameTerms(t *testing.T) {
 	}
 }
 
+// Each character of the Chinese phrases has its syllables, and no other.
+func TestPinyin(t *testing.T) {
+	used, sounds := map[string]bool{}, map[string]bool{}
+	for _, f := range rows("languages", 3) {
+		if f[0] == "Chinese" {
+			for _, r := range simplified.Replace(f[1]) {
+				used[string(r)] = true
+			}
+		}
+	}
+	for n := 1; n <= mostOrdinal; n++ {
+		for _, r := range "第" + chineseDigits(n) {
+			used[string(r)] = true
+		}
+	}
+	for _, f := range rows("pinyin", 2) {
+		if sounds[f[0]] || !used[f[0]] || f[1] == "" || strings.Trim(f[1], "abcdefghijklmnopqrstuvwxyz|") != "" {
+			t.Errorf("pinyin: %q: %q is of no use", f[0], f[1])
+		}
+		sounds[f[0]] = true
+	}
+	for c := range used {
+		if !sounds[c] {
+			t.Errorf("pinyin: %q of a Chinese phrase has no syllables", c)
+		}
+	}
+}
+
 // wordsOf are the words of all names and synonyms, and those that say something of
 // a label and no structure.
 func wordsOf(tree *graph.Tree) map[string]bool {

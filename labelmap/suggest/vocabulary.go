@@ -49,6 +49,7 @@ type placed struct {
 
 type vocabulary struct {
 	languages map[string]*lexicon
+	pinyin    *pinyin
 	order     []string
 	contexts  map[string][]placed // by key
 	parcels   map[string]meaning
@@ -72,7 +73,7 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		contexts: map[string][]placed{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}, cortex: map[string]string{},
 		remarks: map[string]bool{}, divisions: map[string]bool{}, qualities: map[string]bool{}, foreign: map[string]bool{}, generic: map[string]bool{},
 	}
-	v.languages = lexicons()
+	v.languages, v.pinyin = lexicons(), loadPinyin()
 	v.order = slices.Sorted(maps.Keys(v.languages))
 	for _, f := range rows("contexts", 4) {
 		v.place(tree, f[0], f[1], meaning{meaning: f[2], reason: f[3]})
