@@ -67,7 +67,7 @@ func (e *Engine) without(lacks func(key string) bool) *Engine {
 	gone := func(k string, _ meaning) bool { return lacks(k) }
 	ablated := &vocabulary{
 		languages: map[string]*lexicon{}, pinyin: v.pinyin, order: v.order, contexts: maps.Clone(v.contexts), parcels: maps.Clone(v.parcels), shorts: maps.Clone(v.shorts), cortex: maps.Clone(v.cortex),
-		known: v.known, starts: v.starts, bare: v.bare, remarks: v.remarks, divisions: v.divisions, qualities: v.qualities, generic: v.generic, foreign: v.foreign,
+		known: v.known, starts: v.starts, remarks: v.remarks, divisions: v.divisions, qualities: v.qualities, generic: v.generic, foreign: v.foreign,
 	}
 	maps.DeleteFunc(ablated.contexts, func(k string, _ []placed) bool { return lacks(k) })
 	maps.DeleteFunc(ablated.parcels, gone)

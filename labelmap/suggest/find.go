@@ -114,9 +114,6 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	if a.best() < completeBelow {
 		e.completed(&a, l)
 	}
-	if a.best() < doubt {
-		e.decoded(&a, l)
-	}
 	if a.best() < completeBelow {
 		e.foreignCut(&a, l)
 	}
@@ -671,8 +668,7 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 		e.initials(l, &a, s)
 	}
 	if a.none == "" && a.several == "" && a.best() < doubt {
-		e.withoutVowels(l, &a, s)
-		e.begunTogether(l, &a, s)
+		e.aligned(l, &a, s)
 	}
 	if s.pinyin && a.none == "" && a.several == "" && a.best() < Accept {
 		e.inPinyin(&a, l, true)

@@ -111,7 +111,7 @@ func lacksOne(word, whole string) bool {
 	return word[n:] == whole[n+1:]
 }
 
-// smallForeign are words between others that labels leave out.
+// smallForeign are those of other languages.
 var smallForeign = []string{"de", "del", "della", "dell", "dello", "di", "da", "do", "du", "des", "la", "le", "el", "il", "der", "van"}
 
 // cutFrom says whether words begin those of a phrase, or lack a letter of them,

@@ -104,9 +104,7 @@ func initialTexts(tree *graph.Tree) map[byte][]shortText {
 	add := func(id, text string) {
 		var words []string
 		for _, w := range graph.Words(text) {
-			switch w {
-			case "of", "the", "and", "in", "to", "for":
-			default:
+			if !slices.Contains(smallWords, w) {
 				words = append(words, w)
 			}
 		}

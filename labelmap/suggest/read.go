@@ -281,7 +281,7 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		}
 		out = append(out, reading{text: parts, quality: 0.92, reason: "run together"})
 	}
-	if m := reLetter.FindStringSubmatch(text); m != nil && (v.known[strings.ToLower(m[2])] || v.shorts[strings.ToLower(m[2])].meaning != "") {
+	if m := reLetter.FindStringSubmatch(v.remarksOff(separated(text))); m != nil && (v.known[strings.ToLower(m[2])] || v.shorts[strings.ToLower(m[2])].meaning != "") {
 		out = append(out, reading{text: m[1] + " " + m[2], quality: 0.92, reason: "the first letter is the side"})
 	}
 	if m := reGlued.FindStringSubmatch(text); m != nil && !v.known[strings.ToLower(strings.Fields(separated(text))[0])] {

@@ -34,13 +34,14 @@ func beginnings(words []string) (key string, ok bool) {
 	return strings.Join(short, " "), true
 }
 
+// smallWords are words between others that labels leave out.
+var smallWords = []string{"of", "the", "and", "in", "to", "for"}
+
 // contentWords are the words of a text without sides and small words, sorted.
 func contentWords(text string) []string {
 	var out []string
 	for _, w := range graph.Words(text) {
-		switch w {
-		case "left", "right", "of", "the", "and", "in", "to", "for":
-		default:
+		if w != string(graph.Left) && w != string(graph.Right) && !slices.Contains(smallWords, w) {
 			out = append(out, w)
 		}
 	}

@@ -88,7 +88,7 @@ type Engine struct {
 	sizeTable                 map[string]sizeRange
 	shortening                func() map[string][]shortText
 	initialed                 func() map[byte][]shortText
-	decodable                 func() []className
+	aligning                  func() map[byte][]*alignable
 	memory                    *memory
 }
 
@@ -131,7 +131,7 @@ func New(tree *graph.Tree, classes []Class, options ...Option) *Engine {
 	e.regions, e.bodyParts, e.sorts = ids(tree, regionNames), ids(tree, bodyParts), ids(tree, sortNames)
 	e.midline, e.sizeTable = ids(tree, midlineNames), sizesOf(tree)
 	e.shortening = sync.OnceValue(func() map[string][]shortText { return shortTexts(tree) })
-	e.decodable = sync.OnceValue(e.classNames)
+	e.aligning = sync.OnceValue(e.alignables)
 	e.initialed = sync.OnceValue(func() map[byte][]shortText { return initialTexts(tree) })
 	for _, o := range options {
 		o(e)

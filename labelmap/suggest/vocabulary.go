@@ -54,16 +54,15 @@ type vocabulary struct {
 	contexts  map[string][]placed // by key
 	parcels   map[string]meaning
 	shorts    map[string]meaning
-	cortex    map[string]string   // words of brain atlases, written out
-	known     map[string]bool     // words of the tree's names, of the tables, and sides
-	starts    map[string]bool     // their first five letters
-	bare      map[string][]string // known words by their consonants
-	remarks   map[string]bool     // words that say how or when a structure was drawn
-	divisions map[string]bool     // words for a part of a structure that has no name of its own
-	qualities map[string]bool     // words for how a finding looks
-	generic   map[string]bool     // words for tissue of which there are many
-	foreign   map[string]bool     // words for what lies in or on a structure and is not it
-	places    sync.Map            // of bool: what mostlyIn said of two terms
+	cortex    map[string]string // words of brain atlases, written out
+	known     map[string]bool   // words of the tree's names, of the tables, and sides
+	starts    map[string]bool   // their first five letters
+	remarks   map[string]bool   // words that say how or when a structure was drawn
+	divisions map[string]bool   // words for a part of a structure that has no name of its own
+	qualities map[string]bool   // words for how a finding looks
+	generic   map[string]bool   // words for tissue of which there are many
+	foreign   map[string]bool   // words for what lies in or on a structure and is not it
+	places    sync.Map          // of bool: what mostlyIn said of two terms
 }
 
 // loadVocabulary reads the embedded tables. They are part of the program, so a
@@ -103,7 +102,6 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		map[string]map[string]bool{"remark": v.remarks, "division": v.divisions, "quality": v.qualities, "foreign": v.foreign, "generic": v.generic}[f[1]][f[0]] = true
 	}
 	v.learn(tree)
-	v.learnBare()
 	return v
 }
 
