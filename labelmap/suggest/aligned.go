@@ -19,16 +19,16 @@ const (
 	mostAligned   = 32  // letters of a label
 	mostOfName    = 6   // words of a name
 	leastShare    = 3   // a label has a third of a name's letters
-	mostCost      = 4.5 // of what is offered
-	clearLead     = 0.75
+	mostCost      = 5.5 // of what is offered
+	clearLead     = 0.4
 	costSynonym   = 0.5 // of a name that is no exact one
 	costForeign   = 0.2 // of a name in another language
 	costOneSide   = 1.0 // of a structure without the side that the label states
-	costElsewhere = 1.2 // of what the corpus has, where the list does not lie
+	costElsewhere = 1.5 // of what does not lie where the list does
 	costStripped  = 1.0 // of leaving out a date, a count, initials
 	// alignedScore keeps such an answer from being accepted unseen.
 	alignedScore = 0.74
-	scoreOfCost  = 0.03
+	scoreOfCost  = 0.025
 )
 
 // alignable is a name of an unsided term, in words of the letters a to z.
@@ -37,6 +37,7 @@ type alignable struct {
 	words              []string
 	generic            []bool  // words that say only what sort of structure it is
 	letters            uint32  // all that its words have, as bits
+	length             int     // of its words together
 	cost               float64 // of its term and its kind of name
 }
 
@@ -89,7 +90,7 @@ func (e *Engine) alignables() map[byte][]*alignable {
 // alignable has the words of a name; none where the name is not to be aligned.
 func (e *Engine) alignable(text string) *alignable {
 	a := &alignable{}
-	for _, w := range strings.Fields(unaccented.Replace(strings.ToLower(separated(text)))) {
+	for w := range strings.FieldsSeq(unaccented.Replace(strings.ToLower(separated(text)))) {
 		if !slices.Contains(smallWords, w) && !slices.Contains(smallForeign, w) {
 			a.words = append(a.words, w)
 		}
@@ -98,7 +99,7 @@ func (e *Engine) alignable(text string) *alignable {
 	if len(a.words) > mostOfName || !lettersOnly(all) {
 		return &alignable{}
 	}
-	a.letters = letterSet(all)
+	a.letters, a.length = letterSet(all), len(all)
 	for _, w := range a.words {
 		a.generic = append(a.generic, len(a.words) > 1 && (e.words.generic[w] || slices.Contains(leftOut, w)))
 	}
@@ -136,8 +137,8 @@ type laid struct {
 	bare bool // the label is one known word of several, which other names have too
 }
 
-// aligned lays a name that nothing else explains against every name of what lies
-// where the list does, or is of the corpus: its letters have to shorten the words of one of them
+// aligned lays a name that nothing else explains against every name, first of what lies
+// where the list does: its letters have to shorten the words of one of them
 // ("latcuneif", "brach plx", "Tr. coel."). The cheapest is an answer where it
 // leads clearly; the others are offered.
 func (e *Engine) aligned(l *labelmap.RawLabel, a *answer, s *surroundings) {
@@ -173,16 +174,18 @@ func (e *Engine) lay(w alignedWay, best map[string]laid, s *surroundings) {
 	set := letterSet(all)
 	known := func(word string) bool { return e.words.known[word] }
 	for _, name := range e.aligning()[all[0]] {
-		here := s.surelyHolds(name.id)
-		if set&^name.letters != 0 || leastShare*len(all) < len(strings.Join(name.words, "")) || !here && name.cost >= costSynonym {
+		if set&^name.letters != 0 || leastShare*len(all) < name.length {
 			continue
 		}
 		cost := name.cost + w.cost + alignment(w.words, name, known)
-		if !here {
-			cost += costElsewhere
+		if cost > mostCost {
+			continue
 		}
 		if _, ok := e.ofSide(name.id, w.side); !ok && w.side != graph.Unsided {
 			cost += costOneSide
+		}
+		if !s.surelyHolds(name.id) {
+			cost += costElsewhere
 		}
 		if old, ok := best[name.id]; cost <= mostCost && (!ok || cost < old.cost) {
 			best[name.id] = laid{name, w.side, cost, len(w.words) == 1 && len(name.words) > 1 && known(w.words[0])}
