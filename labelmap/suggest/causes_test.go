@@ -68,6 +68,7 @@ func TestRules(t *testing.T) {
 		{"a name before parentheses", "chest", []string{"SPINALCORD (THORAX)", "lung"}, "spinal cord", true},
 		{"a cartilage that begins as a helper of planning", "neck", []string{"Ringknorpel", "Kehlkopf"}, "cricoid cartilage", true},
 		{"a helper of planning", "neck", []string{"ring_ptv", "larynx"}, "", false},
+		{"a cut word that begins a longer one too", "abdomen", []string{"Nierenst.", "Leber"}, "kidney stone", false},
 		{"Chinese in Latin letters", "head", []string{"shishenjing_L", "brainstem"}, "left optic nerve", true},
 		{"Chinese of two syllables in Latin letters", "abdomen", []string{"zuo shen", "liver"}, "left kidney", false},
 		{"a syllable among Chinese in Latin letters", "abdomen", []string{"wei", "zuoshen", "ganzang", "dannang"}, "stomach", true},

@@ -77,13 +77,17 @@ func (l *lexicon) sideOff(words []string) (side graph.Laterality, rest []string)
 }
 
 // uncut is the English of the phrases that words are cut from; empty where there
-// is none, or where they mean several things.
+// is none, or where they mean several things. A phrase goes before those that it
+// begins.
 func (l *lexicon) uncut(words []string) string {
 	if len(words) == 0 || len(strings.Join(words, "")) < leastForeignAll {
 		return ""
 	}
-	meaning := ""
+	meaning, first := "", ""
 	for _, phrase := range l.starting[words[0][0]] {
+		if first != "" && strings.HasPrefix(phrase, first) {
+			continue // "gallenblasenstein" after "gallenblase"
+		}
 		if !strings.HasPrefix(phrase, words[0]) && len(words[0]) < leastMisspelt || !cutFrom(words, strings.Fields(phrase)) {
 			continue
 		}
@@ -91,7 +95,7 @@ func (l *lexicon) uncut(words []string) string {
 		if meaning != "" && graph.Normalize(english) != graph.Normalize(meaning) {
 			return ""
 		}
-		meaning = english
+		meaning, first = english, phrase
 	}
 	return meaning
 }
