@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -239,8 +238,8 @@ func (p *draft) readLabels(ctx context.Context) error {
 	like := labelmap.RawLabel{Dataset: p.d.Name, Modality: p.modality, Region: p.region}
 	for _, file := range p.found.Structures {
 		l := like
-		l.Name = structureName(file)
-		p.labels, p.files = append(p.labels, l), append(p.files, file)
+		l.Name = file.Name
+		p.labels, p.files = append(p.labels, l), append(p.files, file.File)
 	}
 	if len(p.labels) > 0 {
 		return nil
@@ -302,14 +301,6 @@ func (p *draft) nameOne() {
 
 // notWord is what a part of a mask's path says beside the structure.
 var notWord = regexp.MustCompile(`(?i)\{[^{}]*\}|\.(nii|gz|nrrd|mhd|mha)\b|labels?|masks?|seg(mentation)?s?\b|[_\W0-9]+|ground ?truth|\bgt\b|tr\b|ts\b`)
-
-// structureName is what a mask file is called, without its scan's id and its
-// ending.
-func structureName(file string) string {
-	name := strings.ReplaceAll(path.Base(file), "{case}", "")
-	name, _, _ = strings.Cut(name, ".")
-	return strings.Trim(name, "_- ")
-}
 
 // recipes suggests terms for the labels and proposes recipes for the classes.
 func (p *draft) recipes() error {

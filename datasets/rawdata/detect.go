@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -27,9 +26,9 @@ type Detected struct {
 	// Table is the file that names labels, relative to the folder's parent; empty
 	// for none.
 	Table string
-	// Structures are the mask files of each scan, as patterns, where each holds one
-	// structure; Partial says that some scans lack some of them.
-	Structures []string
+	// Structures are the mask files of each scan, where each holds one structure;
+	// Partial says that some scans lack some of them.
+	Structures []Structure
 	Partial    bool
 	Licence    string // as dataset.json or dataset_description.json says
 	Files      int    // all that lie in the folder
@@ -89,10 +88,12 @@ func Detect(ctx context.Context, dir string) (*Detected, error) {
 		return nil, err
 	}
 	d.sort()
+	tell := d.sortDrawn
 	if len(d.images) == 0 || len(d.masks) == 0 {
-		if err := d.sortByContent(); err != nil {
-			return nil, err
-		}
+		tell = d.sortByContent
+	}
+	if err := tell(); err != nil {
+		return nil, err
 	}
 	if len(d.images) == 0 || len(d.masks) == 0 {
 		return nil, d.nothing(dir)
@@ -124,6 +125,7 @@ type detector struct {
 	left         map[Left]*Left
 	// What volumes are.
 	images, masks []string
+	fixed         map[string]bool // placeholders that paths of structures need
 }
 
 // path of a file, by its name in patterns.
@@ -163,20 +165,9 @@ func (d *detector) detect() (*Detected, error) {
 	case slices.ContainsFunc(d.masks, func(m string) bool { return strings.Contains(m, "/derivatives/") }):
 		out.Kind = "bids"
 	}
-	masks := d.masks
-	folders := d.structures()
-	if folders != nil {
-		out.Kind, masks = "structures", folders
-	}
-	families, err := families(d.images, masks)
-	if d.document.contradicts(families) {
-		families, out.Kind, err = d.document.families(), "listed", nil
-	}
+	families, masks, err := d.pairs(out)
 	if err != nil {
 		return nil, err
-	}
-	if len(families) == 0 {
-		return nil, fmt.Errorf("%w: no name of a mask follows from that of an image (such as %s and %s); say it with --image and --mask", ErrUnclear, d.images[0], d.masks[0])
 	}
 	used := map[string]bool{}
 	for _, f := range families {
@@ -187,9 +178,6 @@ func (d *detector) detect() (*Detected, error) {
 	}
 	d.leave(families, masks, used)
 	out.Left = d.sortedLeft()
-	if folders != nil {
-		out.Structures, out.Partial = d.structureFiles(families)
-	}
 	for _, f := range families {
 		for _, one := range d.divide(f) {
 			out.Families = append(out.Families, d.channels(one)...)
@@ -200,6 +188,57 @@ func (d *detector) detect() (*Detected, error) {
 		out.Kind = "nnunet"
 	}
 	return out, nil
+}
+
+// pairs finds the masks of images: label maps, or files of one structure each.
+// It returns the masks that families may leave out.
+func (d *detector) pairs(out *Detected) ([]*family, []string, error) {
+	var pairs []*family
+	var err error
+	ofStructures := d.structures()
+	if !ofStructures {
+		pairs, err = families(d.images, d.masks)
+		if d.document.contradicts(pairs) {
+			out.Kind = "listed"
+			return d.document.families(), d.masks, nil
+		}
+	}
+	if ofStructures || err != nil || len(pairs) == 0 {
+		s, failed := d.parallel()
+		if failed != nil {
+			return nil, nil, failed
+		}
+		if s != nil {
+			return d.ofStructures(s, out)
+		}
+		if ofStructures {
+			pairs, err = families(d.images, d.masks)
+		}
+	}
+	if err == nil && len(pairs) == 0 {
+		err = fmt.Errorf("%w: no name of a mask follows from that of an image (such as %s and %s); say it with --image and --mask", ErrUnclear, d.images[0], d.masks[0])
+	}
+	return pairs, d.masks, err
+}
+
+// ofStructures takes masks of one structure each.
+func (d *detector) ofStructures(s *drawn, out *Detected) ([]*family, []string, error) {
+	if err := d.judge(s); err != nil {
+		return nil, nil, err
+	}
+	out.Kind = "structures"
+	out.Structures, out.Partial = s.structures()
+	taken := map[string]bool{}
+	for _, files := range s.files {
+		for _, at := range files {
+			taken[at] = true
+		}
+	}
+	for _, l := range s.leftOut {
+		taken[l] = true // named already
+	}
+	d.fixed = s.inFiles()
+	return s.families, slices.DeleteFunc(slices.Clone(d.masks), func(m string) bool { return taken[m] }), nil
 }
 
 // leave names the volumes that are no part of a family.
@@ -250,60 +289,27 @@ func (d *detector) sortedLeft() []Left {
 // stem is a path without the ending of its format.
 func stem(name string) string { return volumeFile.ReplaceAllString(name, "") }
 
-// structures are the folders, with "/" behind, that hold a scan's masks, one for
-// each structure: folders of the same names, or of several masks beside an image.
-// nil where masks are label maps.
-func (d *detector) structures() []string {
-	byFolder := map[string][]string{}
+// structures says whether masks are plainly files of one structure each: most of
+// their folders hold several, and lie with one image or below it.
+func (d *detector) structures() bool {
+	byFolder := map[string]int{}
 	for _, m := range d.masks {
-		byFolder[path.Dir(m)] = append(byFolder[path.Dir(m)], path.Base(m))
+		byFolder[path.Dir(m)]++
 	}
 	images := map[string]int{}
 	for _, i := range d.images {
 		images[path.Dir(strings.TrimSuffix(i, "/"))]++
 	}
 	several, beside := 0, 0
-	var out []string
-	for folder, names := range byFolder {
-		if len(names) > 1 {
+	for folder, n := range byFolder {
+		if n > 1 {
 			several++
 		}
-		// A folder of structures belongs to one scan: its image lies in it or above.
 		if images[folder] == 1 || images[path.Dir(folder)] == 1 {
 			beside++
 		}
-		out = append(out, folder+"/")
 	}
-	if 2*several <= len(byFolder) || 2*beside <= len(byFolder) {
-		return nil
-	}
-	slices.Sort(out)
-	return out
-}
-
-// structureFiles are the names of the files that a scan's folder of masks holds,
-// with {case} for the id of the scan, and whether some folders lack some.
-func (d *detector) structureFiles(families []*family) (names []string, partial bool) {
-	count, folders := map[string]int{}, map[string]bool{}
-	for _, m := range d.masks {
-		for _, f := range families {
-			values, ok := f.scans.Mask.Match(path.Dir(m) + "/")
-			if !ok {
-				continue
-			}
-			name := path.Base(m)
-			if id := values["case"]; id != "" {
-				name = strings.ReplaceAll(name, id, "{case}")
-			}
-			count[name]++
-			folders[path.Dir(m)] = true
-			break
-		}
-	}
-	for _, n := range count {
-		partial = partial || n < len(folders)
-	}
-	return slices.Sorted(maps.Keys(count)), partial
+	return 2*several > len(byFolder) && 2*beside > len(byFolder)
 }
 
 // IsFolderOf says whether a tree's folder is itself the folder that the patterns

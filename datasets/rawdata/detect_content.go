@@ -61,6 +61,40 @@ func (d *detector) sortByContent() error {
 	return nil
 }
 
+// sortDrawn moves masks to the masks whose paths do not say so: images of which
+// words have told some, but not those that hold 0 and one value more.
+func (d *detector) sortDrawn() error {
+	kinds := map[string][]string{}
+	for _, name := range d.images {
+		if _, listed := d.document.files[name]; !listed {
+			key := digits.ReplaceAllString(name, "#")
+			kinds[key] = append(kinds[key], name)
+		}
+	}
+	if len(kinds) < 2 || len(kinds) > maxLooked {
+		return nil
+	}
+	moved := map[string]bool{}
+	for _, names := range kinds {
+		m := look(d.ctx, d.path(names[0]))
+		if err := d.ctx.Err(); err != nil {
+			return err
+		}
+		if m.bits != nil && !m.several && m.bits.Count() > 0 {
+			for _, n := range names {
+				moved[n] = true
+			}
+		}
+	}
+	if len(moved) == len(d.images) {
+		return nil
+	}
+	d.images = slices.DeleteFunc(d.images, func(n string) bool { return moved[n] })
+	d.masks = slices.AppendSeq(d.masks, maps.Keys(moved))
+	slices.Sort(d.masks)
+	return nil
+}
+
 // errEnough ends the reading of a file whose rest is not asked for.
 var errEnough = errors.New("enough")
 

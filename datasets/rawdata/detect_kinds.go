@@ -71,7 +71,7 @@ func (d *detector) divide(f *family) []Family {
 		for i, w := range words {
 			whole[i] = before + w + after
 		}
-		if strings.Contains(f.scans.Patient, name) || !tells(words, d.document.channels) && !tells(whole, nil) {
+		if d.fixed[name] || strings.Contains(f.scans.Patient, name) || !tells(words, d.document.channels) && !tells(whole, nil) {
 			continue
 		}
 		var out []Family
