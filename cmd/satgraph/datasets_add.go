@@ -96,7 +96,7 @@ right instead.`,
 	cmd.Flags().StringVar(&f.region, "region", "", "part of the body (default: that of most classes)")
 	cmd.Flags().StringVar(&f.labels, "labels", "", "file that names the labels, in any form that 'labels suggest' reads")
 	cmd.Flags().StringVar(&f.image, "image", "", "pattern of the images, as D/images/{case}.nii.gz, where it cannot be told")
-	cmd.Flags().StringVar(&f.mask, "mask", "", "pattern of the masks, as D/labels/{case}.nii.gz")
+	cmd.Flags().StringVar(&f.mask, "mask", "", "pattern of the masks, as D/labels/{case}.nii.gz, or D/{structure}/{case}.nii.gz where each structure has its own")
 	cmd.Flags().StringVarP(&f.out, "output", "o", "", "file to write (default: NAME.yaml in the folder of --catalog, else here)")
 	cmd.Flags().StringVar(&f.licence, "licence", "", "licence: an SPDX identifier, or the terms' own name")
 	cmd.Flags().StringVar(&f.reference, "reference", "", "with --licence: where the terms stand")

@@ -63,7 +63,7 @@ func (p *draft) layout(ctx context.Context, dir string) error {
 	case (p.image == "") != (p.mask == ""):
 		return usageError{errors.New("--image and --mask go together")}
 	case p.image != "":
-		err = p.given()
+		err = p.given(ctx, dir)
 	default:
 		p.found, err = rawdata.Detect(ctx, dir)
 	}
@@ -106,7 +106,7 @@ func (p *draft) layout(ctx context.Context, dir string) error {
 }
 
 // given takes the patterns that the user gives.
-func (p *draft) given() error {
+func (p *draft) given(ctx context.Context, dir string) error {
 	image, err := catalog.ParsePattern(p.image)
 	if err != nil {
 		return err
@@ -118,6 +118,10 @@ func (p *draft) given() error {
 	names := image.Names()
 	if len(names) == 0 {
 		return usageError{fmt.Errorf("--image %s: want a placeholder, as {case}", p.image)}
+	}
+	if slices.Contains(mask.Names(), "structure") && !slices.Contains(names, "structure") {
+		p.found, err = rawdata.DetectStructures(ctx, dir, image, mask)
+		return err
 	}
 	person := names[0]
 	if slices.Contains(names, "case") {
@@ -242,7 +246,7 @@ func (p *draft) readLabels(ctx context.Context) error {
 		p.labels, p.files = append(p.labels, l), append(p.files, file.File)
 	}
 	if len(p.labels) > 0 {
-		return nil
+		return p.measureStructures(ctx)
 	}
 	if table := p.table(); table != "" {
 		read, err := ingest.ReadLabels(table, ingest.LabelOptions{Dataset: p.d.Name, Modality: p.modality, Region: p.region})
@@ -279,6 +283,33 @@ func (p *draft) readLabels(ctx context.Context) error {
 		return fmt.Errorf("%w: neither a table of labels nor a value in the masks", rawdata.ErrUnclear)
 	}
 	p.nameOne()
+	return nil
+}
+
+// measureStructures measures the masks of the first scan, so that a left kidney
+// that lies on the right is seen. What is empty or cannot be read there says
+// nothing of the structure.
+func (p *draft) measureStructures(ctx context.Context) error {
+	c := &p.cases[0]
+	there := slices.Clone(p.labels)
+	for i := range there {
+		pattern, err := catalog.ParsePattern(p.files[i])
+		if err != nil {
+			return err
+		}
+		if there[i].File, err = pattern.Fill(c.Values); err != nil {
+			return err
+		}
+	}
+	measured, err := labelvolume.Masks(ctx, p.at(c.Mask), there, volume.ReadOptions{}, nil)
+	if err != nil {
+		return err
+	}
+	for i := range measured {
+		if measured[i].Geometry != nil {
+			p.labels[i].Geometry, p.labels[i].Flags = measured[i].Geometry, measured[i].Flags
+		}
+	}
 	return nil
 }
 

@@ -76,15 +76,8 @@ var (
 //
 // Errors wrap ErrUnclear, or are the operating system's and the context's.
 func Detect(ctx context.Context, dir string) (*Detected, error) {
-	dir, err := filepath.Abs(dir)
+	d, err := newDetector(ctx, dir)
 	if err != nil {
-		return nil, err
-	}
-	d := &detector{ctx: ctx, parent: filepath.Dir(dir), base: filepath.Base(dir), left: map[Left]*Left{}}
-	if err := d.walk(dir); err != nil {
-		return nil, err
-	}
-	if err := d.readDocument(); err != nil {
 		return nil, err
 	}
 	d.sort()
@@ -99,6 +92,19 @@ func Detect(ctx context.Context, dir string) (*Detected, error) {
 		return nil, d.nothing(dir)
 	}
 	return d.detect()
+}
+
+// newDetector looks at all files below a folder.
+func newDetector(ctx context.Context, dir string) (*detector, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &detector{ctx: ctx, parent: filepath.Dir(dir), base: filepath.Base(dir), left: map[Left]*Left{}}
+	if err := d.walk(dir); err != nil {
+		return nil, err
+	}
+	return d, d.readDocument()
 }
 
 // nothing is the error of a folder without images or without masks.
@@ -209,7 +215,10 @@ func (d *detector) pairs(out *Detected) ([]*family, []string, error) {
 			return nil, nil, failed
 		}
 		if s != nil {
-			return d.ofStructures(s, out)
+			found, left, failed := d.ofStructures(s, out)
+			if err == nil || !errors.Is(failed, errLabelMaps) {
+				return found, left, failed
+			}
 		}
 		if ofStructures {
 			pairs, err = families(d.images, d.masks)
@@ -223,7 +232,7 @@ func (d *detector) pairs(out *Detected) ([]*family, []string, error) {
 
 // ofStructures takes masks of one structure each.
 func (d *detector) ofStructures(s *drawn, out *Detected) ([]*family, []string, error) {
-	if err := d.judge(s); err != nil {
+	if err := d.judge(s, false); err != nil {
 		return nil, nil, err
 	}
 	out.Kind = "structures"

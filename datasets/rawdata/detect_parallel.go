@@ -351,9 +351,13 @@ func (s *drawn) leave(d *detector, file, why string) {
 	}
 }
 
+// errLabelMaps says that masks are no files of one structure each.
+var errLabelMaps = fmt.Errorf("%w: the masks hold several values each", ErrUnclear)
+
 // judge looks at the masks of a scan: a label map among them is no structure, and
-// masks that all show the same are drawings by several people.
-func (d *detector) judge(s *drawn) error {
+// masks that all show the same are drawings by several people, unless somebody has said
+// that they are not.
+func (d *detector) judge(s *drawn, said bool) error {
 	image := ""
 	for _, at := range slices.Sorted(maps.Keys(s.files)) {
 		if len(s.files[at]) > len(s.files[image]) {
@@ -381,9 +385,9 @@ func (d *detector) judge(s *drawn) error {
 		}
 	}
 	if len(several) == len(files) || len(files)-len(several) < 2 && len(several) > 0 {
-		return fmt.Errorf("%w: %s has several masks of several values each, such as %s; say which is meant with --image and --mask", ErrUnclear, image, files[several[0]])
+		return errLabelMaps
 	}
-	if drawn > 1 && alike == drawn-1 {
+	if !said && drawn > 1 && alike == drawn-1 {
 		var some []string
 		for _, file := range slices.Sorted(maps.Keys(files))[:2] {
 			some = append(some, files[file])
@@ -447,6 +451,120 @@ func look(ctx context.Context, name string) seen {
 	return out
 }
 
+// DetectStructures tells the structures of a dataset whose layout somebody says:
+// the pattern of the images, and that of the masks, in which {structure} stands
+// for the structure of each: "D/{structure}/{case}.nii.gz". Errors are those of
+// Detect.
+func DetectStructures(ctx context.Context, dir string, image, mask catalog.Pattern) (*Detected, error) {
+	d, err := newDetector(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	var images []string
+	for _, v := range d.volumes {
+		if _, ok := image.Match(v); ok {
+			images = append(images, v)
+		}
+	}
+	names := image.Names()
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%w: the pattern %q of images has no placeholder, as {case}", ErrUnclear, image)
+	}
+	person := "{" + names[0] + "}"
+	if slices.Contains(names, "case") {
+		person = "{case}"
+	}
+	g := newGroup(image, person, images)
+	words, err := d.wordsOf(g, mask)
+	if err != nil {
+		return nil, err
+	}
+	s := &drawn{}
+	var templates []string
+	for _, w := range words {
+		templates = append(templates, strings.ReplaceAll(mask.String(), structurePlace, w))
+	}
+	if len(templates) > 0 {
+		s.add(g, templates, d.volumes)
+	}
+	if len(s.families) == 0 {
+		return nil, fmt.Errorf("%w: %d files of %s are called %s, and none of them has a mask called %s; patterns begin with the folder's own name", ErrUnclear, len(images), dir, image, mask)
+	}
+	for n, t := range templates {
+		file := strings.TrimPrefix(t, commonFolder(templates))
+		if f, ok := s.found[file]; ok {
+			f.Name = words[n]
+			s.found[file] = f
+		}
+	}
+	out := &Detected{Licence: d.document.licence, Files: d.files}
+	if err := d.judge(s, true); err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	for image, files := range s.files {
+		used[image] = true
+		for _, at := range files {
+			used[at] = true
+		}
+	}
+	for _, at := range s.leftOut {
+		used[at] = true // named already
+	}
+	for _, v := range d.volumes {
+		if !used[v] {
+			d.leaveAmong(v, "it is neither an image with a mask nor a mask, by the patterns that were given")
+		}
+	}
+	out.Kind, out.Left = "given", d.sortedLeft()
+	out.Structures, out.Partial = s.structures()
+	for _, f := range s.families {
+		out.Paired += len(f.pairs)
+		out.Families = append(out.Families, d.channels(Family{Scans: f.scans})...)
+	}
+	return out, nil
+}
+
+// structurePlace stands for the structure in a pattern of masks.
+const structurePlace = "{structure}"
+
+// wordsOf are the texts that files have for {structure} in a pattern of masks.
+func (d *detector) wordsOf(g *imageGroup, mask catalog.Pattern) ([]string, error) {
+	slices.Sort(d.volumes)
+	words := map[string]bool{}
+	for i, image := range g.names {
+		if err := d.ctx.Err(); err != nil {
+			return nil, err
+		}
+		values := maps.Clone(g.values[i])
+		const here = "\x01"
+		values["structure"] = here
+		text, err := mask.Fill(values)
+		if err != nil {
+			return nil, err
+		}
+		prefix, rest, _ := strings.Cut(text, here)
+		suffix, _, again := strings.Cut(rest, here)
+		at, _ := slices.BinarySearch(d.volumes, prefix)
+		for ; at < len(d.volumes) && strings.HasPrefix(d.volumes[at], prefix); at++ {
+			v := d.volumes[at]
+			end := len(v) - len(suffix)
+			if again { // the structure goes up to where the text between two of it is met
+				n := strings.Index(v[len(prefix):], suffix)
+				end = len(prefix) + max(n, 0)
+			}
+			if end <= len(prefix) || v == image {
+				continue
+			}
+			w := v[len(prefix):end]
+			if !strings.Contains(w, "/") && strings.ReplaceAll(text, here, w) == v {
+				words[w] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(words)), nil
+}
+
 // commonFolder is the folder, with "/" behind, that all paths lie in.
 func commonFolder(names []string) string {
 	common := path.Dir(names[0]) + "/"
@@ -499,7 +617,9 @@ func ownWords(names []string) []string {
 	pieces := make([][]string, len(names))
 	shared := map[string]int{}
 	for i, n := range names {
-		pieces[i] = placeholder.Split(n, -1)
+		for _, p := range placeholder.Split(n, -1) {
+			pieces[i] = append(pieces[i], strings.Trim(p, "_- "))
+		}
 		for _, p := range slices.Compact(slices.Sorted(slices.Values(pieces[i]))) {
 			shared[p]++
 		}
@@ -508,11 +628,26 @@ func ownWords(names []string) []string {
 	for i, some := range pieces {
 		var own []string
 		for _, p := range some {
-			if p = strings.Trim(p, "_- "); p != "" && (shared[p] < len(names) || len(some) == 1) {
+			if p != "" && (shared[p] < len(names) || len(some) == 1) {
 				own = append(own, p)
 			}
 		}
-		out[i] = strings.Join(own, " ")
+		out[i] = bidsLabel(strings.Join(own, " "))
 	}
 	return out
+}
+
+var bidsEntity = regexp.MustCompile(`(?:^|_)(label|hemi)-([A-Za-z0-9]+)`)
+
+// bidsLabel is the structure of a name in BIDS's form, "hemi-L_label-GM_mask"; of
+// others, the name.
+func bidsLabel(name string) string {
+	words := map[string]string{}
+	for _, m := range bidsEntity.FindAllStringSubmatch(name, -1) {
+		words[m[1]] = m[2]
+	}
+	if words["label"] == "" {
+		return name
+	}
+	return strings.TrimSpace(words["hemi"] + " " + words["label"])
 }

@@ -176,27 +176,52 @@ func list(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
-// unknownFiles are the files of the mask's folder that look like masks and that
-// no label of the record, nor the image, is.
+// unknownFiles are files that look like masks of the scan and that no label of
+// the record, nor an image, is: in the folder of masks, and in folders within it
+// where labels of the record have folders of their own.
 func (s *Source) unknownFiles(scan *Scan) []string {
 	if !scan.Folder {
 		return nil
 	}
-	known := map[string]bool{path.Base(scan.Image): true}
-	for i := range s.dataset.Labels {
-		for _, name := range s.labelFiles(&scan.Case, &s.dataset.Labels[i]) {
-			known[path.Base(name)] = true
-		}
-	}
-	var out []string
 	entries, err := s.options.Place().ReadDir(s.path(scan.Mask))
 	if err != nil {
 		return nil // what cannot be listed says nothing
 	}
+	var labels []catalog.Pattern
+	behind := map[string]bool{} // what is behind the first folder of labels
+	for i := range s.dataset.Labels {
+		l := &s.dataset.Labels[i]
+		for _, name := range s.labelFiles(&scan.Case, l) {
+			if _, rest, ok := strings.Cut(name, "/"); ok {
+				behind[rest] = true
+			}
+		}
+		if l.Release != nil {
+			for _, src := range l.Release.Sources() {
+				if p, err := catalog.ParsePattern(src.File); err == nil {
+					labels = append(labels, p)
+				}
+			}
+		}
+	}
+	known := func(name string) bool {
+		return slices.ContainsFunc(labels, func(p catalog.Pattern) bool { _, ok := p.Match(name); return ok }) ||
+			slices.ContainsFunc(s.layout.Scans, func(o catalog.Scans) bool { _, ok := o.Image.Match(path.Join(scan.Mask, name)); return ok })
+	}
+	var out []string
 	for _, e := range entries {
 		name := strings.ToLower(e.Name())
-		if !e.IsDir() && !known[e.Name()] && (strings.HasSuffix(name, ".nii.gz") || strings.HasSuffix(name, ".nii") || strings.HasSuffix(name, ".nrrd")) {
-			out = append(out, e.Name())
+		if !e.IsDir() {
+			if (strings.HasSuffix(name, ".nii.gz") || strings.HasSuffix(name, ".nii") || strings.HasSuffix(name, ".nrrd")) && !known(e.Name()) {
+				out = append(out, e.Name())
+			}
+			continue
+		}
+		for _, rest := range slices.Sorted(maps.Keys(behind)) {
+			at := path.Join(e.Name(), rest)
+			if _, err := s.options.Place().Stat(s.path(path.Join(scan.Mask, at))); err == nil && !known(at) {
+				out = append(out, at)
+			}
 		}
 	}
 	return out
