@@ -85,6 +85,16 @@ func (f *newFolder) one(name string, row int) {
 	})
 }
 
+// half draws one structure on the left or on the right.
+func (f *newFolder) half(name string, left bool) {
+	f.volume(name, func(i int) float32 {
+		if i/12%10 == 1 && (i%12 < 5) == left {
+			return 1
+		}
+		return 0
+	})
+}
+
 const abdomen = `{"background":0,"liver":1,"left kidney":2,"right kidney":3,"spleen":4}`
 
 // Every usual layout goes from its folder to a corpus and its export: told,
@@ -146,6 +156,31 @@ func TestDatasetsAddLayouts(t *testing.T) {
 			}
 			f.text("meta.csv", "image_id;age\n")
 		}, nil, "Whole", 4, 3, 1, true},
+		"a folder for each structure, label maps among them": {func(f *newFolder) {
+			for i, id := range ids {
+				f.scan("images/" + id + ".nii.gz")
+				f.half("kidney_left/"+id+".nii.gz", true)
+				f.half("kidney_right/"+id+".nii.gz", false)
+				if i != 1 {
+					f.one("liver/"+id+".nii.gz", 5)
+				}
+				f.labels("all/"+id+".nii.gz", 4)
+			}
+		}, nil, "Parallel", 4, 3, 3, true},
+		"a folder for all structures": {func(f *newFolder) {
+			for _, id := range ids {
+				f.scan("ct/" + id + ".nii.gz")
+				f.one("masks/"+id+"_liver.nii.gz", 5)
+				f.one("masks/"+id+"_spleen.nii.gz", 2)
+			}
+		}, nil, "Flat", 2, 3, 0, false},
+		"structures that somebody says": {func(f *newFolder) {
+			for _, id := range ids {
+				f.scan("x/" + id + "_a.nii.gz")
+				f.one("x/"+id+"_liver.nii.gz", 5)
+				f.one("x/"+id+"_pericardial_sac.nii.gz", 5)
+			}
+		}, []string{"--image", "Said/x/{case}_a.nii.gz", "--mask", "Said/x/{case}_{structure}.nii.gz", "--modality", "ct"}, "Said", 2, 3, 0, false},
 		"one structure, told by what files hold": {func(f *newFolder) {
 			for _, id := range ids {
 				f.scan("volumes/" + id + ".nii.gz")
@@ -254,6 +289,21 @@ func TestDatasetsAddHostile(t *testing.T) {
 				f.labels(fmt.Sprintf("mask_r2/%d.nii.gz", i), 4)
 			}
 		}, exitUsage, []string{"several masks", "--mask 'Odd/mask_r1/{case}.nii.gz'", "Odd/mask_r2/{case}.nii.gz"}},
+		"two drawings of a structure": {func(f *newFolder) {
+			for i := range 3 {
+				f.scan(fmt.Sprintf("ct/%d.nii.gz", i))
+				f.one(fmt.Sprintf("mask_r1/%d.nii.gz", i), 4)
+				f.one(fmt.Sprintf("mask_r2/%d.nii.gz", i), 4)
+			}
+		}, exitUsage, []string{"several masks that show much the same", "mask_r1/0.nii.gz and Odd/mask_r2/0.nii.gz", "{structure}"}},
+		"sides exchanged in files of structures": {func(f *newFolder) {
+			for i := range 3 {
+				f.scan(fmt.Sprintf("s%d/ct.nii.gz", i))
+				f.half(fmt.Sprintf("s%d/masks/kidney_left.nii.gz", i), false)
+				f.half(fmt.Sprintf("s%d/masks/kidney_right.nii.gz", i), true)
+			}
+		}, exitPartial, []string{"open: kidney_left: called left, but it lies on the right of kidney_right"}},
+		"archives": {func(f *newFolder) { f.text("a.zip", "PK"); f.text("b.npz", "PK") }, exitUsage, []string{"no volume below", "1 of .npz, 1 of .zip", "unpack"}},
 		"two modalities": {func(f *newFolder) {
 			for i := range 3 {
 				for _, m := range []string{"CT", "MR"} {

@@ -162,3 +162,66 @@ func TestNoScans(t *testing.T) {
 		t.Errorf("an unknown layout: %v", err)
 	}
 }
+
+// Folders of structures that lie in parallel, called as in another version, are
+// told from files that are missing; other scans' files are no sign of either.
+func TestVersionOfFolders(t *testing.T) {
+	d, err := catalog.Parse("New.yaml", []byte(`
+name: New
+homepage: ""
+licence: {id: "unknown: check"}
+modality: ct
+region: abdomen
+layouts:
+  - names: [release]
+    scans:
+      - {image: "New/ct/{case}.nii", mask: "New/", example: New/ct/1.nii, patient: "{case}"}
+masks: {kind: values, published: equality}
+labels:
+  - {name: liver, release: "liver/{case}.nii{1}", class: liver}
+  - {name: spleen, release: "spleen/{case}.nii{1}", class: spleen}
+  - {name: aorta, release: "{case}_aorta.nii{1}", class: aorta}
+recipes:
+  - {class: liver, expr: "liver/{case}.nii{1}"}
+  - {class: spleen, expr: "spleen/{case}.nii{1}"}
+  - {class: aorta, expr: "{case}_aorta.nii{1}"}
+`))
+	must(t, err)
+	for name, c := range map[string]struct {
+		move map[string]string
+		kind error
+		says string
+	}{
+		"as the record says": {nil, nil, ""},
+		"another version":    {map[string]string{"liver/1.nii": "Leber/1.nii", "spleen/1.nii": "Milz/1.nii"}, rawdata.ErrVersion, "Leber/1.nii"},
+		"missing files":      {map[string]string{"liver/1.nii": "", "spleen/1.nii": "", "1_aorta.nii": ""}, rawdata.ErrMissing, "liver/{case}.nii, spleen/{case}.nii"},
+	} {
+		dir := tree(t, "New")
+		g := volume.Grid{Shape: [3]int{4, 4, 4}, Affine: volume.Affine{{1}, {0, 1}, {0, 0, 1}, {3: 1}}}
+		for _, file := range []string{"ct/1.nii", "ct/2.nii", "liver/1.nii", "liver/2.nii", "spleen/1.nii", "spleen/2.nii", "1_aorta.nii", "2_aorta.nii"} {
+			if to, ok := c.move[file]; ok {
+				file = to
+			}
+			if file != "" {
+				at := filepath.Join(dir, file)
+				must(t, os.MkdirAll(filepath.Dir(at), 0o750))
+				must(t, volume.WriteImage(at, &volume.Image{Grid: g, Data: make([]float32, g.Voxels())}, volume.Uint8))
+			}
+		}
+		s, err := rawdata.Open(t.Context(), filepath.Dir(dir), d, rawdata.Options{})
+		must(t, err)
+		cases, err := s.Cases(t.Context())
+		must(t, err)
+		scan, err := s.Read(t.Context(), cases[0])
+		must(t, err)
+		if c.kind == nil {
+			if len(scan.Problems) > 0 || len(scan.Masks) != 3 {
+				t.Errorf("%s: %v", name, scan.Problems)
+			}
+			continue
+		}
+		if len(scan.Problems) != 1 || !errors.Is(scan.Problems[0], c.kind) || !strings.Contains(scan.Problems[0].Error(), c.says) {
+			t.Errorf("%s: %v", name, scan.Problems)
+		}
+	}
+}

@@ -1,9 +1,11 @@
 package rawdata
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -57,7 +59,7 @@ type Left struct {
 const maxVolumes = 500_000
 
 var (
-	volumeFile = regexp.MustCompile(`(?i)\.(nii|nii\.gz|nrrd|mhd|mha)$`)
+	volumeFile = regexp.MustCompile(`(?i)\.(nii|nii\.gz|nrrd|nhdr|mhd|mha|hdr|hdr\.gz)$`)
 	words      = regexp.MustCompile(`[\p{L}]+`)
 	camel      = regexp.MustCompile(`(\p{Ll})(\p{Lu})`)
 	// maskWords are the words by which a path says that a file is a mask.
@@ -118,7 +120,23 @@ func (d *detector) nothing(dir string) error {
 			return fmt.Errorf("%w: %s below %s, and DICOM segmentations or structure sets such as %s, whose voxels are not read: convert them to NIfTI beside the series", ErrUnclear, what, dir, l.File)
 		}
 	}
+	if len(d.images)+len(d.masks) == 0 && d.files > 0 {
+		return fmt.Errorf("%w: no volume below %s, but %s; read are NIfTI (.nii, .nii.gz, .hdr with .img), NRRD, MetaImage and DICOM series: unpack archives, convert the rest", ErrUnclear, dir, d.others())
+	}
 	return fmt.Errorf("%w: %s below %s, told by the words of their paths (label, mask, seg, gt …) and by what they hold; say it with --image and --mask", ErrUnclear, what, dir)
+}
+
+// others are the kinds of files that are no volumes: "4 of .npz, 1 of .zip".
+func (d *detector) others() string {
+	count := map[string]int{}
+	for _, l := range d.left {
+		count[cmp.Or(path.Ext(l.File), "no ending")] += l.Files
+	}
+	kinds := slices.SortedFunc(maps.Keys(count), func(a, b string) int { return cmp.Or(count[b]-count[a], strings.Compare(a, b)) })
+	for i, k := range kinds {
+		kinds[i] = fmt.Sprintf("%d of %s", count[k], k)
+	}
+	return "files: " + list(kinds)
 }
 
 type detector struct {

@@ -14,8 +14,9 @@ import (
 
 // Bounds of what is read of files to tell what they hold.
 const (
-	maxLooked  = 60       // kinds of paths
+	maxLooked  = 1000     // kinds of paths
 	eachLooked = 2        // files of a kind
+	fewLooked  = 60       // kinds of which so many are looked at; of each of more, one file
 	maxVoxels  = 64 << 20 // of a file
 )
 
@@ -44,6 +45,9 @@ func (d *detector) sortByContent() error {
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		names, labels := kinds[kind], 0
 		look := min(eachLooked, len(names))
+		if len(kinds) > fewLooked {
+			look = 1
+		}
 		for i := range look {
 			if labelled(d.ctx, d.path(names[i*len(names)/look])) {
 				labels++

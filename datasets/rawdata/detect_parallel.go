@@ -587,7 +587,7 @@ func structureNames(files []string) []string {
 		depth = min(depth, len(parts[i]))
 	}
 	out := make([]string, len(files))
-	for up := 0; up < depth; up++ {
+	for up := range depth {
 		column := make([]string, len(files))
 		for i, p := range parts {
 			column[i] = p[len(p)-1-up]

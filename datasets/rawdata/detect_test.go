@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"satgraph/datasets/catalog"
 	"satgraph/datasets/rawdata"
 )
 
@@ -68,8 +69,58 @@ func TestDetect(t *testing.T) {
 			[]string{"case_{case}_OAR_Cochlea_L.seg.nrrd", "case_{case}_OAR_Lips.seg.nrrd"},
 			0,
 		},
-		"pairs of folders":  {each(ids, "img/imgID.nii.gz", "label/labelID.nii.gz"), "pairs", "D/img/img{case#}.nii.gz", "D/label/label{case}.nii.gz", nil, 0},
-		"pairs in a folder": {each([]string{"anna", "anders", "bo"}, "ID-Image.nii.gz", "ID-Mask.nii.gz"), "pairs", "D/{case}-Image.nii.gz", "D/{case}-Mask.nii.gz", nil, 0},
+		"a folder for each structure": {
+			each(ids, "images/ID.nii.gz", "masks/liver/ID.nii.gz", "masks/rib_2/ID.nii.gz", "masks/kidney_left/ID.nii.gz"), "structures",
+			"D/images/{case#}.nii.gz", "D/masks/",
+			[]string{"kidney_left/{case}.nii.gz", "liver/{case}.nii.gz", "rib_2/{case}.nii.gz"},
+			0,
+		},
+		"ribs numbered like scans": {
+			each([]string{"1", "2", "3", "4"}, "ct/ID.nii.gz", "mask/rib_1/ID.nii.gz", "mask/rib_2/ID.nii.gz", "mask/rib_3/ID.nii.gz"), "structures",
+			"D/ct/{case#}.nii.gz", "D/mask/",
+			[]string{"rib_1/{case}.nii.gz", "rib_2/{case}.nii.gz", "rib_3/{case}.nii.gz"},
+			0,
+		},
+		"one folder for all masks": {
+			append(each(ids, "images/pat_ID.nii.gz", "masks/pat_ID_liver.nii.gz", "masks/pat_ID_aorta.nii.gz"), "masks/pat_900_aorta.nii.gz", "images/pat_800.nii.gz"), "structures",
+			"D/images/pat_{case#}.nii.gz", "D/masks/",
+			[]string{"pat_{case}_aorta.nii.gz", "pat_{case}_liver.nii.gz"},
+			2,
+		},
+		"trees of images and of masks": {
+			each(ids, "image/B_ID/ct.nii.gz", "mask/B_ID/segmentations/liver.nii.gz", "mask/B_ID/segmentations/aorta.nii.gz"), "structures",
+			"D/image/B_{case#}/ct.nii.gz", "D/mask/B_{case}/segmentations/",
+			[]string{"aorta.nii.gz", "liver.nii.gz"},
+			0,
+		},
+		"structures by split": {
+			append(each(ids, "train/images/ID.nii.gz", "train/masks/liver/ID.nii.gz", "train/masks/aorta/ID.nii.gz"), each([]string{"100", "101"}, "test/images/ID.nii.gz", "test/masks/liver/ID.nii.gz", "test/masks/aorta/ID.nii.gz")...), "structures",
+			"D/test/images/{case#}.nii.gz test, D/train/images/{case#}.nii.gz train", "D/test/masks/, D/train/masks/",
+			[]string{"aorta/{case}.nii.gz", "liver/{case}.nii.gz"},
+			0,
+		},
+		"structures of two channels": {
+			each(ids, "imagesTr/c_ID_0000.nii.gz", "imagesTr/c_ID_0001.nii.gz", "masks/liver/c_ID.nii.gz", "masks/aorta/c_ID.nii.gz"), "structures",
+			"D/imagesTr/c_{case#}_{part2=0000|0001}.nii.gz train", "D/masks/",
+			[]string{"aorta/c_{case}.nii.gz", "liver/c_{case}.nii.gz"},
+			0,
+		},
+		"BIDS, a mask for each structure": {
+			each(ids, "sub-ID/anat/sub-ID_T1w.nii.gz", "derivatives/man/sub-ID/anat/sub-ID_hemi-L_label-hippocampus_mask.nii.gz", "derivatives/man/sub-ID/anat/sub-ID_label-liver_mask.nii.gz"), "structures",
+			"D/sub-{case#}/anat/sub-{case#}_T1w.nii.gz MRI T1", "D/derivatives/man/sub-{case}/anat/",
+			[]string{"sub-{case}_hemi-L_label-hippocampus_mask.nii.gz", "sub-{case}_label-liver_mask.nii.gz"},
+			0,
+		},
+		"structures of one scan": {
+			[]string{"images/p7.nii.gz", "masks/liver/p7.nii.gz", "masks/aorta/p7.nii.gz"},
+			"structures",
+			"D/images/{case}.nii.gz", "D/masks/",
+			[]string{"aorta/{case}.nii.gz", "liver/{case}.nii.gz"},
+			0,
+		},
+		"headers beside their voxels": {each(ids, "img/ID.hdr", "img/ID.img", "seg/ID.nhdr", "seg/ID.raw"), "pairs", "D/img/{case#}.hdr", "D/seg/{case}.nhdr", nil, 0},
+		"pairs of folders":            {each(ids, "img/imgID.nii.gz", "label/labelID.nii.gz"), "pairs", "D/img/img{case#}.nii.gz", "D/label/label{case}.nii.gz", nil, 0},
+		"pairs in a folder":           {each([]string{"anna", "anders", "bo"}, "ID-Image.nii.gz", "ID-Mask.nii.gz"), "pairs", "D/{case}-Image.nii.gz", "D/{case}-Mask.nii.gz", nil, 0},
 		"frames": {
 			each(ids, "patientID/patientID_frame01.nii.gz", "patientID/patientID_frame01_gt.nii.gz", "patientID/patientID_frame12.nii.gz", "patientID/patientID_frame12_gt.nii.gz"), "pairs",
 			"D/patient{case#}/patient{case#}_frame{part2=01|12}.nii.gz", "D/patient{case}/patient{case}_frame{part2}_gt.nii.gz", nil, 0,
@@ -108,9 +159,34 @@ func TestDetect(t *testing.T) {
 			t.Errorf("%s: told as %s", name, got.Kind)
 		}
 	}
-	for name, files := range map[string][]string{"nothing": nil, "no masks": {"a.nii.gz", "b.nii.gz"}, "unlike": {"images/a.nii.gz", "images/b.nii.gz", "masks/x.nii.gz", "masks/y.nii.gz"}} {
+	for name, files := range map[string][]string{"nothing": nil, "archives": {"images.zip", "labels.zip"}, "masks of other names in each scan": each(ids, "images/ID.nii.gz", "masks/liver/IDID7ID.nii.gz"), "no masks": {"a.nii.gz", "b.nii.gz"}, "unlike": {"images/a.nii.gz", "images/b.nii.gz", "masks/x.nii.gz", "masks/y.nii.gz"}} {
 		if got, err := rawdata.Detect(t.Context(), tree(t, "D", files...)); !errors.Is(err, rawdata.ErrUnclear) {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 		}
+	}
+}
+
+// What somebody says of a layout is taken: also of structures that no word tells.
+func TestDetectStructures(t *testing.T) {
+	ids := []string{"001", "002", "017"}
+	dir := tree(t, "D", append(each(ids, "a/ID_ct.nii.gz", "a/ID_kidney_left.nii.gz", "a/ID_liver.nii.gz"), "a/017_aorta.nii.gz", "a/readme.txt", "b/001_liver.nii.gz")...)
+	pattern := func(text string) catalog.Pattern {
+		p, err := catalog.ParsePattern(text)
+		must(t, err)
+		return p
+	}
+	got, err := rawdata.DetectStructures(t.Context(), dir, pattern("D/a/{case}_ct.nii.gz"), pattern("D/a/{case}_{structure}.nii.gz"))
+	must(t, err)
+	want := []rawdata.Structure{{"{case}_aorta.nii.gz", "aorta"}, {"{case}_kidney_left.nii.gz", "kidney_left"}, {"{case}_liver.nii.gz", "liver"}}
+	if !slices.Equal(got.Structures, want) || !got.Partial || got.Paired != 3 || got.Families[0].Mask.String() != "D/a/" || len(got.Left) != 2 {
+		t.Errorf("got %+v", got)
+	}
+	for _, c := range [][2]string{{"D/a/{case}_mr.nii.gz", "D/a/{case}_{structure}.nii.gz"}, {"D/a/{case}_ct.nii.gz", "D/masks/{structure}/{case}.nii.gz"}, {"D/a/x.nii.gz", "D/{structure}.nii.gz"}} {
+		if got, err := rawdata.DetectStructures(t.Context(), dir, pattern(c[0]), pattern(c[1])); !errors.Is(err, rawdata.ErrUnclear) {
+			t.Errorf("%s: got %+v, %v", c, got, err)
+		}
+	}
+	if _, err := rawdata.DetectStructures(t.Context(), dir, pattern("D/a/{case}_ct.nii.gz"), pattern("D/{other}/{structure}.nii.gz")); !errors.Is(err, catalog.ErrRecord) {
+		t.Errorf("a placeholder that images do not have: %v", err)
 	}
 }

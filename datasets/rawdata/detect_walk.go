@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,6 +25,9 @@ const (
 	whySegments = "a DICOM segmentation or structure set: its voxels are not read"
 	whyBroken   = "a link to what is not there"
 )
+
+// halfFile is what a file of voxels is called whose header is a file of its own.
+var halfFile = regexp.MustCompile(`(?i)\.(img|img\.gz|raw|raw\.gz|zraw)$`)
 
 // walk looks at all files below a folder. Links to folders outside are followed,
 // each once; what cannot be opened is left with the reason.
@@ -114,6 +118,8 @@ func (d *detector) take(name string) {
 			return
 		}
 		d.leaveAmong(name, whyTable)
+	case halfFile.MatchString(rel):
+		// It goes with its header, whose name is that of the volume.
 	case !volumeFile.MatchString(rel):
 		d.leaveAmong(name, whyOther)
 	case strings.ContainsAny(name, "{}*\\"):
