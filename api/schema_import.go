@@ -92,6 +92,9 @@ func (s *Service) importSSSOM(ctx context.Context, d *desk, a args) (*adopted, e
 	if err := spend(ctx, len(set.Mappings)); err != nil {
 		return nil, err
 	}
+	if err := sssom.Place(ctx, d.book, s.tree(ctx), set, a.text("dataset")); err != nil {
+		return nil, err
+	}
 	out := &adopted{}
 	book := d.book
 	if out.preview, _ = a["preview"].(bool); out.preview {

@@ -1,6 +1,7 @@
 package labelmap
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -212,11 +213,12 @@ type Adopted struct {
 
 // Adopt writes verdicts that were given elsewhere as their authors', in one
 // batch, and leaves out those that the ledger has: the same author's, of the same
-// time and content. A verdict without author or time is refused. Errors: those
-// of Ledger.Append.
+// time and content. One without a time is given now, unless it is what its author
+// says already. One without an author is refused. Errors: those of Ledger.Append.
 func (b *Book) Adopt(ctx context.Context, list []Adopted) (written []Event, known int, err error) {
 	batch := rand.Text()
 	subjects := map[Subject][]Event{}
+	now := b.now()
 	var events []Event
 	for i := range list {
 		a := &list[i]
@@ -227,7 +229,7 @@ func (b *Book) Adopt(ctx context.Context, list []Adopted) (written []Event, know
 			}
 		}
 		e := Event{
-			ID: rand.Text(), Batch: batch, Time: a.Time, Actor: a.Actor, Tool: b.tool, Subject: a.Subject,
+			ID: rand.Text(), Batch: batch, Time: cmp.Or(a.Time, now), Actor: a.Actor, Tool: b.tool, Subject: a.Subject,
 			Version: int64(len(have)), Action: a.Action, Verdict: &a.Verdict, Comment: a.Comment,
 		}
 		if slices.ContainsFunc(have, func(h Event) bool {
@@ -254,8 +256,14 @@ func stands(events []Event, a *Adopted) bool {
 	if st.Adjudication != nil {
 		votes = append(slices.Clone(votes), *st.Adjudication)
 	}
-	return a.Action != ActReject && slices.ContainsFunc(votes, func(v Vote) bool {
-		return v.Actor == a.Actor && v.Time.Equal(a.Time) && v.Verdict.Agrees(&a.Verdict)
+	if a.Action == ActReject {
+		if !a.Time.IsZero() {
+			return false
+		}
+		votes = st.Rejected
+	}
+	return slices.ContainsFunc(votes, func(v Vote) bool {
+		return v.Actor == a.Actor && (a.Time.IsZero() || v.Time.Equal(a.Time)) && v.Verdict.Agrees(&a.Verdict)
 	})
 }
 

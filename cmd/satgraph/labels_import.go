@@ -95,6 +95,9 @@ func (d *desk) importDecisions(ctx context.Context, path, dataset, by string) (d
 	if err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := sssom.Place(ctx, d.book, d.tree, set, dataset); err != nil {
+		return 0, 0, fmt.Errorf("%s: %w", path, err)
+	}
 	written, left, err := sssom.Adopt(ctx, d.book, set, dataset, by)
 	if err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", path, err)

@@ -3,6 +3,8 @@ package sssom
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -15,12 +17,25 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Read reads a mapping set as TSV or JSON, told by its first character. Slots
-// that this package does not hold are passed over; Read is for what this program
-// wrote and for plain sets of others. Errors wrap ErrFormat and name the line or
-// record.
+// Read reads a mapping set as TSV, CSV or JSON, told by its beginning, also
+// compressed with gzip. Slots that this package does not hold are passed over;
+// Read is for what this program wrote and for sets of others. These may name
+// authors by their ids, or only reviewers or the creators of the set, date the set
+// and not its records, and write terms as IRIs or with other prefixes. Errors wrap
+// ErrFormat and name the line or record.
 func Read(r io.Reader) (*Set, error) {
-	in := bufio.NewReader(io.LimitReader(r, MaxBytes+1))
+	in := bufio.NewReader(r)
+	if first, err := in.Peek(2); err == nil && first[0] == 0x1f && first[1] == 0x8b {
+		plain, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+		}
+		in = bufio.NewReader(plain)
+	}
+	in = bufio.NewReaderSize(io.LimitReader(in, MaxBytes+1), maxNames)
+	if mark, err := in.Peek(3); err == nil && string(mark) == "\xef\xbb\xbf" {
+		_, _ = in.Discard(len(mark))
+	}
 	for {
 		first, err := in.Peek(1)
 		if err != nil {
@@ -46,8 +61,52 @@ type metadata struct {
 	Tool        string `yaml:"mapping_tool" json:"mapping_tool"`
 	ToolVersion string `yaml:"mapping_tool_version" json:"mapping_tool_version"`
 	ObjectSet   string `yaml:"object_source_version" json:"object_source_version"`
-	// MappingDate is that of all records that have none of their own.
-	MappingDate string `yaml:"mapping_date" json:"mapping_date"`
+	// MappingDate is that of all records that have none of their own; else
+	// PublicationDate is.
+	MappingDate     string `yaml:"mapping_date" json:"mapping_date"`
+	PublicationDate string `yaml:"publication_date" json:"publication_date"`
+	// The creators of the set are the authors of records that name none.
+	CreatorLabel any `yaml:"creator_label" json:"creator_label"`
+	CreatorID    any `yaml:"creator_id" json:"creator_id"`
+	// Curies are what prefixes stand for; JSON-LD has them in @context.
+	Curies  map[string]any `yaml:"curie_map" json:"curie_map"`
+	Context map[string]any `yaml:"-" json:"@context"`
+}
+
+// complete fills in what a record of others says elsewhere; cell is a slot of the
+// record.
+func (m *metadata) complete(r *Mapping, cell func(name string) string) error {
+	r.Author = cmp.Or(r.Author, cell("author_id"), cell("reviewer_label"), cell("reviewer_id"), plain(m.CreatorLabel), plain(m.CreatorID))
+	r.Predicate, r.ObjectID = m.curie(r.Predicate), m.curie(r.ObjectID)
+	if date := cmp.Or(m.MappingDate, m.PublicationDate); r.Date.IsZero() && date != "" {
+		return r.take(byName["mapping_date"], date)
+	}
+	return nil
+}
+
+// curie writes an id with the prefixes of this program, where they have one for
+// it. An IRI of the OBO Foundry, .../obo/FMA_7203, is FMA:7203.
+func (m *metadata) curie(id string) string {
+	iri := id
+	if prefix, local, ok := strings.Cut(id, ":"); ok && !strings.HasPrefix(local, "//") {
+		for _, known := range []map[string]any{m.Curies, m.Context} {
+			if base, ok := known[prefix].(string); ok {
+				iri = base + local
+				break
+			}
+		}
+	}
+	for _, p := range prefixes {
+		if local, ok := strings.CutPrefix(iri, p[1]); ok && local != "" {
+			return p[0] + ":" + local
+		}
+	}
+	if local, ok := strings.CutPrefix(iri, "http://purl.obolibrary.org/obo/"); ok {
+		if prefix, number, ok := strings.Cut(local, "_"); ok && prefix != "" && number != "" {
+			return prefix + ":" + number
+		}
+	}
+	return id
 }
 
 func (m *metadata) set() *Set {
@@ -78,7 +137,8 @@ func readTSV(in *bufio.Reader) (*Set, error) {
 	}
 	set := meta.set()
 	rows := csv.NewReader(in)
-	rows.Comma, rows.ReuseRecord = '\t', true
+	rows.Comma, rows.ReuseRecord = delimiter(in), true
+	rows.LazyQuotes = true // not all quote a name that has a quote in it
 	names, err := rows.Read()
 	if err != nil {
 		return nil, fmt.Errorf("%w: no row of column names: %w", ErrFormat, err)
@@ -109,11 +169,35 @@ func readTSV(in *bufio.Reader) (*Set, error) {
 				return nil, fmt.Errorf("%w: line %d: %w", ErrFormat, lines+line, err)
 			}
 		}
-		if err := m.takeOther(names, row, meta.MappingDate); err != nil {
+		m.Author = strings.ReplaceAll(m.Author, `\|`, "|")
+		cell := func(name string) string {
+			if at := slices.Index(names, name); at >= 0 {
+				return row[at]
+			}
+			return ""
+		}
+		err = m.takeOther(cell)
+		if err == nil {
+			err = meta.complete(&m, cell)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%w: line %d: %w", ErrFormat, lines+line, err)
 		}
 		set.Mappings = append(set.Mappings, m)
 	}
+}
+
+// maxNames is how far the row of column names is looked for a tab.
+const maxNames = 64 << 10
+
+// delimiter tells SSSOM/CSV from SSSOM/TSV by the row of column names.
+func delimiter(in *bufio.Reader) rune {
+	start, _ := in.Peek(maxNames) // a fault shows when the rows are read
+	row, _, _ := bytes.Cut(start, []byte("\n"))
+	if bytes.IndexByte(row, '\t') < 0 && bytes.IndexByte(row, ',') >= 0 {
+		return ','
+	}
+	return '\t'
 }
 
 // take sets one slot.
@@ -130,21 +214,15 @@ func (m *Mapping) take(c *column, v string) error {
 	return nil
 }
 
-// takeOther takes the extension slots that a row holds in "other" alone, and the
-// set's date where the row has none.
-func (m *Mapping) takeOther(names, row []string, date string) error {
-	if at := slices.Index(names, "other"); at >= 0 {
-		for name, v := range pairs(row[at]) {
-			if here := slices.Index(names, name); here >= 0 && row[here] != "" {
-				continue
-			}
-			if err := m.take(byName[name], v); err != nil {
-				return err
-			}
+// takeOther takes the extension slots that a row holds in "other" alone.
+func (m *Mapping) takeOther(cell func(name string) string) error {
+	for name, v := range pairs(cell("other")) {
+		if cell(name) != "" {
+			continue
 		}
-	}
-	if m.Date.IsZero() && date != "" {
-		return m.take(byName["mapping_date"], date)
+		if err := m.take(byName[name], v); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -182,13 +260,13 @@ func readJSON(in *bufio.Reader) (*Set, error) {
 				record[name] = v
 			}
 		}
-		if record["mapping_date"] == nil && doc.MappingDate != "" {
-			record["mapping_date"] = doc.MappingDate
-		}
 		for j := range columns { // in order, so that the time is read after the date
 			if err := m.take(&columns[j], plain(record[columns[j].name])); err != nil {
 				return nil, fmt.Errorf("%w: record %d: %w", ErrFormat, i+1, err)
 			}
+		}
+		if err := doc.complete(&m, func(name string) string { return plain(record[name]) }); err != nil {
+			return nil, fmt.Errorf("%w: record %d: %w", ErrFormat, i+1, err)
 		}
 		set.Mappings = append(set.Mappings, m)
 	}

@@ -91,13 +91,20 @@ func curieOf(p labelmap.Predicate) string {
 	return "skos:relatedMatch"
 }
 
+// predicatesOfOthers mean what one of ours does.
+var predicatesOfOthers = map[string]labelmap.Predicate{
+	"owl:equivalentClass": labelmap.Exact, "owl:sameAs": labelmap.Exact,
+	"rdfs:subClassOf": labelmap.Broad, "skos:mappingRelation": labelmap.Related,
+}
+
 func predicateOf(curie string) (labelmap.Predicate, bool) {
 	for _, x := range predicates {
 		if x.curie == curie {
 			return x.ours, true
 		}
 	}
-	return "", false
+	p, ok := predicatesOfOthers[curie]
+	return p, ok
 }
 
 // prefixes of the CURIEs that this program writes.

@@ -2,12 +2,14 @@ package sssom
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"satgraph/graph"
 	"satgraph/labelmap"
 )
 
@@ -31,7 +33,7 @@ func judged() []labelmap.State {
 	}}
 	fold := func(key string, events ...labelmap.Event) labelmap.State { return labelmap.Fold(label(key), events, 2) }
 	return []labelmap.State{
-		fold("1 kidney/L", event(0, "ann", "1 kidney/L", labelmap.ActDecide, kidney),
+		fold("1 kidney/L", event(0, "ann|x, MD", "1 kidney/L", labelmap.ActDecide, kidney),
 			event(1, "bob", "1 kidney/L", labelmap.ActDecide, left),
 			event(2, "carol", "1 kidney/L", labelmap.ActAdjudicate, left)),
 		fold("2 bg", event(3, labelmap.PolicyActor("background"), "2 bg", labelmap.ActDecide, labelmap.Verdict{Outcome: labelmap.NoTerm})),
@@ -104,6 +106,87 @@ func TestPlainSetsOfOthers(t *testing.T) {
 	if _, err := Decisions(s, ""); !errors.Is(err, ErrFormat) {
 		t.Errorf("no dataset: %v", err)
 	}
+}
+
+// Sets of others name people, dates and terms in their own ways; each of these is
+// the same decision on a label of the dataset, and is taken in once.
+func TestSetsOfOthersAreAdopted(t *testing.T) {
+	tree, err := graph.NewTree("1", []graph.Term{{ID: "UBERON:0002113", Name: "kidney", Kind: graph.KindAnatomy, Xrefs: []string{"FMA:7203"}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const (
+		columns = "subject_id\tsubject_label\tpredicate_id\tobject_id\tmapping_justification"
+		row     = "\nD:9\tRein\tskos:exactMatch\tUBERON:0002113\tsemapv:ManualMappingCuration"
+	)
+	for name, test := range map[string]struct{ text, by, comment string }{
+		"author":        {columns + "\tauthor_label\tmapping_date" + row + "\tZoë, MD\t2024-05-06\n", "Zoë, MD", ""},
+		"an id":         {columns + "\tauthor_id" + row + "\torcid:1|orcid:2\n", "orcid:1|orcid:2", ""},
+		"a pipe":        {columns + "\tauthor_label" + row + "\tann\\|x\n", "ann|x", ""},
+		"a reviewer":    {columns + "\treviewer_label" + row + "\trev\n", "rev", ""},
+		"creators":      {"#creator_label:\n#- A\n#- B\n#publication_date: 2024-05-06\n" + columns + row + "\n", "A|B", ""},
+		"nobody":        {columns + row + "\n", "me", ""},
+		"marked":        {"\xef\xbb\xbf" + strings.ReplaceAll(columns+row+"\n", "\n", "\r\n"), "me", ""},
+		"CSV":           {strings.ReplaceAll(columns+row+"\n", "\t", ","), "me", ""},
+		"an IRI":        {strings.Replace(columns+row, "UBERON:0002113", "http://purl.obolibrary.org/obo/UBERON_0002113", 1), "me", ""},
+		"a prefix":      {"#curie_map:\n#  obo: http://purl.obolibrary.org/obo/\n" + strings.Replace(columns+row, "UBERON:", "obo:UBERON_", 1), "me", ""},
+		"a reference":   {strings.Replace(columns+row, "UBERON:0002113", "FMA:7203", 1), "me", "given as FMA:7203"},
+		"a predicate":   {strings.Replace(columns+row, "skos:exactMatch", "owl:equivalentClass", 1), "me", ""},
+		"JSON":          {`{"creator_id":["orcid:1"],"mappings":[{"subject_id":"D:9","subject_label":"Rein","predicate_id":"skos:exactMatch","object_id":"UBERON:0002113","mapping_justification":"x"}]}`, "orcid:1", ""},
+		"JSON-LD":       {`{"@context":{"obo":"http://purl.obolibrary.org/obo/"},"mappings":[{"subject_label":"Rein","predicate_id":"skos:exactMatch","object_id":"obo:UBERON_0002113","author_label":["ann"],"mapping_justification":"x"}]}`, "ann", ""},
+		"gzip":          {zipped(columns + row + "\n"), "me", ""},
+		"a quote alone": {columns + row + "\nD:8\t5\" tube\tskos:exactMatch\tsssom:NoTermFound\tx\n", "me", ""},
+	} {
+		book := labelmap.NewBook(labelmap.NewMemory(), "test")
+		label := labelmap.RawLabel{Dataset: "Set", Name: "Rein", Values: []int64{2}}
+		subject := labelmap.Subject{Kind: labelmap.SubjectLabel, Dataset: "Set", Key: label.Key()}
+		if _, err := book.Write(t.Context(), "ann", labelmap.Entry{Subject: subject, Action: labelmap.ActImport, Label: &label}); err != nil {
+			t.Fatal(err)
+		}
+		for again := range 2 {
+			set, err := Read(strings.NewReader(test.text))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if err := Place(t.Context(), book, tree, set, "Set"); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			written, known, err := Adopt(t.Context(), book, set, "Set", "me")
+			if n := len(set.Mappings); err != nil || again == 0 && len(written) != n || again == 1 && known != n {
+				t.Errorf("%s, time %d: %d written, %d known: %v", name, again+1, len(written), known, err)
+			}
+		}
+		st, err := book.State(t.Context(), subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Status != labelmap.Settled || !reflect.DeepEqual(st.SettledBy, []string{test.by}) || st.Votes[0].Comment != test.comment || st.Votes[0].Time.IsZero() ||
+			st.Verdict.Targets[0] != (labelmap.Target{TermID: "UBERON:0002113", Name: "kidney", Predicate: labelmap.Exact, Fingerprint: labelmap.Fingerprint(tree, "UBERON:0002113")}) {
+			t.Errorf("%s: %+v", name, st)
+		}
+	}
+	book := labelmap.NewBook(labelmap.NewMemory(), "test")
+	for value := range int64(2) {
+		label := labelmap.RawLabel{Dataset: "Set", Name: "Rein", Values: []int64{value}}
+		if _, err := book.Write(t.Context(), "ann", labelmap.Entry{Subject: labelmap.Subject{Kind: labelmap.SubjectLabel, Dataset: "Set", Key: label.Key()}, Action: labelmap.ActImport, Label: &label}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, err := Read(strings.NewReader(columns + row))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Place(t.Context(), book, tree, set, "Set"); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "0 Rein; 1 Rein") {
+		t.Errorf("two labels of that name: %v", err)
+	}
+}
+
+func zipped(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write([]byte(text)) // to memory
+	_ = w.Close()
+	return b.String()
 }
 
 func TestHostileFiles(t *testing.T) {

@@ -141,7 +141,7 @@ func decision(m *Mapping, dataset string) (labelmap.Adopted, error) {
 	}
 	p, ok := predicateOf(m.Predicate)
 	if !ok {
-		return d, fmt.Errorf("the predicate %q of %s is none of SKOS's mapping relations", m.Predicate, m.SubjectID)
+		return d, fmt.Errorf("the predicate %q of %s is none of SKOS's mapping relations (skos:exactMatch and the like), owl:equivalentClass, owl:sameAs or rdfs:subClassOf", m.Predicate, m.SubjectID)
 	}
 	d.Verdict.Targets = []labelmap.Target{{TermID: m.ObjectID, Name: m.ObjectLabel, Predicate: p, Fingerprint: m.Fingerprint}}
 	return d, nil

@@ -45,7 +45,11 @@ func WriteTSV(w io.Writer, set *Set) error {
 	out.WriteString(strings.Join(row, "\t") + "\n") //nolint:errcheck // Flush returns it
 	for i := range set.Mappings {
 		for j, c := range cols {
-			row[j] = quoteTSV(c.get(&set.Mappings[i]))
+			v := c.get(&set.Mappings[i])
+			if c.name == "author_label" { // a slot of several values, which a pipe parts
+				v = strings.ReplaceAll(v, "|", `\|`)
+			}
+			row[j] = quoteTSV(v)
 		}
 		if len(extensions) > 0 {
 			row[len(cols)] = other(extensions, &set.Mappings[i])
