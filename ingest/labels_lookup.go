@@ -35,7 +35,11 @@ func (c *collector) readLookup(text *labelText) (int, error) {
 		} else {
 			label, ok = lookupRow(trimmed)
 		}
-		if !ok {
+		switch {
+		case ok:
+		case c.labels.Format == LabelsFreeSurfer: // told by its rows, of which this is none
+			label = labelmap.RawLabel{Name: trimmed, Flags: []string{FlagColumns}}
+		default:
 			return text.n, fmt.Errorf("%w: %s is no row of a %s table", ErrFormat, shorten(trimmed), c.labels.Format)
 		}
 		label.Line = text.n
@@ -64,9 +68,20 @@ func snapRow(row string) (labelmap.RawLabel, bool) {
 	return l, ok
 }
 
-// lookupRow reads value, name, red, green, blue and, mostly, opacity. The name
-// may hold spaces, so what is left after the numbers at the end is the name.
+// lookupRow reads value, name, red, green, blue and, mostly, opacity; a comment may
+// follow. The name may hold spaces, so what is left after the numbers at the end is
+// the name.
 func lookupRow(row string) (labelmap.RawLabel, bool) {
+	l, ok := lookupFields(row)
+	if !ok {
+		if bare, _, commented := strings.Cut(strings.ReplaceAll(row, "\t", " "), " #"); commented {
+			l, ok = lookupFields(bare)
+		}
+	}
+	return l, ok
+}
+
+func lookupFields(row string) (labelmap.RawLabel, bool) {
 	f := strings.Fields(row)
 	const least = 4 // value and colour: the name may be missing
 	if len(f) < least {
@@ -77,7 +92,7 @@ func lookupRow(row string) (labelmap.RawLabel, bool) {
 		return labelmap.RawLabel{}, false
 	}
 	colors := 0
-	for colors < 4 && len(f)-colors > 1 && isByte(f[len(f)-1-colors]) {
+	for colors < 4 && len(f)-colors > 1 && isCount(f[len(f)-1-colors]) {
 		colors++
 	}
 	const rgbOnly = 3
@@ -86,12 +101,16 @@ func lookupRow(row string) (labelmap.RawLabel, bool) {
 	}
 	c := f[len(f)-colors:]
 	name := strings.Trim(strings.Join(f[1:len(f)-colors], " "), `"`)
-	return labelmap.RawLabel{Values: []int64{v}, Name: name, Color: rgb(c[0], c[1], c[2])}, true
+	l := labelmap.RawLabel{Values: []int64{v}, Name: name, Color: rgb(c[0], c[1], c[2])}
+	if l.Color == "" {
+		l.Flags = append(l.Flags, FlagColor+": "+strings.Join(c[:rgbOnly], " "))
+	}
+	return l, true
 }
 
-func isByte(text string) bool {
+func isCount(text string) bool {
 	v, err := strconv.Atoi(text)
-	return err == nil && v >= 0 && v <= 255
+	return err == nil && v >= 0
 }
 
 // rgb writes a colour as #rrggbb; "" where the numbers are none.

@@ -32,10 +32,10 @@ func sniffLabels(head, file string) (LabelFormat, error) {
 	if all(rows, func(row string) bool { return itksnapRow.MatchString(row) && strings.Contains(row, `"`) }) {
 		return LabelsITKSNAP, nil
 	}
-	if all(rows, func(row string) bool { _, ok := lookupRow(row); return ok }) {
+	if isLookup(rows) {
 		return LabelsFreeSurfer, nil
 	}
-	delimiter, columns := headerAbove(text, rows[0])
+	delimiter, columns := headerAbove(text, rows)
 	switch {
 	case columns == nil:
 	case columns.has("subject_id") && columns.has("predicate_id"):
@@ -47,10 +47,32 @@ func sniffLabels(head, file string) (LabelFormat, error) {
 	default:
 		return LabelsTable, nil
 	}
-	if _, ok := numbered(rows); ok {
+	if _, _, ok := headless(rows); ok {
 		return LabelsTable, nil
 	}
 	return LabelsList, nil
+}
+
+// isLookup tells a colour lookup table, of which a row in ten may be odd.
+func isLookup(rows []string) bool {
+	fit, colors := 0, false
+	for _, row := range rows {
+		if l, ok := lookupRow(row); ok {
+			fit++
+			colors = colors || l.Color != ""
+		}
+	}
+	const most = 9
+	return colors && fit*10 >= len(rows)*most
+}
+
+// headless tells a table without a header, by numbered or by named.
+func headless(rows []string) (delimiter rune, nameFirst, ok bool) {
+	if delimiter, ok = numbered(rows); ok {
+		return delimiter, false, true
+	}
+	delimiter, ok = named(rows)
+	return delimiter, ok, ok
 }
 
 // itksnapRow is: index, red, green, blue, alpha, visible, mesh, "label"; some
@@ -83,6 +105,39 @@ func all(rows []string, is func(string) bool) bool {
 		}
 	}
 	return true
+}
+
+// named tells a headless table of names and values: each row ends with a whole
+// number behind the delimiter, and no name or value stands twice. A colon or a
+// space parts names from their own numbers, as in "FMA:7203" and "lobule 4".
+func named(rows []string) (rune, bool) {
+	const least = 2
+	if len(rows) < least {
+		return 0, false
+	}
+	for _, d := range []rune{'\t', ',', ';', '|', '='} {
+		seen := map[string]bool{}
+		if all(rows, func(row string) bool {
+			name, value, ok := cutLast(row, d)
+			if _, isWhole := whole(value); !ok || !isWhole || name == "" || seen["n"+name] || seen["v"+value] {
+				return false
+			}
+			seen["n"+name], seen["v"+value] = true, true
+			return true
+		}) {
+			return d, true
+		}
+	}
+	return 0, false
+}
+
+// cutLast cuts a row at the last delimiter.
+func cutLast(row string, d rune) (name, value string, ok bool) {
+	at := strings.LastIndex(row, string(d))
+	if at < 0 {
+		return "", "", false
+	}
+	return unquote(strings.TrimSpace(row[:at])), strings.Trim(strings.TrimSpace(row[at+1:]), `"`), true
 }
 
 // numbered tells a headless table of values and names by its rows: each has a

@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"satgraph/labelmap"
@@ -14,7 +15,9 @@ import (
 var tableColumns = map[string][]string{
 	"value": {
 		"value", "index", "labelvalue", "label_value", "label_id", "labelid", "voxel_value", "pixel_value", "intensity", "idx", "id", "#",
-		"no", "no.", "number", "label_number", "integer_label",
+		"no", "no.", "number", "label_number", "integer_label", "label_index", "label_code", "key",
+		"class_id", "classid", "class_index", "class_value", "structure_id", "roi_id", "roi_number", "roinumber", "segment_id", "segment_number",
+		"segmentnumber", "organ_id", "region_id", "mask_value", "gray_value", "grey_value",
 	},
 	"name": {
 		"name", "raw", "raw_label", "label_name", "labelname", "structure", "structure_name", "roi", "roi_name", "roi_label", "segment",
@@ -43,8 +46,12 @@ func (h headerColumns) has(name string) bool { return slices.Contains(h, name) }
 
 // headerAbove finds the header of a table: its first row, or the comment right
 // above it.
-func headerAbove(head, first string) (rune, headerColumns) {
+func headerAbove(head string, rows []string) (rune, headerColumns) {
+	first := rows[0]
 	if d, h := header(first); h != nil {
+		return d, h
+	}
+	if d, h := headerUnlike(rows); h != nil {
 		return d, h
 	}
 	above := ""
@@ -63,6 +70,41 @@ func headerAbove(head, first string) (rune, headerColumns) {
 		}
 	}
 	return 0, nil
+}
+
+// headerUnlike reads the first row as a header by what it is unlike: it has a column
+// for names or values, and none of its cells is a number, where all rows below
+// have one in a column.
+func headerUnlike(rows []string) (rune, headerColumns) {
+	const least = 3
+	if len(rows) < least {
+		return 0, nil
+	}
+	for _, d := range []rune{'\t', ';', ',', '|'} {
+		first, _ := splitRow(rows[0], d)
+		if len(first) < 2 || slices.ContainsFunc(first, isNumber) {
+			continue
+		}
+		numbers := slices.Repeat([]bool{true}, len(first))
+		alike := all(rows[1:], func(row string) bool {
+			cells, _ := splitRow(row, d)
+			for i := range min(len(cells), len(first)) {
+				numbers[i] = numbers[i] && isNumber(cells[i])
+			}
+			return len(cells) == len(first)
+		})
+		if alike && slices.Contains(numbers, true) {
+			if h, known := columnsOf(first); known.main {
+				return d, h
+			}
+		}
+	}
+	return 0, nil
+}
+
+func isNumber(cell string) bool {
+	_, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
+	return err == nil
 }
 
 // plainly are names of columns that no label is called.
@@ -84,34 +126,46 @@ func header(row string) (rune, headerColumns) {
 	return '\t', headerOf([]string{row})
 }
 
+// knownColumns says how much of a row is the name of a column.
+type knownColumns struct {
+	n           int
+	main, plain bool // one for names or values; one that no label is called
+}
+
 func headerOf(cells []string) headerColumns {
+	if slices.ContainsFunc(cells, func(cell string) bool { _, ok := whole(strings.TrimSpace(cell)); return ok }) {
+		return nil
+	}
+	h, known := columnsOf(cells)
+	if !known.plain && (!known.main || known.n < 2) {
+		return nil
+	}
+	return h
+}
+
+// columnsOf takes cells for the names of columns.
+func columnsOf(cells []string) (headerColumns, knownColumns) {
 	h := make(headerColumns, len(cells))
-	plain, known, main := false, 0, false
+	var k knownColumns
 	for i, cell := range cells {
 		c := strings.ToLower(strings.TrimSpace(cell))
 		c = strings.NewReplacer(" ", "_", "-", "_").Replace(c)
-		if _, isNumber := whole(c); isNumber {
-			return nil
-		}
 		if h[i] = c; i == 0 {
 			h[i] = strings.TrimLeft(c, "#_") // some write the header as a comment
 			if c == "#" {
 				h[i] = c
 			}
 		}
-		plain = plain || slices.Contains(plainly, h[i])
+		k.plain = k.plain || slices.Contains(plainly, h[i])
 		for what, names := range tableColumns {
 			if slices.Contains(names, h[i]) {
-				known++
-				main = main || what == "value" || what == "name"
+				k.n++
+				k.main = k.main || what == "value" || what == "name"
 				break
 			}
 		}
 	}
-	if !plain && (!main || known < 2) {
-		return nil
-	}
-	return h
+	return h, k
 }
 
 // layout says in which columns what is; -1 for nowhere.
@@ -164,17 +218,21 @@ func (c *collector) readTable(text *labelText) (int, error) {
 	if len(rows) == 0 {
 		return text.n, fmt.Errorf("%w: the table has no row", ErrFormat)
 	}
-	delimiter, columns := headerAbove(text.head(), rows[0])
+	delimiter, columns := headerAbove(text.head(), rows)
+	nameFirst := false
 	if columns == nil {
 		var ok bool
-		if delimiter, ok = numbered(rows); !ok {
+		if delimiter, nameFirst, ok = headless(rows); !ok {
 			return 1, fmt.Errorf("%w: it has neither a header that names a column for names or values, nor a value in each row", ErrFormat)
 		}
 		columns = headerColumns{"value", "name"}
 	} else {
 		rows = nil // the header is still to come
 	}
-	t := tableReader{c: c, text: text, delimiter: delimiter, layout: newLayout(columns), headless: rows != nil, begun: rows != nil, seen: map[string]bool{}}
+	t := tableReader{
+		c: c, text: text, delimiter: delimiter, layout: newLayout(columns), headless: rows != nil, nameFirst: nameFirst, begun: rows != nil,
+		seen: map[string]bool{},
+	}
 	if t.layout.name < 0 && t.layout.value < 0 {
 		return 1, fmt.Errorf("%w: no column of the table holds names", ErrFormat)
 	}
@@ -195,7 +253,9 @@ type tableReader struct {
 	delimiter rune
 	layout    layout
 	headless  bool
+	nameFirst bool            // of a headless table: the value stands last
 	begun     bool            // the header is behind
+	stray     int             // quotes that do not end
 	seen      map[string]bool // subjects of SSSOM
 }
 
@@ -204,20 +264,25 @@ func (t *tableReader) line(line string) error {
 	switch {
 	case trimmed == "":
 		return nil
-	case !t.begun && isHeader(line, t.layout.header):
+	case !t.begun && t.isHeader(line):
 		t.begun = true
 		return nil
 	case isComment(trimmed), !t.begun && trimmed[0] == '#':
 		t.c.labels.Comments++
 		return nil
 	}
-	var label labelmap.RawLabel
+	label := labelmap.RawLabel{}
+	at := t.text.n
 	if t.headless {
 		label = t.pair(trimmed)
 	} else {
-		label = t.row(line)
+		joined, err := t.joined(line)
+		if err != nil {
+			return err
+		}
+		label = t.row(joined)
 	}
-	label.Line = t.text.n
+	label.Line = at
 	t.c.flagText(&label, t.text)
 	if t.c.labels.Format == LabelsSSSOM && t.again(&label) {
 		return nil
@@ -225,14 +290,54 @@ func (t *tableReader) line(line string) error {
 	return t.c.add(label)
 }
 
-func isHeader(line string, h headerColumns) bool {
-	_, columns := header(line)
-	return slices.Equal(columns, h)
+func (t *tableReader) isHeader(line string) bool {
+	cells, _ := splitRow(line, t.delimiter)
+	columns, _ := columnsOf(cells)
+	return slices.Equal(columns, t.layout.header)
 }
 
-// pair reads a row of a headless table: a value, and the rest is the name.
+const (
+	mostJoined = 20   // lines of a row
+	mostStray  = 1000 // quotes that do not end, behind which none is followed any more
+)
+
+// joined is a row whose cell in quotes goes on over the next lines, up to where it
+// ends. Where it ends nowhere near, or not as a row of the table does, the row is
+// the line.
+func (t *tableReader) joined(line string) (string, error) {
+	if _, balanced := splitRow(line, t.delimiter); balanced || t.stray >= mostStray {
+		return line, nil
+	}
+	row, read := line, []string{}
+	for len(read) < mostJoined && len(row) < t.c.o.LineBytes {
+		next, ok, err := t.text.next()
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			break
+		}
+		read = append(read, next)
+		row += "\n" + next
+		if !strings.Contains(next, `"`) {
+			continue
+		}
+		if cells, balanced := splitRow(row, t.delimiter); balanced && len(cells) == len(t.layout.header) {
+			return row, nil
+		}
+	}
+	t.stray++
+	t.text.unread(read)
+	return line, nil
+}
+
+// pair reads a row of a headless table: a value, and the rest is the name, or the
+// other way round.
 func (t *tableReader) pair(row string) labelmap.RawLabel {
 	value, name, _ := strings.Cut(row, string(t.delimiter))
+	if t.nameFirst {
+		name, value, _ = cutLast(row, t.delimiter)
+	}
 	l := labelmap.RawLabel{Name: unquote(strings.TrimSpace(name))}
 	if v, ok := whole(strings.Trim(strings.TrimSpace(value), `"`)); ok {
 		l.Values = []int64{v}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -143,6 +144,35 @@ func TestReadLabels(t *testing.T) {
 				{Name: "Niere", Line: 4, Flags: []string{FlagBadValue + ": two"}},
 			},
 		},
+		{
+			"FreeSurfer with tabs and odd rows", "LUT.txt",
+			"#No.\tLabel Name:\tR\tG\tB\tA\n0\tUnknown\t0\t0\t0\t0\n17   Left-Hippocampus 220 216 20 0\n18 Left-Amygdala 1 2 3 0 # inline\n19 Lobule #4 1 2 3\n20 bright 999 0 0 0\n" +
+				strings.Repeat("21 x 1 1 1 0\n", 8) + "hello\n",
+			LabelsFreeSurfer, 1,
+			slices.Concat([]raw{
+				{Values: one(0), Name: "Unknown", Color: "#000000", Line: 2, Flags: background},
+				{Values: one(17), Name: "Left-Hippocampus", Color: "#dcd814", Line: 3},
+				{Values: one(18), Name: "Left-Amygdala", Color: "#010203", Line: 4},
+				{Values: one(19), Name: "Lobule #4", Color: "#010203", Line: 5},
+				{Values: one(20), Name: "bright", Line: 6, Flags: []string{FlagColor + ": 999 0 0"}},
+			}, repeated(8, 7, raw{Values: one(21), Name: "x", Color: "#010101", Flags: []string{FlagNameTwice, FlagValueTwice}}),
+				[]raw{{Name: "hello", Line: 15, Flags: []string{FlagColumns}}}),
+		},
+		{
+			"cells of several lines", "l.csv", "value,name,note\r\n1,\"left\r\nkidney\",a\r\n2,\"right, \"\"kidney\"\"\",b\r\n3,\"open,c\r\n4,liver,d\r\n", LabelsTable, 0,
+			[]raw{
+				{Values: one(1), Name: "left\nkidney", Context: "note: a", Line: 2, Flags: []string{FlagControl}},
+				{Values: one(2), Name: `right, "kidney"`, Context: "note: b", Line: 4},
+				{Values: one(3), Name: `"open`, Context: "note: c", Line: 5, Flags: []string{FlagQuote}},
+				{Values: one(4), Name: "liver", Context: "note: d", Line: 6},
+			},
+		},
+		{"Excel's delimiter", "l.csv", "sep=;\r\nvalue;name\r\n1;liver\r\n", LabelsTable, 0, []raw{{Values: one(1), Name: "liver", Line: 3}}},
+		{"names before values", "l.txt", "kidney, left,1\n\"spleen\",2\n", LabelsTable, 0, []raw{{Values: one(1), Name: "kidney, left", Line: 1}, {Values: one(2), Name: "spleen", Line: 2}}},
+		{"names with numbers of their own", "l.txt", "kidney, 1\nkidney, 2\n", LabelsList, 0, []raw{{Name: "kidney, 1", Line: 1}, {Name: "kidney, 2", Line: 2}}},
+		{"codes", "l.txt", "FMA:7203\nRID:58\n", LabelsList, 0, []raw{{Name: "FMA:7203", Line: 1}, {Name: "RID:58", Line: 2}}},
+		{"a header unlike its rows", "l.csv", "structure,volume_mm3\nliver,12.5\nspleen,4\n", LabelsTable, 0, []raw{{Name: "liver", Line: 2}, {Name: "spleen", Line: 3}}},
+		{"ids of classes", "l.csv", "class_id,class_name\n1,liver\n", LabelsTable, 0, []raw{{Values: one(1), Name: "liver", Line: 2}}},
 		{"name and label", "l.tsv", "name\tlabel\nliver\t1\n", LabelsTable, 0, []raw{{Values: one(1), Name: "liver", Line: 2}}},
 		{"a header in a comment", "l.txt", "# id,name\n1,liver\n2,spleen\n", LabelsTable, 0, []raw{{Values: one(1), Name: "liver", Line: 2}, {Values: one(2), Name: "spleen", Line: 3}}},
 		{
@@ -175,6 +205,16 @@ func TestReadLabels(t *testing.T) {
 			}
 		})
 	}
+}
+
+// repeated are n rows of one label, from a line on.
+func repeated(n, line int, l raw) []raw {
+	out := make([]raw, n)
+	for i := range out {
+		out[i] = l
+		out[i].Line = line + i
+	}
+	return out
 }
 
 func utf16Text(text string) string {

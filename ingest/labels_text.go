@@ -20,6 +20,7 @@ type labelText struct {
 	limits   Limits
 	encoding string
 	n        int
+	pending  []string     // lines to give again
 	repaired map[int]bool // lines that were not UTF-8
 }
 
@@ -59,6 +60,13 @@ func newLabelText(r io.Reader, limits Limits) (*labelText, error) {
 	if start, _ := t.source.Peek(headBytes); bytes.IndexByte(start, '\r') >= 0 && bytes.IndexByte(start, '\n') < 0 {
 		t.source = bufio.NewReaderSize(&returnReader{t.source}, headBytes)
 	}
+	// Excel's first line may name the delimiter: "sep=;".
+	if start, _ := t.source.Peek(8); len(start) > 4 && strings.EqualFold(string(start[:4]), "sep=") {
+		if rest := start[5:]; bytes.HasPrefix(rest, []byte("\n")) || bytes.HasPrefix(rest, []byte("\r\n")) {
+			_, _ = t.source.Discard(5 + bytes.IndexByte(rest, '\n') + 1)
+			t.n = 1
+		}
+	}
 	return t, nil
 }
 
@@ -89,8 +97,20 @@ func (t *labelText) head() string {
 	return strings.TrimPrefix(text, "\ufeff")
 }
 
+// unread has next give lines again that it gave last.
+func (t *labelText) unread(lines []string) {
+	t.pending = append(lines, t.pending...)
+	t.n -= len(lines)
+}
+
 // next returns a line without its end, and false after the last.
 func (t *labelText) next() (string, bool, error) {
+	if len(t.pending) > 0 {
+		line := t.pending[0]
+		t.pending = t.pending[1:]
+		t.n++
+		return line, true, nil
+	}
 	var line []byte
 	for {
 		part, err := t.source.ReadSlice('\n')

@@ -82,9 +82,10 @@ or a sentence encoder (vocab.txt and one .onnx file). It changes no answer.`,
 					return err
 				}
 				if asJSON {
-					return a.printJSON(map[string]any{"labels": suggestionRows(results)})
+					return a.printJSON(map[string]any{"format": labels.Format, "encoding": labels.Encoding, "labels": suggestionRows(results)})
 				}
 				a.printSuggestions(results)
+				a.printf("read as %s, %s\n", labels.Format, labels.Encoding)
 				return nil
 			})
 		},

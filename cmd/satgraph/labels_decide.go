@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,6 +69,7 @@ batch is undone as one by "labels undo".`,
 	}
 	f.add(cmd)
 	f.addVerdict(cmd)
+	f.addSeen(cmd)
 	cmd.Flags().BoolVar(&f.preview, "preview", false, "show what would change, and write nothing")
 	return cmd
 }
@@ -223,11 +225,51 @@ func (a *app) write(ctx context.Context, d *desk, f *deskFlags, entries []labelm
 			entries[i].Comment = f.comment
 		}
 	}
+	replaced := ""
+	if len(entries) == 1 {
+		before, err := d.book.State(ctx, entries[0].Subject)
+		if err != nil {
+			return err
+		}
+		if before.Status == labelmap.Settled && entries[0].Verdict != nil && !before.Verdict.Agrees(entries[0].Verdict) {
+			replaced = said(&before)
+		}
+		if f.seen > 0 {
+			entries[0].Version = f.seen
+		}
+	} else if f.seen > 0 {
+		return usageError{errors.New("--seen goes with one label or recipe")}
+	}
 	events, err := d.book.Write(ctx, author(f.by), entries...)
+	if errors.Is(err, labelmap.ErrConflict) && len(entries) == 1 {
+		return errors.Join(err, a.printConflict(ctx, d, &entries[0], f.asJSON))
+	}
 	if err != nil {
 		return err
 	}
+	if replaced != "" && !f.asJSON && events[0].Action == labelmap.ActDecide {
+		a.printf("was       %s\n", replaced)
+	}
 	return a.printWritten(ctx, d, events, f.asJSON)
+}
+
+// printConflict says both versions of a subject that another has decided on since
+// it was seen. Nothing was written.
+func (a *app) printConflict(ctx context.Context, d *desk, e *labelmap.Entry, asJSON bool) error {
+	now, err := d.book.State(ctx, e.Subject)
+	if err != nil {
+		return err
+	}
+	yours := string(e.Action)
+	if e.Verdict != nil {
+		yours += ": " + meant(e.Verdict)
+	}
+	if asJSON {
+		return a.printJSON(map[string]any{"conflict": map[string]any{"now": rowOf(&now, nil), "yours": yours, "seen": e.Version}})
+	}
+	a.printf("now       %s  (version %d)\n", cmp.Or(said(&now), string(now.Status)), now.Version)
+	a.printf("yours     %s  (version %d was seen; not written)\n", yours, e.Version)
+	return nil
 }
 
 // preview says what entries would change, and writes nothing.
@@ -298,6 +340,7 @@ func (a *app) labelsRejectCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd)
+	f.addSeen(cmd)
 	cmd.Flags().StringVar(&term, "term", "", "the term, by name or id (default: the first suggestion)")
 	return cmd
 }
@@ -316,6 +359,7 @@ func (a *app) labelsNoteCommand(use, short string, action labelmap.Action) *cobr
 		},
 	}
 	f.add(cmd)
+	f.addSeen(cmd)
 	return cmd
 }
 
@@ -393,5 +437,6 @@ func (a *app) labelsConfirmCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd)
+	f.addSeen(cmd)
 	return cmd
 }

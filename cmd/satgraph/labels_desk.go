@@ -47,6 +47,7 @@ func (a *app) withDesk(ctx context.Context, f func(d *desk) error) error {
 type deskFlags struct {
 	dataset, by, comment string
 	asJSON               bool
+	seen                 int64 // the version of the subject; none: 0
 }
 
 func (f *deskFlags) add(cmd *cobra.Command) {
@@ -54,6 +55,11 @@ func (f *deskFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.by, "by", "", "who decides (default: the user's name)")
 	cmd.Flags().StringVar(&f.comment, "comment", "", "why")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document")
+}
+
+// addSeen adds the flag of commands that decide on one label or recipe.
+func (f *deskFlags) addSeen(cmd *cobra.Command) {
+	cmd.Flags().Int64Var(&f.seen, "seen", 0, "the version that was seen, as the lists' --json says it: what others did since is then a conflict (default: the present one)")
 }
 
 func (f *deskFlags) check() error {
@@ -88,13 +94,21 @@ func (d *desk) find(ctx context.Context, dataset, text string) (*labelmap.State,
 	case 1:
 		return found[0], nil
 	case 0:
-		return nil, fmt.Errorf("%w: %q in %s; `satgraph labels list --dataset %s` names them", errNoLabel, text, dataset, dataset)
+		return nil, fmt.Errorf("%w: %q in %s; `satgraph labels list --dataset %s` names them", errNoLabel, text, dataset, shellQuoted(dataset))
 	}
 	keys := make([]string, len(found))
 	for i, s := range found {
 		keys[i] = s.Subject.Key
 	}
 	return nil, fmt.Errorf("%w: %q names %d labels of %s: %s", errNoLabel, text, len(found), dataset, strings.Join(keys, "; "))
+}
+
+// shellQuoted is a word as a shell takes it.
+func shellQuoted(word string) string {
+	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // maxSuggestions is how many suggestions a curator chooses from.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"satgraph/ingest"
 	"satgraph/internal/plain"
 	"satgraph/labelmap"
 	"satgraph/labelmap/sssom"
@@ -32,27 +34,23 @@ taken as they are.`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.withDesk(cmd.Context(), func(d *desk) error {
-				var done, left int
-				var repeated []string
+				in := imported{Repeated: []string{}, Flagged: []flaggedRow{}}
 				var err error
 				switch {
 				case decisions:
-					done, left, err = d.importDecisions(cmd.Context(), given[0], read.dataset, author(by))
+					in.Written, in.Unchanged, err = d.importDecisions(cmd.Context(), given[0], read.dataset, author(by))
 				case ledger:
-					done, left, err = d.importLedger(cmd.Context(), given[0])
+					in.Written, in.Unchanged, err = d.importLedger(cmd.Context(), given[0])
 				default:
-					done, left, repeated, err = d.importLabels(cmd.Context(), given[0], &read, author(by))
+					err = d.importLabels(cmd.Context(), given[0], &read, author(by), &in)
 				}
 				if err != nil {
 					return err
 				}
 				if asJSON {
-					return a.printJSON(map[string]any{"written": done, "unchanged": left, "repeated": append([]string{}, repeated...)})
+					return a.printJSON(in)
 				}
-				for _, row := range repeated {
-					a.printf("left out  %s: the label was given before in the file, and the first row counts\n", plain.Text(row))
-				}
-				a.printf("%d written, %d there already\n", done, left)
+				a.printImported(&in)
 				return nil
 			})
 		},
@@ -65,24 +63,79 @@ taken as they are.`,
 	return cmd
 }
 
-// importLabels brings labels in. repeated names the rows whose label stands in an
-// earlier row of the file.
-func (d *desk) importLabels(ctx context.Context, path string, read *labelFlags, by string) (done, left int, repeated []string, err error) {
+// imported is what came of an import.
+type imported struct {
+	Format    ingest.LabelFormat `json:"format,omitempty"` // of raw labels, as told
+	Encoding  string             `json:"encoding,omitempty"`
+	Written   int                `json:"written"`
+	Unchanged int                `json:"unchanged"`
+	Repeated  []string           `json:"repeated"` // rows whose label stands in an earlier row
+	Flagged   []flaggedRow       `json:"flagged"`  // rows with something odd
+	Passed    []string           `json:"passed,omitempty"`
+}
+
+// flaggedRow is a row of a source with what is odd about it.
+type flaggedRow struct {
+	Label string   `json:"label"`
+	Line  int      `json:"line,omitempty"`
+	Flags []string `json:"flags"`
+}
+
+// printImported says what came of an import; of many odd rows it names the first.
+func (a *app) printImported(in *imported) {
+	const named = 20
+	if in.Format != "" {
+		a.printf("read as %s, %s\n", in.Format, in.Encoding)
+	}
+	for i, row := range in.Flagged {
+		if i == named {
+			a.printf("flagged   and %d more; --json names them all\n", len(in.Flagged)-named)
+			break
+		}
+		at := ""
+		if row.Line > 0 {
+			at = fmt.Sprintf(", line %d", row.Line)
+		}
+		a.printf("flagged   %s%s: %s\n", plain.Text(row.Label), at, plain.Text(strings.Join(row.Flags, "; ")))
+	}
+	for i, row := range in.Repeated {
+		if i == named {
+			a.printf("left out  and %d more; --json names them all\n", len(in.Repeated)-named)
+			break
+		}
+		a.printf("left out  %s: the label was given before in the file, and the first row counts\n", plain.Text(row))
+	}
+	if len(in.Passed) > 0 {
+		a.printf("passed    %d files that are no masks, such as %s\n", len(in.Passed), plain.Text(in.Passed[0]))
+	}
+	a.printf("%d written, %d there already\n", in.Written, in.Unchanged)
+}
+
+// importLabels brings labels in.
+func (d *desk) importLabels(ctx context.Context, path string, read *labelFlags, by string, out *imported) error {
 	labels, err := read.read(ctx, path)
 	if err != nil {
-		return 0, 0, nil, err
+		return err
 	}
 	in, err := d.book.Importing(ctx, labels.Labels)
 	if errors.Is(err, labelmap.ErrNoDataset) {
-		return 0, 0, nil, usageError{fmt.Errorf("%s does not name its dataset: give --dataset", path)}
+		return usageError{fmt.Errorf("%s does not name its dataset: give --dataset", path)}
 	}
 	if err != nil {
-		return 0, 0, nil, err
+		return err
+	}
+	out.Format, out.Encoding, out.Passed = labels.Format, labels.Encoding, labels.Passed
+	out.Written, out.Unchanged = len(in.Entries), in.Unchanged
+	out.Repeated = append(out.Repeated, in.Repeated...)
+	for i := range labels.Labels {
+		if l := &labels.Labels[i]; len(l.Flags) > 0 {
+			out.Flagged = append(out.Flagged, flaggedRow{l.Key(), l.Line, l.Flags})
+		}
 	}
 	if len(in.Entries) > 0 {
 		_, err = d.book.Write(ctx, by, in.Entries...)
 	}
-	return len(in.Entries), in.Unchanged, in.Repeated, err
+	return err
 }
 
 func (d *desk) importDecisions(ctx context.Context, path, dataset, by string) (done, left int, err error) {

@@ -140,6 +140,9 @@ func (a *app) labelsListCommand() *cobra.Command {
 					rows = append(rows, rowOf(s, touched[s.Subject]))
 					if !f.asJSON {
 						a.printf("%-9s %-30s %s\n", s.Status, plain.Text(s.Subject.Key), said(s))
+						for _, f := range s.Flags {
+							a.printf("          flagged by %s: %s\n", plain.Text(f.Actor), plain.Text(f.Comment))
+						}
 						for _, why := range touched[s.Subject] {
 							a.printf("          the tree has changed: %s\n", why)
 						}
@@ -241,7 +244,11 @@ func (a *app) printWritten(ctx context.Context, d *desk, events []labelmap.Event
 			return err
 		}
 		rows = append(rows, rowOf(&state, nil))
-		if !asJSON {
+		switch {
+		case asJSON:
+		case s.Kind == labelmap.SubjectDataset:
+			a.printf("%s: reviewers who must agree: %d\n", plain.Text(s.Dataset), max(state.Reviewers, 1))
+		default:
 			a.printf("%-9s %-30s %s\n", state.Status, plain.Text(s.Key), said(&state))
 		}
 	}

@@ -376,6 +376,7 @@ has not been decided on or rejected; --preview shows what would change.`,
 		},
 	}
 	f.add(cmd)
+	f.addSeen(cmd)
 	f.addRecipe(cmd)
 	cmd.Flags().StringVar(&f.definition, "definition", "", "what the dataset means by the class where datasets differ")
 	cmd.Flags().StringArrayVar(&f.missing, "missing", nil, "a part that the dataset does not have; the recipe is then not complete")
@@ -484,6 +485,7 @@ func (a *app) recipesRejectCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd)
+	f.addSeen(cmd)
 	f.addRecipe(cmd)
 	cmd.Flags().BoolVar(&never, "never", false, "the class must not be made of this dataset at all")
 	return cmd
