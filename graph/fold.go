@@ -84,8 +84,9 @@ func (f *folder) fold(words []string) []string {
 	for _, w := range words {
 		switch w {
 		case "i", "v", "x", "va", "vb":
-			// One letter is a number only after something that is counted.
-			if len(out) > 0 && counted(out[len(out)-1]) {
+			// One letter is a number only after something that is counted, and a part
+			// of it only after a word: "L VA" is a left artery.
+			if len(out) > 0 && counted(out[len(out)-1]) && (len(w) == 1 || len(out[len(out)-1]) > 1) {
 				w = map[string]string{"i": "1", "v": "5", "x": "10", "va": "5a", "vb": "5b"}[w]
 			}
 		case "th", "st", "nd", "rd":

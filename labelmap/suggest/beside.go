@@ -156,7 +156,7 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 			continue
 		}
 		for _, spelt := range e.spellings(r.text) {
-			if rows := e.words.here(spelt.key, s, named); len(rows) > 0 {
+			if rows := e.words.here(spelt.key, s, named); len(rows) > 0 && (!reBareNumber.MatchString(spelt.key) || isWhole(label, spelt.key)) {
 				return rows, spelt.side, r.quality
 			}
 		}
@@ -176,6 +176,16 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 	}
 	rows, side = e.ownPlace(label)
 	return rows, side, ownPlaceQuality
+}
+
+// reBareNumber is a key that is no more than a number, which says something only
+// where the label has no more either: "4R" among the stations of lymph nodes.
+var reBareNumber = regexp.MustCompile(`^\d{1,2}[a-z]{0,2}$`)
+
+// isWhole says whether a key is all that a label says but for its side.
+func isWhole(label, k string) bool {
+	_, rest := handed(split(label))
+	return key(label) == k || key(strings.Join(rest, " ")) == k
 }
 
 // sideLetterQuality is how sure a meaning is whose side is a letter run together
@@ -271,7 +281,9 @@ func (e *Engine) ownPlace(label string) ([]placed, graph.Laterality) {
 			if !ok {
 				continue
 			}
-			rows = slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where == "" || c.where != place && !e.tree.IsDescendant(place, c.where) })
+			rows = slices.DeleteFunc(slices.Clone(rows), func(c placed) bool {
+				return c.where == "" || c.with != "" || c.where != place && !e.tree.IsDescendant(place, c.where)
+			})
 			if len(rows) > 0 {
 				return rows[:1], side
 			}

@@ -73,6 +73,10 @@ func TestRules(t *testing.T) {
 		{"Chinese of two syllables in Latin letters", "abdomen", []string{"zuo shen", "liver"}, "left kidney", false},
 		{"a syllable among Chinese in Latin letters", "abdomen", []string{"wei", "zuoshen", "ganzang", "dannang"}, "stomach", true},
 		{"a syllable alone", "abdomen", []string{"wei", "liver"}, "", false},
+		{"a number among the stations of lymph nodes", "chest", []string{"5", "7", "4R", "10L"}, "subaortic lymph node", false},
+		{"a number with a word is no station", "chest", []string{"rib 5 l", "7", "4R", "sternum"}, "left rib 5", true},
+		{"a left artery is no fifth nerve", "neck", []string{"L-VA", "R-VA", "basilar artery"}, "left vertebral artery", false},
+		{"a bronchus among bronchi of segments", "airways", []string{"RUL", "RB1", "RB6", "trachea"}, "lobar bronchus of right lung cranial lobe", false},
 		{"a place and no structure", "", []string{"upper wall"}, "", false},
 		{"a name that is a place and a sort", "", []string{"medial nucleus"}, "medial vestibular nucleus", false},
 	} {

@@ -113,7 +113,7 @@ func (v *vocabulary) place(tree *graph.Tree, where, label string, m meaning) {
 		return
 	}
 	k := key(label)
-	c := placed{id, with, m}
+	c := placed{id, key(with), m}
 	if slices.Contains(v.contexts[k], c) {
 		return
 	}
