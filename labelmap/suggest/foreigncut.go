@@ -1,6 +1,7 @@
 package suggest
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func (e *Engine) foreignCutNamed(a *answer, l *labelmap.RawLabel, name string) {
 			words, _ = e.words.words(language, name)
 		}
 		side, words := lex.sideOff(words)
-		english := lex.uncut(words)
+		english := cmp.Or(lex.uncut(words), lex.uncutEach(words))
 		if english == "" {
 			continue
 		}
@@ -98,6 +99,72 @@ func (l *lexicon) uncut(words []string) string {
 		meaning, first = english, phrase
 	}
 	return meaning
+}
+
+// Letters of a word that is read alone though it is cut off, and of the beginning
+// that the English of the words that it may be cut from must share.
+const (
+	leastCutAlone   = 4
+	leastSharedStem = 4
+)
+
+// uncutEach is the English of words of which each is a phrase of the language, or
+// cut from one, or stands for itself: "derrame pleur der". It is empty where none
+// is cut off.
+func (l *lexicon) uncutEach(words []string) string {
+	if len(words) < 2 || len(words) > mostWords {
+		return ""
+	}
+	var out []string
+	cut := 0
+	for i := 0; i < len(words); {
+		english, n := l.phrase(words[i:])
+		if n == 0 {
+			n = 1
+			if english = l.begun(words[i]); english != "" {
+				cut++
+			}
+		}
+		out = append(out, cmp.Or(english, words[i]))
+		i += n
+	}
+	if cut == 0 {
+		return ""
+	}
+	return strings.Join(out, " ")
+}
+
+// begun is the English of the words of the language that a word begins: what
+// theirs share, where they mean several things ("pleur" of pleura and pleural).
+func (l *lexicon) begun(word string) string {
+	if len(word) < leastCutAlone {
+		return ""
+	}
+	list := l.starting[word[0]]
+	first, _ := slices.BinarySearch(list, word)
+	english := ""
+	for _, phrase := range list[first:] {
+		if !strings.HasPrefix(phrase, word) {
+			break
+		}
+		if strings.Contains(phrase, " ") {
+			continue
+		}
+		english = shared(cmp.Or(english, l.phrases[phrase]), l.phrases[phrase])
+		if len(english) < leastSharedStem {
+			return ""
+		}
+	}
+	return english
+}
+
+// shared is what two names begin with alike.
+func shared(a, b string) string {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return strings.TrimSpace(a[:n])
 }
 
 // leastMisspelt is how many letters a word has that may lack one.

@@ -185,6 +185,9 @@ func (l *lexicon) translate(words []string, foreign bool) (english, said string)
 		if i > 0 && i+n == len(words) {
 			e = cmp.Or(l.last[phrase], e)
 		}
+		if len(phrase) == 1 && sidedWithout(words, i) {
+			e = "" // "frontal g R" is a gyrus, not left and right
+		}
 		switch {
 		case e == "" && foreign && strings.ContainsFunc(phrase, l.script):
 			return "", ""
@@ -203,6 +206,12 @@ func (l *lexicon) translate(words []string, foreign bool) (english, said string)
 		return "", ""
 	}
 	return strings.Join(out, " "), cmp.Or(strings.Join(notes, ", "), "a level of the spine")
+}
+
+// sidedWithout says whether words say a side without one of them.
+func sidedWithout(words []string, i int) bool {
+	side, _ := handed(strings.Join(slices.Delete(slices.Clone(words), i, i+1), " "))
+	return side != graph.Unsided
 }
 
 // telling says whether a phrase shows that a text is of the language: not a letter,
