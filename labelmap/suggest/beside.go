@@ -164,6 +164,9 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 	if rows, side = e.bySideLetter(texts, s); len(rows) > 0 && a.best() < doubt {
 		return rows, side, sideLetterQuality
 	}
+	if rows, side, quality = e.byForeignSide(texts, s); len(rows) > 0 && a.best() < doubt {
+		return rows, side, quality
+	}
 	for _, r := range a.told {
 		for _, spelt := range e.spellings(r.text) {
 			if rows := e.words.anywhere(spelt.key); len(rows) > 0 {
@@ -208,6 +211,39 @@ func (e *Engine) bySideLetter(texts []reading, s *surroundings) ([]placed, graph
 		}
 	}
 	return nil, graph.Unsided
+}
+
+// foreignSideQuality is how sure a meaning is beside which a word of another
+// language says the side.
+const foreignSideQuality = 0.95
+
+// byForeignSide reads an abbreviation beside the side in another language: "NO G",
+// "foramen dx".
+func (e *Engine) byForeignSide(texts []reading, s *surroundings) ([]placed, graph.Laterality, float64) {
+	for _, r := range texts {
+		words := plain.cut(r.text)
+		if len(words) < 2 || len(words) > mostOwnPlace {
+			continue
+		}
+		for _, language := range e.words.order {
+			lex := e.words.languages[language]
+			if lex.script != nil || lex.phrases[words[0]] == "" && lex.phrases[words[len(words)-1]] == "" {
+				continue
+			}
+			side, rest := lex.sideOff(words)
+			if side == graph.Unsided || len(rest) != len(words)-1 {
+				continue
+			}
+			if rows := e.words.here(key(strings.Join(rest, " ")), s, false); len(rows) > 0 && e.anySided(rows, side) {
+				quality := foreignSideQuality
+				if len(words[0]) == 1 || len(words[len(words)-1]) == 1 {
+					quality = sideLetterQuality
+				}
+				return rows, side, quality
+			}
+		}
+	}
+	return nil, graph.Unsided, 0
 }
 
 // spelling is a text as the keys of tables are spelt, and the side taken out of

@@ -129,7 +129,7 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 // translated adds what readings say in other languages.
 func (e *Engine) translated(a *answer, readings []reading, l *labelmap.RawLabel) {
 	for _, written := range readings {
-		if written.partial {
+		if written.partial && !written.atLevel {
 			continue
 		}
 		for _, r := range e.words.translate(written.text) {

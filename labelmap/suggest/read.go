@@ -17,6 +17,7 @@ type reading struct {
 	reason   string  // empty for the label as written
 	told     bool    // words that were left out say what a short name means
 	partial  bool    // a word was left out that nothing explains
+	atLevel  bool    // of what was left out a level of the spine is all
 	evidence evidence
 	sort     string // name of the sort of structure that the label says it is
 }
@@ -309,6 +310,7 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	}
 	whole := len(out)
 	v.level(text, add)
+	levels := len(out)
 	if t, reason := v.unknownOff(text); t != "" {
 		add(t, reason, unexplained)
 	}
@@ -316,7 +318,7 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		add(t, "a part of it: "+parts, unexplained+0.02)
 	}
 	for i := range out {
-		out[i].partial = i >= whole
+		out[i].partial, out[i].atLevel = i >= whole, i >= whole && i < levels
 		out[i].evidence = byLoose
 	}
 	return out
