@@ -54,7 +54,7 @@ func TestRules(t *testing.T) {
 		{"a compound cut off", "pelvis", []string{"Bauchspeich.", "rectum"}, "pancreas", false},
 		{"the images that it was drawn on", "pelvis", []string{"Prostata_T2", "rectum"}, "prostate gland", false},
 		{"white matter before a tract", "spinal cord", []string{"WM left tectospinal tract", "ventral horn"}, "tectospinal tract", false},
-		{"two cut words run together, and initials", "foot", []string{"latcuneif L JB", "talus"}, "left lateral cuneiform bone", false},
+		{"two cut words run together, and initials", "foot", []string{"latcunfrm L JB", "talus"}, "left lateral cuneiform bone", false},
 		{"cut words in another order", "foot", []string{"cuneifrm latrl", "talus"}, "lateral cuneiform bone", false},
 		{"a word without vowels in another language", "neck", []string{"Schildknrpl", "Kehlkopf"}, "thyroid cartilage", false},
 		{"one known word of names of several", "vessels", []string{"plaque", "aorta"}, "", false},

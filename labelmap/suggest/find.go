@@ -202,6 +202,13 @@ func (a *answer) best() float64 {
 	return best
 }
 
+// guessed says whether the best that was found rests on a guess at spelling, or on
+// some words alone.
+func (a *answer) guessed() bool {
+	best := a.ranked()
+	return best[0].score < alignedScore && best[0].evidence >= bySpelling
+}
+
 // look adds what one reading finds.
 func (e *Engine) look(a *answer, r reading, modality string) {
 	for _, c := range e.classes[graph.Normalize(r.text)] {
@@ -667,7 +674,7 @@ func (e *Engine) within(l *labelmap.RawLabel, a answer, s *surroundings) answer 
 	if a.none == "" && a.several == "" && a.best() < doubt {
 		e.initials(l, &a, s)
 	}
-	if a.none == "" && a.several == "" && a.best() < doubt {
+	if a.none == "" && a.several == "" && (a.best() < doubt || a.guessed()) {
 		e.aligned(l, &a, s)
 	}
 	if s.pinyin && a.none == "" && a.several == "" && a.best() < Accept {
