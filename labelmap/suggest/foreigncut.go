@@ -89,7 +89,8 @@ func (l *lexicon) uncut(words []string) string {
 		if first != "" && strings.HasPrefix(phrase, first) {
 			continue // "gallenblasenstein" after "gallenblase"
 		}
-		if !strings.HasPrefix(phrase, words[0]) && len(words[0]) < leastMisspelt || !cutFrom(words, strings.Fields(phrase)) {
+		head, _, _ := strings.Cut(phrase, " ")
+		if !strings.HasPrefix(phrase, words[0]) && !lacksOne(words[0], head) && !slices.Contains(smallForeign, head) || !cutFrom(words, strings.Fields(phrase)) {
 			continue
 		}
 		english := l.phrases[phrase]
