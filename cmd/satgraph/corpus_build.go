@@ -69,7 +69,7 @@ a corpus is a hash of its content.
 	flags.StringVar((*string)(&f.options.Settings.Labels), "labels", string(standard.Nearest), "how masks are resampled: nearest or linear")
 	flags.IntVar(&f.options.Workers, "workers", 0, "scans at work at the same time (default: one more than there are processors)")
 	flags.StringVar(&f.memory, "memory", "", "bound on the memory of all scans at work, as 8G, by which scans are held back (default: 80% of what is free); a scan that takes more works alone")
-	flags.BoolVar(&f.options.Rehash, "rehash", false, "read files again whose size and time have not changed")
+	flags.BoolVar(&f.options.Rehash, "rehash", false, "read files again whose size and time have not changed, and every voxel of what was built: what is damaged is built again")
 	flags.BoolVar(&f.options.Prune, "prune", false, "drop scans that are not listed any more")
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON document")
 	return cmd

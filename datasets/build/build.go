@@ -96,7 +96,8 @@ type Options struct {
 	// Memory holds scans back that say what they take (Sized) while those at work
 	// take more, in bytes; 0 holds none back. A larger scan works alone.
 	Memory int64
-	// Rehash reads input files again whose size and time have not changed.
+	// Rehash reads input files again whose size and time have not changed, and what
+	// was built of them.
 	Rehash bool
 	// Prune drops scans that the source no longer lists.
 	Prune bool

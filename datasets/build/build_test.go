@@ -229,6 +229,81 @@ func TestBuildAndBuildAgain(t *testing.T) {
 	check(t, dir)
 }
 
+// What is damaged in a corpus is built again: what is missing or cut short as soon
+// as it is met, a flipped bit when all is read.
+func TestDamageIsBuiltAgain(t *testing.T) {
+	from, dir := generate(t, 2, 20), t.TempDir()
+	o := options(dir)
+	first := mustRun(t, folder{from}, o)
+	at := func(name string) string { return filepath.Join(dir, check(t, dir).Scans[0].Folder, name) }
+	flip := func(path string) error {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		b[len(b)/2] ^= 1
+		return os.WriteFile(path, b, 0o600)
+	}
+	for name, tc := range map[string]struct {
+		damage func() error
+		rehash bool
+	}{
+		"no masks":         {damage: func() error { return os.Remove(at(standard.MasksFile)) }},
+		"no image":         {damage: func() error { return os.Remove(at(standard.ImageFile)) }},
+		"masks cut short":  {damage: func() error { return os.Truncate(at(standard.MasksFile), 90) }},
+		"image cut short":  {damage: func() error { return os.Truncate(at(standard.ImageFile), 900) }},
+		"a record of none": {damage: func() error { return os.WriteFile(at(standard.RecordFile), []byte("{}"), 0o600) }},
+		"a bit of masks":   {func() error { return flip(at(standard.MasksFile)) }, true},
+		"a bit of image":   {func() error { return flip(at(standard.ImageFile)) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := tc.damage(); err != nil {
+				t.Fatal(err)
+			}
+			o.Rehash = tc.rehash
+			if r := mustRun(t, folder{from}, o); r.Built != 1 || r.Unchanged != 1 || r.Version.Hash != first.Version.Hash {
+				t.Errorf("%+v", r)
+			}
+			check(t, dir)
+		})
+	}
+}
+
+// Where a source can't be read for a day, what was built of it is not lost.
+func TestSourceIsAwayForADay(t *testing.T) {
+	from, dir := generate(t, 4, 20), t.TempDir()
+	first := mustRun(t, folder{from}, options(dir))
+	away := list{}
+	for i := range 4 {
+		away = append(away, &file{filepath.Join(from, "away", fmt.Sprintf("set%d", i%3)), fmt.Sprintf("scan %d", i)})
+	}
+	r := mustRun(t, away, options(dir))
+	if len(r.Failures) != 4 || r.Version.Scans != 0 || r.Built != 0 {
+		t.Errorf("away: %+v", r)
+	}
+	if r = mustRun(t, folder{from}, options(dir)); r.Unchanged != 4 || r.Built != 0 || r.Version.Hash != first.Version.Hash {
+		t.Errorf("back: %+v", r)
+	}
+	check(t, dir)
+
+	// What has changed meanwhile is built anew, and the old is removed.
+	mustRun(t, away, options(dir))
+	write(t, from, "set0", "scan 0", 20, 99)
+	if r = mustRun(t, folder{from}, options(dir)); r.Unchanged != 3 || r.Built != 1 {
+		t.Errorf("back and changed: %+v", r)
+	}
+	check(t, dir)
+
+	// So it is where it is away, not listed, and pruned.
+	mustRun(t, away, options(dir))
+	o := options(dir)
+	o.Prune = true
+	if r = mustRun(t, list{}, o); r.Pruned != 4 {
+		t.Errorf("pruned: %+v", r)
+	}
+	check(t, dir)
+}
+
 // list is a source of scans and errors.
 type list []Scan
 

@@ -198,8 +198,7 @@ func (b *builder) one(ctx context.Context, j *job, worker int) error {
 		j.origin.Input, j.origin.Program = digest(e.Inputs), b.Program
 		e.Key = hash(j.origin.Input, j.origin.Recipe, identity(j.origin), b.settings)
 		if b.unchanged(old, e.Key) {
-			b.done(j, false, start)
-			return nil
+			return b.keep(j, old, e, start)
 		}
 		err = b.make(ctx, j, e, worker)
 	}
@@ -212,7 +211,11 @@ func (b *builder) one(ctx context.Context, j *job, worker int) error {
 		if fatal(err) {
 			return err
 		}
-		*e = Entry{Dataset: e.Dataset, ID: e.ID, Status: Failed, Reason: reason(err), Time: e.Time}
+		failed := &Entry{Dataset: e.Dataset, ID: e.ID, Status: Failed, Reason: reason(err), Time: e.Time}
+		if e.Key == "" && old != nil { // its files could not be read today: what was made of them may be right yet
+			failed.Key, failed.Inputs, failed.Folder, failed.Digest, failed.Image = old.Key, old.Inputs, old.Folder, old.Digest, old.Image
+		}
+		e = failed
 	}
 	if j.err == nil || !errors.Is(j.err, ErrName) {
 		if err := b.manifest.add(e); err != nil {
@@ -243,13 +246,33 @@ func fatal(err error) bool {
 	return false
 }
 
-// unchanged says whether a scan was built from the same and is still there.
+// unchanged says whether a scan was built from the same and is still whole, with
+// Rehash to its last voxel.
 func (b *builder) unchanged(old *Entry, key string) bool {
-	if old == nil || old.Status != Done || old.Key != key {
+	if old == nil || old.Folder == "" || old.Key != key {
 		return false
 	}
-	_, err := os.Stat(filepath.Join(b.Dir, filepath.FromSlash(old.Folder), standard.RecordFile))
-	return err == nil
+	s, err := standard.Open(filepath.Join(b.Dir, filepath.FromSlash(old.Folder)))
+	switch {
+	case err != nil || s.Digest() != old.Digest:
+		return false
+	case b.Rehash:
+		return s.Verify() == nil
+	}
+	return s.Whole() == nil
+}
+
+// keep takes over what was built before; after a day on which its files could not
+// be read, the manifest has to say so.
+func (b *builder) keep(j *job, old, e *Entry, start time.Time) error {
+	if old.Status != Done {
+		e.Folder, e.Digest, e.Image, e.Time = old.Folder, old.Digest, old.Image, time.Now().UTC()
+		if err := b.manifest.add(e); err != nil {
+			return err
+		}
+	}
+	b.done(j, false, start)
+	return nil
 }
 
 // make builds the scan in a folder of the worker's and moves it where it

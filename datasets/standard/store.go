@@ -215,6 +215,26 @@ func (s *Stored) OpenMasks() (*masks.File, error) {
 	return f, nil
 }
 
+// Whole looks, without reading the voxels, whether image and masks are those of
+// the record: ErrBadScan or the system's error where a file is missing, cut short or
+// another's.
+func (s *Stored) Whole() error {
+	path := filepath.Join(s.dir, ImageFile)
+	fi, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	const header = 352 // of NIfTI-1 in one file
+	if want := header + 4*int64(s.Transform.Grid().Voxels()); fi.Size() != want {
+		return &volume.FileError{Path: path, Op: "read", Err: fmt.Errorf("%w: it has %d bytes, want %d", ErrBadScan, fi.Size(), want)}
+	}
+	f, err := s.OpenMasks()
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // Verify reads all of the scan and compares it with the record's digests:
 // ErrBadScan or masks.ErrDamaged where a byte is not what was written.
 func (s *Stored) Verify() error {
