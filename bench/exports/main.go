@@ -67,9 +67,11 @@ func run(ctx context.Context, args []string) error {
 
 // formats are those of the command, in the order of its help.
 var formats = map[string]func() export.Format{
-	"sat":       func() export.Format { return sat.New(sat.Options{}) },
-	"nnunet":    func() export.Format { return nnunet.New(nnunet.Options{}) },
-	"regions":   func() export.Format { return nnunet.New(nnunet.Options{Settings: labelmaps.Settings{Overlap: export.Regions}}) },
+	"sat":    func() export.Format { return sat.New(sat.Options{}) },
+	"nnunet": func() export.Format { return nnunet.New(nnunet.Options{}) },
+	"regions": func() export.Format {
+		return nnunet.New(nnunet.Options{Settings: labelmaps.Settings{Overlap: export.Regions}})
+	},
 	"monai":     func() export.Format { return monai.New(labelmaps.Settings{}) },
 	"croissant": func() export.Format { return croissant.New(croissant.Options{}) },
 	"bids":      func() export.Format { return bids.New(bids.Options{}) },

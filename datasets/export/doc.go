@@ -90,7 +90,9 @@ func (s *Sample) Name() string { return s.Dataset + "/" + s.ID }
 
 // Source is what is exported.
 type Source interface {
-	// Samples lists the scans, in the same order each time.
+	// Samples lists the scans, in the same order each time. A Sample with an error is
+	// a scan that is listed and can't be read, of which what is known is there; an
+	// error alone ends the list.
 	Samples(ctx context.Context) iter.Seq2[*Sample, error]
 	// Open gives a scan's voxels; it is called by several goroutines. Errors are the scan's fault, never the export's:
 	// the export goes on with the next one and is not finished.

@@ -43,7 +43,12 @@ type Select struct {
 
 func (s *Select) takes(x *Sample) bool {
 	in := func(list []string, v string) bool { return len(list) == 0 || slices.Contains(list, v) }
-	return in(s.Datasets, x.Dataset) && in(s.Splits, x.Split) && in(s.Modalities, x.Modality) && !slices.Contains(s.Without, x.Name())
+	if !in(s.Datasets, x.Dataset) || slices.Contains(s.Without, x.Name()) {
+		return false
+	}
+	// Of a scan that can't be read the rest may not be known, and it may be one that
+	// is asked for.
+	return x.Modality == "" || in(s.Splits, x.Split) && in(s.Modalities, x.Modality)
 }
 
 // unmet names what was chosen and does not exist, which would else be a smaller

@@ -3,6 +3,8 @@ package export
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +34,8 @@ type Manifest struct {
 	Select   Select            `json:"select"`
 	// Plan is a hash of the samples, as they were described, and the settings.
 	Plan string `json:"plan"`
+	// Voxels is a hash of the samples' digests.
+	Voxels string `json:"voxels"`
 	// Hash is that of SumsFile.
 	Hash     string            `json:"hash"`
 	Files    int               `json:"files"`
@@ -79,20 +83,22 @@ func Run(ctx context.Context, f Format, src Source, o Options) (*Report, error) 
 
 // planned lists the samples, once they are found to make sense.
 func planned(ctx context.Context, src Source, sel *Select) (*Plan, error) {
-	var all []*Sample
-	for s, err := range src.Samples(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s)
+	all, unread, err := listed(ctx, src)
+	if err != nil {
+		return nil, err
 	}
 	if err := sel.unmet(all); err != nil {
 		return nil, err
 	}
 	plan := &Plan{}
+	var failed []*ScanError
 	ids, classes, spelled := map[string]bool{}, map[string]bool{}, map[string]string{}
 	for _, s := range all {
 		if !sel.takes(s) {
+			continue
+		}
+		if e := unread[s]; e != nil {
+			failed = append(failed, &ScanError{s.Name(), e})
 			continue
 		}
 		if err := check(s, ids); err != nil {
@@ -108,6 +114,9 @@ func planned(ctx context.Context, src Source, sel *Select) (*Plan, error) {
 		}
 		plan.Samples = append(plan.Samples, s)
 	}
+	if len(failed) > 0 { // without their classes nothing can be planned
+		return nil, &IncompleteError{Total: len(plan.Samples) + len(failed), Failed: failed}
+	}
 	if len(plan.Samples) == 0 {
 		return nil, refuse(ErrEmpty, "none of %d scans is chosen", len(all))
 	}
@@ -116,6 +125,21 @@ func planned(ctx context.Context, src Source, sel *Select) (*Plan, error) {
 	}
 	slices.Sort(plan.Classes)
 	return plan, nil
+}
+
+// listed are all samples of a source, and the errors of those that can't be read.
+func listed(ctx context.Context, src Source) (all []*Sample, unread map[*Sample]error, err error) {
+	unread = map[*Sample]error{}
+	for s, err := range src.Samples(ctx) {
+		if s == nil {
+			return nil, nil, err
+		}
+		if err != nil {
+			unread[s] = err
+		}
+		all = append(all, s)
+	}
+	return all, unread, nil
 }
 
 // check says what is wrong with a sample.
@@ -163,6 +187,15 @@ func (r *run) hashPlan() (string, error) {
 		err = errors.Join(err, enc.Encode(bare))
 	}
 	return Hash(b.String()), err
+}
+
+// voxels identifies the content of the samples.
+func (r *run) voxels() string {
+	h := sha256.New()
+	for _, s := range r.plan.Samples {
+		_, _ = fmt.Fprintln(h, s.Digest) // a hash takes all
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func (r *run) run(ctx context.Context) (*Report, error) {
@@ -214,6 +247,9 @@ func (r *run) finished() (*Report, error) {
 	if json.Unmarshal(b, &m) != nil || m.Plan != r.planHash {
 		return nil, refuse(ErrExists, "%s holds another export; choose another folder, or remove it", r.o.Dir)
 	}
+	if m.Voxels != r.voxels() {
+		return nil, refuse(ErrExists, "%s holds an export of these scans before their voxels changed; choose another folder, or remove it", r.o.Dir)
+	}
 	// A run that was killed after its last step left its folder.
 	target, err := filepath.Abs(r.o.Dir)
 	if err != nil {
@@ -226,7 +262,7 @@ func (r *run) finished() (*Report, error) {
 func (r *run) manifest(files []File, hash string) *Manifest {
 	m := &Manifest{
 		Format: r.o.Format, Program: r.o.Program, Settings: r.o.Settings, Select: r.o.Select,
-		Plan: r.planHash, Hash: hash, Files: len(files), Samples: len(r.plan.Samples),
+		Plan: r.planHash, Voxels: r.voxels(), Hash: hash, Files: len(files), Samples: len(r.plan.Samples),
 		Classes: r.plan.Classes, Warnings: r.warnings, Datasets: []ManifestDataset{},
 	}
 	at := map[string]int{}

@@ -13,6 +13,7 @@ import (
 
 	"satgraph/datasets/export"
 	"satgraph/datasets/export/exporttest"
+	"satgraph/datasets/export/index"
 	"satgraph/datasets/export/labelmaps"
 	"satgraph/datasets/export/monai"
 	"satgraph/volume"
@@ -240,5 +241,44 @@ func TestNames(t *testing.T) {
 	}
 	if got := n.Safe("肝"); len(got) < 8 || n.Originals()[got] != "肝" {
 		t.Errorf("a name of other letters became %q", got)
+	}
+}
+
+// A scan of which nothing is known but its name keeps an export from its
+// beginning, with its name, unless it is left out; the split is of the others.
+func TestScansThatCannotBeListed(t *testing.T) {
+	c := exporttest.New(t, 3, exporttest.Disjoint)
+	damaged := c.List[1]
+	c.Unread = map[string]error{damaged.Name(): errors.New("masks are cut short")}
+	damaged.Modality, damaged.Split, damaged.Classes = "", "", nil
+	o := export.Options{Dir: filepath.Join(t.TempDir(), "out"), Format: "index", Select: export.Select{Modalities: []string{"ct"}}}
+	src, _, err := export.OnSides(t.Context(), c, export.ByPerson)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = export.Run(t.Context(), index.New(), src, o)
+	incomplete, ok := errors.AsType[*export.IncompleteError](err)
+	if !ok || incomplete.Done != 0 || incomplete.Total != 3 || len(incomplete.Failed) != 1 || incomplete.Failed[0].Sample != damaged.Name() {
+		t.Fatalf("the error is %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.Dir), "*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	o.Select.Without = []string{damaged.Name()}
+	if r, err := export.Run(t.Context(), index.New(), src, o); err != nil || r.Samples != 2 {
+		t.Errorf("left out: %+v, %v", r, err)
+	}
+}
+
+// An export that is there is not taken for one of scans that have changed since.
+func TestExportOfScansThatChanged(t *testing.T) {
+	c := exporttest.New(t, 1, exporttest.Disjoint)
+	dir, first := exporttest.Export(t, index.New(), c, export.Options{Format: "index"})
+	if _, again := exporttest.Export(t, index.New(), c, export.Options{Format: "index", Dir: dir}); again.Hash != first.Hash || again.Resumed != 1 {
+		t.Errorf("again: %+v", again)
+	}
+	c.List[0].Digest = "mended"
+	if _, err := export.Run(t.Context(), index.New(), c, export.Options{Format: "index", Dir: dir, Program: "satgraph test"}); !errors.Is(err, export.ErrExists) {
+		t.Errorf("the error is %v", err)
 	}
 }

@@ -20,24 +20,31 @@ type Assign func(all []*Sample) (warnings []string, err error)
 // OnSides is a source with its scans on the sides that assign gives them. Errors
 // are the source's and assign's.
 func OnSides(ctx context.Context, src Source, assign Assign) (Source, []string, error) {
-	var all []*Sample
-	for s, err := range src.Samples(ctx) {
-		if err != nil {
-			return nil, nil, err
-		}
-		own := *s
-		all = append(all, &own)
-	}
-	warnings, err := assign(all)
+	all, unread, err := listed(ctx, src)
 	if err != nil {
 		return nil, nil, err
 	}
-	return &onSides{src, all}, warnings, nil
+	out := &onSides{Source: src, unread: unread}
+	var read []*Sample // whose sides are known
+	for _, s := range all {
+		if unread[s] == nil {
+			own := *s
+			s = &own
+			read = append(read, s)
+		}
+		out.all = append(out.all, s)
+	}
+	warnings, err := assign(read)
+	if err != nil {
+		return nil, nil, err
+	}
+	return out, warnings, nil
 }
 
 type onSides struct {
 	Source
-	all []*Sample
+	all    []*Sample
+	unread map[*Sample]error
 }
 
 func (o *onSides) Samples(ctx context.Context) iter.Seq2[*Sample, error] {
@@ -47,7 +54,7 @@ func (o *onSides) Samples(ctx context.Context) iter.Seq2[*Sample, error] {
 				yield(nil, err)
 				return
 			}
-			if !yield(s, nil) {
+			if !yield(s, o.unread[s]) {
 				return
 			}
 		}

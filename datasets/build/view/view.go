@@ -49,24 +49,19 @@ func (c *Corpus) Samples(ctx context.Context) iter.Seq2[*export.Sample, error] {
 				yield(nil, ctx.Err())
 				return
 			}
-			sample, err := c.sample(e)
-			if !yield(sample, err) || err != nil {
+			if !yield(c.sample(e)) {
 				return
 			}
 		}
 	}
 }
 
+// sample describes a scan; beside an error, as far as it can be read.
 func (c *Corpus) sample(e *build.Entry) (*export.Sample, error) {
 	s, err := c.Scan(e)
 	if err != nil {
-		return nil, err
+		return &export.Sample{ID: e.ID, Dataset: e.Dataset}, err
 	}
-	f, err := s.OpenMasks()
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // opened for reading: nothing can be lost
 	o := &s.Origin
 	out := &export.Sample{
 		ID: o.ID, Dataset: o.Dataset, Patient: o.Patient, Split: splitOf(o), Modality: o.Modality, Sequence: o.Sequence,
@@ -81,6 +76,11 @@ func (c *Corpus) sample(e *build.Entry) (*export.Sample, error) {
 		out.Homepage = d.Homepage
 		out.Licence, out.Permission = licence(d)
 	}
+	f, err := s.OpenMasks()
+	if err != nil {
+		return out, err
+	}
+	defer f.Close() //nolint:errcheck // opened for reading: nothing can be lost
 	for _, class := range f.Classes() {
 		x := export.Class{Name: class.Name}
 		if known {

@@ -3,6 +3,8 @@ package view_test
 import (
 	"context"
 	"iter"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"satgraph/datasets/build"
@@ -88,5 +90,21 @@ func TestSamples(t *testing.T) {
 	}
 	if _, err := c.Open(ctx, &export.Sample{Dataset: "KiTS23", ID: "another"}); err == nil {
 		t.Error("a scan that is not there was opened")
+	}
+
+	// A scan that is damaged is listed by its name, as far as it is known.
+	for _, file := range []string{standard.MasksFile, standard.RecordFile} {
+		if err := os.Truncate(filepath.Join(dir, c.Scans[0].Folder, file), 60); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for s, err := range c.Samples(ctx) {
+			if n++; err == nil || s == nil || s.Name() != "KiTS23/case" || (s.Modality == "") != (file == standard.RecordFile) {
+				t.Errorf("%s is damaged: %+v, %v", file, s, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d scans are listed", n)
+		}
 	}
 }

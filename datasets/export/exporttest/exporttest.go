@@ -30,6 +30,8 @@ type Corpus struct {
 	Masks  map[string]map[string]*volume.Bits // by Sample.Name and class
 	// Broken gives the errors of scans that cannot be opened.
 	Broken map[string]error
+	// Unread gives those of scans whose classes cannot be read.
+	Unread map[string]error
 	// Opened is called as each scan is opened, by one goroutine at a time; it may be
 	// nil.
 	Opened func(name string)
@@ -98,7 +100,7 @@ func drawn(t testing.TB, i int) *phantom.Phantom {
 func (c *Corpus) Samples(context.Context) iter.Seq2[*export.Sample, error] {
 	return func(yield func(*export.Sample, error) bool) {
 		for _, s := range c.List {
-			if !yield(s, nil) {
+			if !yield(s, c.Unread[s.Name()]) {
 				return
 			}
 		}
