@@ -26,6 +26,7 @@ import (
 	"satgraph/datasets/export/sat"
 	"satgraph/inference"
 	"satgraph/internal/sysmem"
+	"satgraph/volume"
 )
 
 // exportFlags are the flags of corpus export.
@@ -259,8 +260,14 @@ func (f *exportFlags) settings(cmd corpusFormat) map[string]string {
 // exportSource opens a built corpus, or a folder of phantoms, and says what is to
 // be warned of. units asks for intensities in the scans' own units.
 func exportSource(folder string, records *catalogFlag, units bool) (src export.Source, warnings []string, err error) {
+	if volume.IsURL(folder) {
+		return nil, nil, usageError{fmt.Errorf("%s: a corpus is read from a disk; copy it there with the store's own tools", folder)}
+	}
 	if !build.Is(folder) {
 		src, err = phantoms.Open(folder)
+		if errors.Is(err, phantoms.ErrNone) {
+			err = fmt.Errorf("%w, nor a corpus: build one of raw datasets with 'corpus build', or draw some with 'phantom'", err)
+		}
 		return src, nil, err
 	}
 	known, err := records.read()

@@ -77,10 +77,15 @@ func TestCorpusExportUsage(t *testing.T) {
 		{".", "--format", "index", "-o", "out"}, // no phantoms
 		{"nowhere", "--format", "index", "-o", "out"},
 		{"--format", "index", "-o", "out"},
+		{".", "--format", "index", "-o", "s3://bucket/out"},
+		{"s3://bucket/corpus", "--format", "index", "-o", "out"},
 	} {
 		if code, _, stderr := runExport(t, args...); code != exitUsage {
 			t.Errorf("%q gives %d: %s", args, code, stderr)
 		}
+	}
+	if left, _ := filepath.Glob("s3:*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 

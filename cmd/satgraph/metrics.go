@@ -70,6 +70,13 @@ type metricsReport struct {
 	Scores    []score   `json:"scores"`
 	Summary   []summary `json:"summary"`
 	Unpaired  []string  `json:"unpaired,omitempty"`
+	// Failed are pairs of two folders that could not be compared, and why.
+	Failed []failedPair `json:"failed,omitempty"`
+}
+
+type failedPair struct {
+	Case   string `json:"case"`
+	Reason string `json:"reason"`
 }
 
 func (a *app) metricsCommand() *cobra.Command {
@@ -89,7 +96,8 @@ each dataset, and each region of the body, by what the corpus says of a class of
 that name. A file
 with values other than 0 and 1 is a case with a structure for each value; a file
 of 0 and 1 is one structure, called like the file. Structures that neither has
-are left out of means; one that only one of the two has counts as 0.`,
+are left out of means; one that only one of the two has counts as 0. Pairs of two
+folders that can't be compared are listed, the others are, and the exit code is 4.`,
 		Example: "  satgraph metrics out/ reference/ --tolerance 2",
 		Args:    args(cobra.ExactArgs(2)),
 		RunE: func(_ *cobra.Command, given []string) error {
@@ -101,10 +109,8 @@ are left out of means; one that only one of the two has counts as 0.`,
 			if err != nil {
 				return err
 			}
-			for _, p := range pairs {
-				if err := report.compare(p, o); err != nil {
-					return err
-				}
+			if err := report.compareAll(pairs, o); err != nil {
+				return err
 			}
 			classes, err := catalog.Classes()
 			if err != nil {
@@ -116,7 +122,7 @@ are left out of means; one that only one of the two has counts as 0.`,
 			} else {
 				a.printMetrics(report)
 			}
-			if err == nil && len(report.Unpaired) > 0 {
+			if err == nil && len(report.Unpaired)+len(report.Failed) > 0 {
 				return errPartial
 			}
 			return err
@@ -209,6 +215,22 @@ func volumesOf(folder string) (map[string]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// compareAll adds the scores of all pairs, and lists those that can't be compared.
+// The error is that of the first where there is no other.
+func (r *metricsReport) compareAll(pairs []pair, o metrics.Options) error {
+	var first error
+	for _, p := range pairs {
+		if err := r.compare(p, o); err != nil {
+			first = cmp.Or(first, err)
+			r.Failed = append(r.Failed, failedPair{p.name, err.Error()})
+		}
+	}
+	if len(r.Failed) == len(pairs) {
+		return first
+	}
+	return nil
 }
 
 // compare adds the scores of a pair.
@@ -390,6 +412,9 @@ func (a *app) printMetrics(r *metricsReport) {
 		}
 		a.printf("%-40s DSC %.4f (%.4f to %.4f)  NSD %.4f (%.4f to %.4f)  n %d\n", s.name(),
 			s.Dice.Mean, s.Dice.Low, s.Dice.High, s.NSD.Mean, s.NSD.Low, s.NSD.High, s.Dice.N)
+	}
+	for _, f := range r.Failed {
+		a.printf("not compared: %s: %s\n", f.Case, f.Reason)
 	}
 	for _, path := range r.Unpaired {
 		a.printf("without a partner: %s\n", path)

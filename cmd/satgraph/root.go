@@ -8,8 +8,10 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"satgraph/cmd/satgraph/internal/config"
+	"satgraph/volume"
 )
 
 const version = "0.1.0"
@@ -70,6 +72,9 @@ func (a *app) rootCommand() *cobra.Command {
 			level = slog.LevelDebug
 		}
 		a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+		if err := onDisk(cmd.Flags()); err != nil {
+			return err
+		}
 		if cmd.Annotations[ownSettings] != "" {
 			return nil // it has settings of its own, and reads all together
 		}
@@ -83,6 +88,17 @@ func (a *app) rootCommand() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.settings, "config", "", "file of settings (default: $"+configEnv+")")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to stderr")
 	return root
+}
+
+// onDisk refuses the URL of an object store as the place of a command's output,
+// which would else become a folder of that name.
+func onDisk(flags *pflag.FlagSet) error {
+	for _, name := range []string{"out", "output"} {
+		if f := flags.Lookup(name); f != nil && volume.IsURL(f.Value.String()) {
+			return usageError{fmt.Errorf("--%s %s: what the program writes lies on a disk; name a folder or file there, and copy it with the store's own tools", name, f.Value)}
+		}
+	}
+	return nil
 }
 
 // group is a command that only holds others: alone it prints its help, and a

@@ -103,6 +103,16 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%v: %d %s", args, code, errs)
 		}
 	}
+
+	// One pair that can't be compared does not keep the others from it.
+	labelFile(t, filepath.Join(ref, "long.nii.gz"), 1)
+	code, out, errs = satgraph(t, "metrics", pred, ref, "--json")
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitPartial {
+		t.Fatalf("%d %v %s", code, err, errs)
+	}
+	if len(report.Scores) != len(want) || len(report.Failed) != 1 || report.Failed[0].Case != "long" || !strings.Contains(report.Failed[0].Reason, "grid") {
+		t.Errorf("%+v", report.Failed)
+	}
 }
 
 // Means are given by structure, by structure and dataset, by dataset and by
