@@ -18,8 +18,14 @@ import (
 
 // entrants are the formats in the order of the race, and what the peer is.
 var entrants = []struct{ format, peer string }{
-	{"sat", "NumPy"}, {"nnunet", "nibabel"}, {"regions", ""}, {"monai", ""}, {"croissant", "nibabel"}, {"bids", ""},
-	{"dicomseg", "highdicom, segmentations alone"}, {"index", ""},
+	{"sat", "NumPy"},
+	{"nnunet", "nibabel"},
+	{"regions", ""},
+	{"monai", ""},
+	{"croissant", "nibabel"},
+	{"bids", ""},
+	{"dicomseg", "highdicom, segmentations alone"},
+	{"index", ""},
 }
 
 // rounds of each side, of which the best counts.

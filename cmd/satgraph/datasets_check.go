@@ -289,7 +289,11 @@ func (f *fileCheck) cases(ctx context.Context, d *catalog.Dataset) (*rawdata.Sou
 			return nil, nil, err
 		}
 		cases, err := s.Cases(ctx)
-		return s, cases, err
+		if err != nil {
+			return nil, nil, err
+		}
+		lost, err := s.Lost(ctx, cases)
+		return s, append(cases, lost...), err
 	}
 	if _, err := f.options.Place().Stat(f.root); err != nil {
 		return nil, nil, err

@@ -53,9 +53,9 @@ type Entry struct {
 	Key    string  `json:"key,omitempty"`
 	Inputs []Input `json:"inputs,omitempty"`
 	// Folder holds the scan, relative to the corpus, with slashes; Digest is that
-	// of its record, Image that of its voxels. A scan whose files can't be read any
-	// more has Failed with the folder that was built before: it is not in the corpus,
-	// and is again, as it was, once they can.
+	// of its record, Image that of its voxels. A scan that fails keeps what was built
+	// before: it is not in the corpus, and is again, as it was, once its files are as
+	// they were.
 	Folder  string  `json:"folder,omitempty"`
 	Digest  string  `json:"digest,omitempty"`
 	Image   string  `json:"image,omitempty"`

@@ -212,7 +212,7 @@ func (b *builder) one(ctx context.Context, j *job, worker int) error {
 			return err
 		}
 		failed := &Entry{Dataset: e.Dataset, ID: e.ID, Status: Failed, Reason: reason(err), Time: e.Time}
-		if e.Key == "" && old != nil { // its files could not be read today: what was made of them may be right yet
+		if old != nil && e.Key != old.Key { // its files may be away today, and come back as they were
 			failed.Key, failed.Inputs, failed.Folder, failed.Digest, failed.Image = old.Key, old.Inputs, old.Folder, old.Digest, old.Image
 		}
 		e = failed

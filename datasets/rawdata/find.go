@@ -100,6 +100,54 @@ func (s *Source) cases(ctx context.Context, limit int) ([]Case, error) {
 	return out, nil
 }
 
+// Lost are scans beside those of Cases: their mask lies in the tree and their image
+// does not, where the name of the one says that of the other. Reading one says so.
+func (s *Source) Lost(ctx context.Context, cases []Case) ([]Case, error) {
+	known := map[string]bool{}
+	for i := range cases {
+		known[cases[i].Image], known[cases[i].Mask] = true, true
+	}
+	var out []Case
+	for i := range s.layout.Scans {
+		scans := &s.layout.Scans[i]
+		if strings.Contains(scans.Image.String(), "*") || scans.Mask.IsFolder() && strings.HasPrefix(scans.Image.String(), scans.Mask.String()) {
+			continue // a folder of masks that holds the image may be any folder
+		}
+		f := &walk{ctx: ctx, root: s.root, place: s.options.Place(), pattern: scans.Mask}
+		if err := f.from(".", strings.Split(strings.TrimSuffix(scans.Mask.String(), "/"), "/")); err != nil {
+			return nil, err
+		}
+		for _, mask := range f.found {
+			if c := s.lost(scans, mask); c != nil && !known[mask] && !known[c.Image] {
+				known[mask] = true
+				out = append(out, *c)
+			}
+		}
+	}
+	return out, nil
+}
+
+// lost is the case of a mask whose name says that of its image, else nil.
+func (s *Source) lost(scans *catalog.Scans, mask string) *Case {
+	at := mask
+	if scans.Mask.IsFolder() {
+		at += "/"
+	}
+	values, ok := scans.Mask.Match(at)
+	if !ok {
+		return nil
+	}
+	image, err := scans.Image.Fill(values)
+	if err != nil {
+		return nil
+	}
+	c, err := s.caseOf(scans, strings.TrimSuffix(image, "/"))
+	if err != nil || c.Mask != mask {
+		return nil
+	}
+	return c
+}
+
 // labelFiles are the names of the files, below the folder of masks, that the
 // layout keeps a label in.
 func (s *Source) labelFiles(c *Case, l *catalog.Label) []string {

@@ -130,6 +130,9 @@ func compare(t *testing.T, root string, d *catalog.Dataset, layout string, f *fa
 		t.Errorf("%s: %d scans found, %d written; %v", at, len(cases), len(written), err)
 		return 0
 	}
+	if lost, err := s.Lost(t.Context(), cases); err != nil || len(lost) > 0 {
+		t.Errorf("%s: taken for lost: %v, %v", at, lost, err)
+	}
 	n := 0
 	for i := range cases {
 		scan, err := s.Read(t.Context(), cases[i])

@@ -89,8 +89,12 @@ func (s *Source) dataset(ctx context.Context, d *catalog.Dataset) ([]*scan, erro
 			return nil, err
 		}
 		cases, err := from.Cases(ctx)
-		for i := range cases {
-			out = append(out, scanOf(from, &cases[i]))
+		if err != nil {
+			return nil, err
+		}
+		lost, err := from.Lost(ctx, cases)
+		for _, c := range append(cases, lost...) {
+			out = append(out, scanOf(from, &c))
 		}
 		return out, err
 	}

@@ -171,18 +171,23 @@ func TestFaultyFiles(t *testing.T) {
 	root, some, _ := generate(t, "MSD_Spleen", "MSD_Lung", "SegTHOR")
 	if err := errors.Join(
 		os.Remove(filepath.Join(root, "MSD/Task09_Spleen/labelsTr/spleen_10.nii.gz")),
+		// A mask whose image was never there, or is lost.
+		os.WriteFile(filepath.Join(root, "MSD/Task09_Spleen/labelsTr/spleen_11.nii.gz"), nil, 0o600),
 		os.Truncate(filepath.Join(root, "MSD/Task06_Lung/labelsTr/lung_001.nii.gz"), 60)); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	r := run(t, &fromraw.Source{Root: root, Datasets: some}, dir, standard.SAT())
-	if r.Built != r.Scans-2 || len(r.Failures) != 2 {
+	if r.Built != r.Scans-3 || len(r.Failures) != 3 {
 		t.Errorf("%+v", r)
 	}
 	for _, f := range r.Failures {
 		want := rawdata.ErrMissing.Error()
-		if strings.HasPrefix(f.Scan, "MSD_Lung") {
+		switch {
+		case strings.HasPrefix(f.Scan, "MSD_Lung"):
 			want = "truncated"
+		case strings.HasSuffix(f.Scan, "spleen_11.nii.gz"):
+			want = "imagesTr/spleen_11.nii.gz: " + want
 		}
 		if !strings.Contains(f.Reason, want) {
 			t.Errorf("%s: %s, want %q", f.Scan, f.Reason, want)
