@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math/bits"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ const (
 	leastAligned  = 4   // letters of a label
 	mostAligned   = 32  // letters of a label
 	mostOfName    = 6   // words of a name
+	mostTypos     = 1   // letters that a name lacks
 	leastShare    = 3   // a label has a third of a name's letters
 	mostCost      = 5.5 // of what is offered
 	clearLead     = 0.4
@@ -174,7 +176,7 @@ func (e *Engine) lay(w alignedWay, best map[string]laid, s *surroundings) {
 	set := letterSet(all)
 	known := func(word string) bool { return e.words.known[word] }
 	for _, name := range e.aligning()[all[0]] {
-		if set&^name.letters != 0 || leastShare*len(all) < name.length {
+		if bits.OnesCount32(set&^name.letters) > mostTypos || leastShare*len(all) < name.length {
 			continue
 		}
 		cost := name.cost + w.cost + alignment(w.words, name, known)

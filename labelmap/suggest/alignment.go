@@ -18,6 +18,8 @@ const (
 	costCut       = 0.7 // of its end that it lacks too
 	costLetters   = 2.4 // of two letters that stand for a word
 	costEnding    = 1.0 // of a word with another ending
+	costTypo      = 1.4 // of a letter too many, another letter, or two that changed places
+	leastTypo     = 6
 	partGeneric   = 1 / 3.0
 )
 
@@ -138,6 +140,8 @@ func costOfPiece(piece, word string, generic bool) float64 {
 		}
 	case sameStem(piece, word):
 		cost = costEnding
+	case n >= leastTypo && oneTypo(piece, word):
+		cost = costTypo
 	}
 	if generic {
 		cost *= partGeneric
@@ -168,4 +172,23 @@ func sameStem(a, b string) bool {
 		n++
 	}
 	return n >= least && len(a)-n <= ending && len(b)-n <= ending+1
+}
+
+// oneTypo says whether a piece is a word but for one letter that is another or too
+// many, or two neighbours that changed places.
+func oneTypo(piece, word string) bool {
+	n := 0
+	for n < min(len(piece), len(word)) && piece[n] == word[n] {
+		n++
+	}
+	p, w := piece[n:], word[n:]
+	switch {
+	case len(p) == len(w)+1:
+		return p[1:] == w
+	case len(p) != len(w) || len(p) == 0:
+		return false
+	case p[1:] == w[1:]:
+		return true
+	}
+	return len(p) > 1 && p[0] == w[1] && p[1] == w[0] && p[2:] == w[2:]
 }

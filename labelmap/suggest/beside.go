@@ -18,7 +18,7 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 	}
 	for _, c := range here {
 		a.none, a.several = "", ""
-		meanings := strings.Split(c.meaning.meaning, "|")
+		meanings := e.nearest(strings.Split(c.meaning.meaning, "|"), s)
 		for _, m := range meanings {
 			id, ok := one(e.tree, m)
 			if !ok {
@@ -43,13 +43,25 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 			if c.broad {
 				found.score, found.predicate = min(found.score, sideless), labelmap.Broad
 			}
-			if len(meanings) > 1 {
+			if strings.Contains(c.meaning.meaning, "|") {
 				found.score = 0.75
 			}
 			a.found[found.id] = found
 		}
 	}
 	a.overrule()
+}
+
+// nearest are those of several meanings that lie where the list does, if any do.
+func (e *Engine) nearest(meanings []string, s *surroundings) []string {
+	near := slices.DeleteFunc(slices.Clone(meanings), func(m string) bool {
+		id, ok := one(e.tree, m)
+		return !ok || !s.surelyHolds(id)
+	})
+	if len(near) == 0 {
+		return meanings
+	}
+	return near
 }
 
 // isName says whether a label is a term's own name, or an exact synonym of
@@ -102,10 +114,10 @@ func (e *Engine) anySided(rows []placed, side graph.Laterality) bool {
 
 // reSegment is a segment of the liver after Couinaud, as lists about the liver
 // write it.
-var reSegment = regexp.MustCompile(`(?i)^(?:liver|hepatic|couinaud)?[ _\-]*(?:(?:segments?|segm?|s)[ _.\-]*(\d[ab]?)|(?:segments?|segm?|s)?[ _.\-]*([ivx]+[ab]?))$`)
+var reSegment = regexp.MustCompile(`(?i)^(?:liver|hepatic|couinaud)?[ _\-]*(?:(?:segments?|segm?|s)[ _.\-]*(\d[ab]?)|(?:segments?|segm?|s)?[ _.\-]*([ivx]+[ab]?))段?$`)
 
 // reSaysSegment is what makes more of it than a number.
-var reSaysSegment = regexp.MustCompile(`(?i)liver|hepatic|couinaud|seg`)
+var reSaysSegment = regexp.MustCompile(`(?i)liver|hepatic|couinaud|seg|段`)
 
 // liverSegment reads "S3", "Segment 6" and "IV" in a list about the liver.
 func (e *Engine) liverSegment(l *labelmap.RawLabel, a *answer, s *surroundings) {

@@ -97,9 +97,9 @@ const leastAgreed = 3
 // agreed keeps below Accept what is read as an abbreviation of a field that no
 // other labels of the list speak for: "CC" among tracts is one, alone it may be
 // anything.
-func agreed(out []Result, at []int) {
+func agreed(out []Result) {
 	terms := map[string]map[string]bool{} // by field, whatever their side
-	for _, i := range at {
+	for i := range out {
 		for _, s := range out[i].Suggestions[:min(1, len(out[i].Suggestions))] {
 			if terms[s.field] == nil {
 				terms[s.field] = map[string]bool{}
@@ -107,7 +107,7 @@ func agreed(out []Result, at []int) {
 			terms[s.field][s.Base] = true
 		}
 	}
-	for _, i := range at {
+	for i := range out {
 		for k := range out[i].Suggestions {
 			if s := &out[i].Suggestions[k]; s.field != "" && len(terms[s.field]) < leastAgreed {
 				s.Score = min(s.Score, Accept-0.01)

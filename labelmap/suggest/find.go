@@ -468,10 +468,10 @@ var regionNames = []string{"brain", "head", "neck", "heart", "thoracic segment o
 // sortNames are the sorts of structures that lists are often of.
 var sortNames = []string{"blood vessel", "bone element", "muscle organ", "nerve", "lymph node"}
 
-func (e *Engine) survey(labels []labelmap.RawLabel, at []int, alone []answer) *surroundings {
+func (e *Engine) survey(labels []labelmap.RawLabel, alone []answer) *surroundings {
 	s := &surroundings{tree: e.tree, organs: map[string]int{}, keys: map[string]bool{}, regions: map[string]float64{}, sorts: map[string]float64{}}
 	said := map[string]bool{}
-	for _, i := range at {
+	for i := range labels {
 		l := &labels[i]
 		s.keys[key(l.Name)] = true
 		if s.modality == "" {

@@ -44,9 +44,9 @@ type seen struct {
 
 // measured flags what the voxels of a list's labels say against their names. An
 // answer that they speak against is not to be accepted unseen.
-func (e *Engine) measured(out []Result, at []int) {
+func (e *Engine) measured(out []Result) {
 	var all []seen
-	for _, i := range at {
+	for i := range out {
 		r := &out[i]
 		if r.Label.Geometry != nil && !r.Abstained && len(r.Suggestions) > 0 {
 			all = append(all, seen{r, &r.Suggestions[0], r.Label.Geometry})

@@ -25,6 +25,10 @@ type reading struct {
 // leastNamed is how many letters must stay where initials are left out.
 const leastNamed = 4
 
+// leastShort is how many letters an abbreviation has that tables know and behind
+// which initials may stand.
+const leastShort = 3
+
 // maxName is the longest name that is read; longer ones are no names.
 const maxName = 400
 
@@ -53,7 +57,8 @@ var (
 	reOpenAside   = regexp.MustCompile(`[（(][^（()）]*[）)]?\s*$`)
 	reSpace       = regexp.MustCompile(`^(?:Spc|Strct|Surf)_`)
 	reSideCount   = regexp.MustCompile(`(?i)^(\pL{4,})[ _\-]([lr])\d$`)
-	reHanNumber   = regexp.MustCompile(`(\p{Han})\d{1,3}$`)
+	reHanNumber   = regexp.MustCompile(`(\p{Han})[ _]?[vV]?\d{1,3}$`)
+	reHanKind     = regexp.MustCompile(`^(.*\p{Han})[ _]?([AVNM])$`) // the sort of structure by its English letter
 	reMatter      = regexp.MustCompile(`(?i)[ _]+(gm|wm|gr[ae]y matter|white matter)$`)
 	reDashes      = regexp.MustCompile(`^((?:left|right|[lr])?[ _\-]?[A-Za-z0-9]{2,6})-{2,}(\pL{3}.*)$`)
 	reLevelBody   = regexp.MustCompile(`(?i)^(.*?)\bvb ?(t|c|l|s)h? ?0?(\d{1,2})$`)
@@ -86,6 +91,8 @@ var (
 	reVertebral   = regexp.MustCompile(`(?i)\b([CTLS]\d{1,2}) (?:vertebral body|body|vb|corpus)\b|\bvb ([CTLS]\d{1,2})\b`)
 )
 
+var hanKinds = map[string]string{"A": "动脉", "V": "静脉", "N": "神经", "M": "肌"}
+
 var germanLevels = map[string]string{"bwk": "T", "bw": "T", "th": "T", "lwk": "L", "lw": "L", "hwk": "C", "hw": "C"}
 
 // readings are the ways to read a label's name, surest first.
@@ -95,6 +102,10 @@ func (v *vocabulary) readings(name string) []reading {
 		return nil
 	}
 	out := []reading{{text: text, quality: 1}}
+	if m := reHanKind.FindStringSubmatch(text); m != nil {
+		text = m[1] + hanKinds[m[2]]
+		out = []reading{{text: text, quality: 0.97, reason: m[2] + " stands for " + hanKinds[m[2]]}}
+	}
 	add := func(text, reason string, quality float64) {
 		text = strings.Join(strings.Fields(text), " ")
 		for _, r := range out {
@@ -260,8 +271,10 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	add(reDate.ReplaceAllString(text, ""), "without its date", 0.93)
 	add(reSequence.ReplaceAllString(text, ""), "without the images that it was drawn on", 0.93)
 	undated := reDate.ReplaceAllString(text, "")
-	if m := reInitials.FindString(undated); m != "" && !v.saysMore(m[1:]) && len(undated)-len(m) > leastNamed {
-		add(strings.TrimSuffix(undated, m), "without initials", 0.88)
+	if m := reInitials.FindString(undated); m != "" && !v.saysMore(m[1:]) {
+		if bare := strings.TrimSuffix(undated, m); len(bare) > leastNamed || len(bare) >= leastShort && v.means(bare) {
+			add(bare, "without initials", 0.88)
+		}
 	}
 	add(v.tailOff(text), "without remarks, version and initials", 0.85)
 	if t := v.plainFinding(text); t != text {

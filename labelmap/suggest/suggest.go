@@ -247,26 +247,37 @@ func (e *Engine) Suggest(labels []labelmap.RawLabel, top int) []Result {
 // list answers the labels of one dataset: each alone, then in the light of what
 // the others clearly are.
 func (e *Engine) list(labels []labelmap.RawLabel, at []int, top int, out []Result) {
-	alone := e.eachAlone(labels, at)
-	ctx := e.survey(labels, at, alone)
+	read := make([]labelmap.RawLabel, len(at))
+	for k, i := range at {
+		read[k] = labels[i]
+	}
+	e.unshare(read)
+	alone := e.eachAlone(read)
+	ctx := e.survey(read, alone)
+	results := make([]Result, len(at))
 	spread(len(at), func(k int) {
-		l := &labels[at[k]]
-		out[at[k]] = e.decide(l, e.within(l, alone[k], ctx), ctx, top)
+		results[k] = e.decide(&read[k], e.within(&read[k], alone[k], ctx), ctx, top)
 	})
-	agreed(out, at)
-	once(out, at)
-	e.measured(out, at)
+	for k, i := range at {
+		results[k].Label = &labels[i]
+	}
+	agreed(results)
+	once(results)
+	e.measured(results)
+	for k, i := range at {
+		out[i] = results[k]
+	}
 }
 
 // eachAlone is alone for each label of a list; those that are written alike are
 // read once.
-func (e *Engine) eachAlone(labels []labelmap.RawLabel, at []int) []answer {
+func (e *Engine) eachAlone(labels []labelmap.RawLabel) []answer {
 	type written struct{ name, modality string }
-	first := make(map[written]int, len(at))
-	same := make([]int, len(at)) // the first label written like this one
-	for k, i := range at {
+	first := make(map[written]int, len(labels))
+	same := make([]int, len(labels)) // the first label written like this one
+	for k := range labels {
 		same[k] = k
-		l := &labels[i]
+		l := &labels[k]
 		if len(l.Codes) > 0 {
 			continue
 		}
@@ -277,10 +288,10 @@ func (e *Engine) eachAlone(labels []labelmap.RawLabel, at []int) []answer {
 			first[w] = k
 		}
 	}
-	out := make([]answer, len(at))
-	spread(len(at), func(k int) {
+	out := make([]answer, len(labels))
+	spread(len(labels), func(k int) {
 		if same[k] == k {
-			out[k] = e.alone(&labels[at[k]])
+			out[k] = e.alone(&labels[k])
 		}
 	})
 	for k, f := range same {
@@ -307,9 +318,9 @@ func spread(n int, f func(k int)) {
 
 // once sees to it that one label of a dataset stands for a term: of two that
 // were answered alike the worse becomes a question.
-func once(out []Result, at []int) {
+func once(out []Result) {
 	first := map[string]int{}
-	for _, i := range at {
+	for i := range out {
 		r := &out[i]
 		if r.Abstained || len(r.Suggestions) == 0 {
 			continue
