@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 	"time"
 
 	"satgraph/datasets/build/view"
@@ -82,12 +83,18 @@ var formats = map[string]func() export.Format{
 // cost is what one side took.
 type cost struct {
 	Seconds float64 `json:"seconds"`
+	Work    float64 `json:"work"` // seconds of processor
 	Peak    int64   `json:"peak"` // of resident memory, bytes
 	Bytes   int64   `json:"bytes"`
 }
 
 func (c cost) print() error {
 	_, c.Peak, _ = sysmem.Process()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return err
+	}
+	c.Work = time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 	return json.NewEncoder(os.Stdout).Encode(c)
 }
 

@@ -1,7 +1,7 @@
 """What bench/exports races against: plain programs that write scans in a format's form, one after another.
 
 Each reads for each scan image.nii and labels.nii, which are not compressed, of the folders below FROM, and prints one
-line of JSON: seconds, and the peak of resident memory in bytes.
+line of JSON: seconds, seconds of processor (work), and the peak of resident memory in bytes.
 
     peer.py nnunet FROM OUT      image and label map with nibabel
     peer.py croissant FROM OUT   the image, and a mask for each class, with nibabel
@@ -93,7 +93,7 @@ def main():
             dicomseg(scan, out, Path(sys.argv[4]))
         else:
             {"nnunet": nnunet, "croissant": croissant, "sat": sat}[mode](scan, out)
-    print(json.dumps({"seconds": time.perf_counter() - start, "peak": peak()}))
+    print(json.dumps({"seconds": time.perf_counter() - start, "work": time.process_time(), "peak": peak()}))
 
 
 if __name__ == "__main__":

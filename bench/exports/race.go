@@ -28,8 +28,8 @@ var entrants = []struct{ format, peer string }{
 	{"index", ""},
 }
 
-// rounds of each side, of which the best counts.
-const rounds = 3
+// rounds of each side, of which the best times count.
+const rounds = 2
 
 func race(ctx context.Context, dir, python, peer string) error {
 	self, err := os.Executable()
@@ -44,7 +44,7 @@ func race(ctx context.Context, dir, python, peer string) error {
 	corpus, inputs := filepath.Join(dir, "corpus"), filepath.Join(dir, "peer")
 	fmt.Printf("%d CPUs, %s; %d scans of %v voxels at 1x1x3 mm with %d classes; best of %d in turn\n",
 		runtime.NumCPU(), time.Now().UTC().Format(time.DateTime), scans, [3]int{300, 300, 100}, classes, rounds)
-	fmt.Println("format      scans/s   MB/s   two workers  peak MiB  copying MB/s  peer")
+	fmt.Println("format      scans/s   MB/s  two workers  processor s  peak MiB  copying MB/s  peer")
 	for _, e := range entrants {
 		best := map[string]cost{}
 		at := func(name string) string { return filepath.Join(out, e.format+"-"+name) }
@@ -64,19 +64,22 @@ func race(ctx context.Context, dir, python, peer string) error {
 				if err != nil {
 					return err
 				}
-				if b, ok := best[side]; !ok || c.Seconds < b.Seconds {
-					best[side] = c
+				b, raced := best[side]
+				if !raced {
+					b = c
 				}
+				b.Seconds, b.Work, b.Peak = min(b.Seconds, c.Seconds), min(b.Work, c.Work), max(b.Peak, c.Peak)
+				best[side] = b
 			}
 		}
 		if err := same(e.format, at("one"), at("peer")); err != nil {
 			return err
 		}
 		one, two, cp := best["one"], best["two"], best["copy"]
-		fmt.Printf("%-10s %8.2f %6.1f %10.2fx %9d %13.1f  ", e.format, scans/one.Seconds, mb(one), one.Seconds/two.Seconds, one.Peak>>20, mb(cp))
+		fmt.Printf("%-10s %8.2f %6.1f %11.2fx %12.1f %9d %13.1f  ", e.format, scans/one.Seconds, mb(one), one.Seconds/two.Seconds, one.Work, one.Peak>>20, mb(cp))
 		if p, ok := best["peer"]; ok {
-			fmt.Printf("%s: %.2f scans/s, we %.1fx as fast, with two workers %.1fx, %.2f of its peak memory", e.peer, scans/p.Seconds,
-				p.Seconds/one.Seconds, p.Seconds/two.Seconds, float64(one.Peak)/float64(p.Peak))
+			fmt.Printf("%s: %.2f scans/s, %.1f s of processor; ours %.1fx as fast, with two workers %.1fx, by processor time %.1fx, %.2f of its peak memory",
+				e.peer, scans/p.Seconds, p.Work, p.Seconds/one.Seconds, p.Seconds/two.Seconds, p.Work/one.Work, float64(one.Peak)/float64(p.Peak))
 		}
 		fmt.Println()
 		for side := range sides {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,7 +13,9 @@ import (
 	"time"
 
 	"satgraph/api"
+	"satgraph/datasets/catalog"
 	"satgraph/datasets/export"
+	"satgraph/datasets/rawdata/rawtest"
 	"satgraph/jobs/kinds"
 	"satgraph/volume"
 )
@@ -117,6 +120,89 @@ func TestServeReadsLabelsInAfterKill(t *testing.T) {
 		if code, out, stderr := satgraph(t, given...); code != one.code || !strings.Contains(out+stderr, one.says) {
 			t.Errorf("%v: %d: %s%s", one.args, code, out, stderr)
 		}
+	}
+}
+
+// An export that is asked of the service has the bytes of the command's.
+func TestExportsOverGraphQL(t *testing.T) {
+	t.Setenv("SATGRAPH_HOME", t.TempDir())
+	c, err := catalog.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"MSD_Spleen", "SegTHOR"} {
+		d, _ := c.Dataset(name)
+		if _, err := rawtest.Write(filepath.Join(dir, "raw"), d, d.Layouts[0].Names[0], rawtest.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	corpus := filepath.Join(dir, "corpora", "mine")
+	if code, _, stderr := satgraph(t, "corpus", "build", "--raw", filepath.Join(dir, "raw"), "-o", corpus, "--spacing", "0.5,0.5,0.5"); code != exitDone {
+		t.Fatal(stderr)
+	}
+	s := startServe(t, "--store", "sqlite:"+filepath.Join(dir, "tree.db"), "--data", filepath.Join(dir, "data"),
+		"--corpora", filepath.Join(dir, "corpora"), "--exported", filepath.Join(dir, "exported"))
+	for format, asked := range map[string]struct {
+		over    string
+		command []string
+	}{
+		"sat":       {"asIs: true, prefix: \"/data/\"", []string{"--as-is", "--prefix", "/data/"}},
+		"nnunet":    {"overlap: REGIONS, merge: \"all\", leaveOutPartial: true, datasets: [\"SegTHOR\"], firstId: 7", []string{"--overlap", "regions", "--merge", "all", "--leave-out-partial", "--dataset", "SegTHOR", "--first-id", "7"}},
+		"monai":     {"overlap: REGIONS, split: PERSONS", []string{"--overlap", "regions", "--split", "persons"}},
+		"croissant": {"title: \"eggs\", version: \"1.0\", date: \"2026-01-31\"", []string{"--name", "eggs", "--corpus-version", "1.0", "--date", "2026-01-31"}},
+		"bids":      {"overlap: LAYERS, title: \"eggs\"", []string{"--overlap", "layers", "--name", "eggs"}},
+		"dicomseg":  {"modalities: [CT]", []string{"--modality", "ct"}},
+		"index":     {"workers: 1", nil},
+	} {
+		t.Run(format, func(t *testing.T) {
+			order := fmt.Sprintf(`mutation { exportCorpus(corpus: "mine", format: %s, name: "%s", %s) { job { id } } }`, strings.ToUpper(format), format, asked.over)
+			made, _ := s.graphql(order)["job"].(map[string]any)
+			var job map[string]any
+			for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+				if job = s.graphql(fmt.Sprintf(`{ job(id: "%s") { status } }`, made["id"])); job["status"] == "DONE" || job["status"] == "FAILED" {
+					break
+				}
+			}
+			if job["status"] != "DONE" {
+				t.Fatalf("it ended as %v; %s", job, s.log.said())
+			}
+			out := filepath.Join(dir, "command", format)
+			if code, _, stderr := satgraph(t, append([]string{"corpus", "export", corpus, "--format", format, "-o", out}, asked.command...)...); code != exitDone {
+				t.Fatal(stderr)
+			}
+			sameFiles(t, filepath.Join(dir, "exported", format), out)
+		})
+	}
+}
+
+// sameFiles compares all files of two folders.
+func sameFiles(t *testing.T, a, b string) {
+	t.Helper()
+	files := map[string]string{}
+	for i, dir := range []string{a, b} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			name := strings.TrimPrefix(path, dir)
+			if other, ok := files[name]; i == 1 && (!ok || other != string(text)) {
+				t.Errorf("%s: %.600q and %.600q", name, other, text)
+			}
+			if i == 1 {
+				delete(files, name)
+			} else {
+				files[name] = string(text)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name := range files {
+		t.Errorf("only in %s: %s", a, name)
 	}
 }
 
