@@ -171,6 +171,9 @@ func (a *app) printDataset(d *catalog.Dataset) {
 		a.printf(" (%s)", d.Licence.Reference)
 	}
 	a.printf("\n")
+	if d.Licence.Note != "" {
+		a.printf("  %s\n", d.Licence.Note)
+	}
 	for _, s := range d.Scope {
 		a.printf("%s\n", s)
 	}

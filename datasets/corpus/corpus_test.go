@@ -1,6 +1,7 @@
 package corpus_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -87,6 +88,46 @@ func TestTheNumbersComeOut(t *testing.T) {
 	}
 	if published.Patients != ids {
 		t.Errorf("as published: %d patients, the facts have %d ids", published.Patients, ids)
+	}
+}
+
+// The reason of a difference is that of what was counted: rows as published, or a
+// list that is not the released one.
+func TestDifferencesOfOtherCounts(t *testing.T) {
+	x := released(t)
+	published := x.Stats(classes(t), corpus.Options{AsPublished: true}).Differences[0]
+	if published.Released != 28186 || !strings.Contains(published.Reason, "six times") || !strings.Contains(published.Reason, "gives 22176 here") {
+		t.Errorf("as published: %+v", published)
+	}
+	var rows bytes.Buffer
+	f, err := os.Open(sharedtest.Path(t, "facts/sat-ds/scans.jsonl.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // opened for reading: nothing can be lost
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, 1<<20)
+	for n := 0; lines.Scan(); n++ {
+		if n > 0 {
+			_, _ = rows.Write(append(lines.Bytes(), '\n'))
+		}
+	}
+	at := filepath.Join(t.TempDir(), "shorter.jsonl")
+	if err := os.WriteFile(at, rows.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shorter, err := corpus.ReadList(t.Context(), at, records(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, d := range map[string]corpus.Difference{"scans": shorter.Stats(classes(t), corpus.Options{}).Differences[0], "annotations": shorter.Stats(classes(t), corpus.Options{}).Differences[2]} {
+		if d.What != what || !strings.Contains(d.Reason, "are not those released") {
+			t.Errorf("one row less: %+v", d)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"fmt"
 	"slices"
 
 	"satgraph/datasets/catalog"
@@ -106,11 +107,17 @@ func (x *Index) Stats(classes []catalog.Class, o Options) *Stats {
 	}
 	st.Images, st.Scans = len(images), len(scans)
 	st.countClasses(classes, used)
+	st.finish(o)
+	return st
+}
+
+// finish counts as published, and compares with the paper.
+func (st *Stats) finish(o Options) {
+	once := st.Scans
 	if o.AsPublished {
 		st.Scans, st.Annotations = st.Rows, st.Written
 	}
-	st.differences()
-	return st
+	st.differences(once)
 }
 
 // StatsOf counts what the records say that the published lists hold, without a
@@ -163,10 +170,7 @@ func StatsOf(c *catalog.Catalog, classes []catalog.Class, o Options) *Stats {
 		st.add(ds)
 	}
 	st.countClasses(classes, used)
-	if o.AsPublished {
-		st.Scans, st.Annotations = st.Rows, st.Written
-	}
-	st.differences()
+	st.finish(o)
 	return st
 }
 
@@ -216,28 +220,57 @@ func (st *Stats) countClasses(classes []catalog.Class, used map[catalog.Modality
 	}
 }
 
-// The numbers of the paper and of the README of SAT-DS.
+// The numbers of the paper and of the README of SAT-DS, and what the lists hold
+// that were released with it.
 const (
 	paperDatasets    = 72
 	paperScans       = 22186
 	paperClasses     = 497
 	paperAnnotations = 302033
+
+	releasedScans       = 22176
+	releasedClasses     = 498
+	releasedAnnotations = 385930
 )
 
 // differences lists where the paper's numbers are not those counted, if what was
-// counted is the corpus of the paper.
-func (st *Stats) differences() {
-	covid := slices.IndexFunc(st.PerDataset, func(d DatasetStats) bool { return d.Name == "COVID19" })
-	if st.Datasets != paperDatasets || covid < 0 {
+// counted is of the datasets of the paper. once is the number of scans with an
+// image of several lists of one release counted once.
+func (st *Stats) differences(once int) {
+	if st.Datasets != paperDatasets || !slices.ContainsFunc(st.PerDataset, func(d DatasetStats) bool { return d.Name == "COVID19" }) {
 		return
 	}
-	for _, d := range []Difference{
-		{"scans", paperScans, st.Scans, "images of the six TotalSegmentator lists count once in both; the released list has ten COVID19 rows where the README has twenty, which is the whole gap of ten"},
-		{"classes", paperClasses, st.Classes, "the README says 497; the list of terms released with it, and the rows, have 498 pairs of modality and name; which one was not counted is not said"},
-		{"annotations", paperAnnotations, st.Annotations, "every row lists all classes of its dataset, also where the mask is empty, so rows times classes is more than the masks that hold voxels, which the paper counts; those can be counted only on the volumes"},
-	} {
-		if d.Paper != d.Released {
-			st.Differences = append(st.Differences, d)
+	scans := "images of the six TotalSegmentator lists count once in both; the released list has ten COVID19 rows where the README has twenty, which is the whole gap of ten"
+	if st.Scans != once {
+		scans = fmt.Sprintf("as published every row counts, so an image of the six TotalSegmentator lists counts six times; the paper counts it once, which gives %d here", once)
+		if once == releasedScans {
+			scans += ", and the rest of the gap are ten COVID19 rows that the released list lacks"
 		}
 	}
+	for _, d := range []struct {
+		Difference
+		counted, released int
+		unit              string
+	}{
+		{Difference{"scans", paperScans, st.Scans, scans}, once, releasedScans, "scans"},
+		{Difference{"classes", paperClasses, st.Classes, "the README says 497; the list of terms released with it, and the rows, have 498 pairs of modality and name; which one was not counted is not said"}, st.Classes, releasedClasses, "classes"},
+		{Difference{"annotations", paperAnnotations, st.Annotations, "every row lists all classes of its dataset, also where the mask is empty, so rows times classes is more than the masks that hold voxels, which the paper counts; those can be counted only on the volumes"}, st.folded(), releasedAnnotations, "annotations"},
+	} {
+		if d.counted != d.released {
+			d.Reason = fmt.Sprintf("the lists that were counted are not those released with the paper, which have %d %s: these have %+d. Of the released lists: %s", d.released, d.unit, d.counted-d.released, d.Reason)
+		}
+		if d.Paper != d.Released {
+			st.Differences = append(st.Differences, d.Difference)
+		}
+	}
+}
+
+// folded is the number of annotations with a class that a row writes twice counted
+// once.
+func (st *Stats) folded() int {
+	n := 0
+	for i := range st.PerDataset {
+		n += st.PerDataset[i].Annotations
+	}
+	return n
 }

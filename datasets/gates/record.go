@@ -120,6 +120,9 @@ func licenceFinding(d *catalog.Dataset, use Use) (Finding, bool) {
 	switch {
 	case !d.Licence.Known():
 		f.What = "nobody has looked its licence up: read the terms at " + cmp.Or(d.Homepage, "its homepage") + " and put them into its record"
+		if d.Licence.Note != "" {
+			f.What += " (" + d.Licence.Note + ")"
+		}
 	case terms == nil:
 		f.What = fmt.Sprintf("it has terms of its own (%s): read them at %s", d.Licence.ID, d.Licence.Reference)
 		if use == Research {
