@@ -303,6 +303,14 @@ func TestDatasetsAddHostile(t *testing.T) {
 				f.half(fmt.Sprintf("s%d/masks/kidney_right.nii.gz", i), true)
 			}
 		}, exitPartial, []string{"open: kidney_left: called left, but it lies on the right of kidney_right"}},
+		"a value that one mask of a structure alone has": {func(f *newFolder) {
+			for i := range 3 {
+				f.scan(fmt.Sprintf("ct/%d.nii.gz", i))
+				f.one(fmt.Sprintf("liver/%d.nii.gz", i), 4)
+				f.one(fmt.Sprintf("spleen/%d.nii.gz", i), 2)
+			}
+			f.volume("spleen/1.nii.gz", func(i int) float32 { return float32(i % 2 * 9) })
+		}, exitPartial, []string{"spleen/{case}.nii.gz{1}", "ct/1.nii.gz: Odd/spleen/1.nii.gz: a value that no label of the record has: 9 (480 voxels)"}},
 		"archives": {func(f *newFolder) { f.text("a.zip", "PK"); f.text("b.npz", "PK") }, exitUsage, []string{"no volume below", "1 of .npz, 1 of .zip", "unpack"}},
 		"two modalities": {func(f *newFolder) {
 			for i := range 3 {

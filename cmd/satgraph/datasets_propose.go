@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -37,7 +38,7 @@ type draft struct {
 	found  *rawdata.Detected
 	cases  []rawdata.Case
 	labels []labelmap.RawLabel
-	files  []string // of each label, where it has one of its own
+	files  []rawdata.Structure // of each label, where it has a file of its own
 }
 
 // datasetName makes a name of a folder's: without accents, with "_" for what a
@@ -243,7 +244,7 @@ func (p *draft) readLabels(ctx context.Context) error {
 	for _, file := range p.found.Structures {
 		l := like
 		l.Name = file.Name
-		p.labels, p.files = append(p.labels, l), append(p.files, file.File)
+		p.labels, p.files = append(p.labels, l), append(p.files, file)
 	}
 	if len(p.labels) > 0 {
 		return p.measureStructures(ctx)
@@ -293,7 +294,7 @@ func (p *draft) measureStructures(ctx context.Context) error {
 	c := &p.cases[0]
 	there := slices.Clone(p.labels)
 	for i := range there {
-		pattern, err := catalog.ParsePattern(p.files[i])
+		pattern, err := catalog.ParsePattern(p.files[i].File)
 		if err != nil {
 			return err
 		}
@@ -351,11 +352,15 @@ func (p *draft) recipes() error {
 		values := r.Label.Values
 		switch {
 		case p.files != nil:
-			e, err := labelmap.ParseExpr(fmt.Sprintf("%q{>0.5..}", p.files[i]))
+			values := ">0.5.."
+			if v := p.files[i].Value; v > 0 {
+				values, j.Label.Values = strconv.Itoa(v), []int64{int64(v)}
+			}
+			e, err := labelmap.ParseExpr(fmt.Sprintf("%q{%s}", p.files[i].File, values))
 			if err != nil {
 				return err
 			}
-			l.Release, j.File = &catalog.Expr{Expr: e}, p.files[i]
+			l.Release, j.File = &catalog.Expr{Expr: e}, p.files[i].File
 		case len(values) == 1 && values[0] > 0:
 			v := int(values[0])
 			l.Value = &v

@@ -101,7 +101,7 @@ func TestDatasetsAdd(t *testing.T) {
 		kidney     string
 	}{
 		{false, "nnunet", exitPartial, "{2, 3}"},
-		{true, "structures", exitDone, "kidney_left.nii.gz{>0.5..} + kidney_right.nii.gz{>0.5..}"},
+		{true, "structures", exitDone, "kidney_left.nii.gz{1} + kidney_right.nii.gz{1}"},
 	} {
 		dir, records := newDataset(t, c.structures), filepath.Join(t.TempDir(), "records")
 		draft := filepath.Join(t.TempDir(), "Mine.yaml")

@@ -22,6 +22,9 @@ type Structure struct {
 	File string
 	// Name is what the paths call the structure.
 	Name string
+	// Value is the one value beside 0 that masks of a scan were found to hold; 0
+	// where that is no whole number, or was not found.
+	Value int
 }
 
 // Bounds of what is looked for when each structure has a file of its own.
@@ -267,6 +270,7 @@ type drawn struct {
 	files   map[string]map[string]string
 	scans   map[string]int
 	leftOut []string
+	soft    map[string]bool // structures whose masks hold parts of 1
 }
 
 // inFiles are the placeholders that the files of structures have.
@@ -314,7 +318,7 @@ func (s *drawn) add(g *imageGroup, templates, masks []string) {
 			}
 			s.files[image][file] = at
 			s.scans[file]++
-			s.found[file] = Structure{file, names[n]}
+			s.found[file] = Structure{File: file, Name: names[n]}
 			if f.pairs[image], err = mask.Fill(g.values[i]); err != nil {
 				delete(f.pairs, image)
 			}
@@ -365,10 +369,16 @@ func (d *detector) judge(s *drawn, said bool) error {
 		}
 	}
 	var first *volume.Bits
+	s.soft = map[string]bool{}
 	several, alike, drawn := []string{}, 0, 0
+	values := map[string]int{}
 	files := s.files[image]
 	for _, file := range slices.Sorted(maps.Keys(files)) {
 		m := look(d.ctx, d.path(files[file]))
+		if m.value > 0 {
+			values[file] = m.value
+		}
+		s.soft[file] = m.soft
 		switch {
 		case d.ctx.Err() != nil:
 			return d.ctx.Err()
@@ -397,8 +407,25 @@ func (d *detector) judge(s *drawn, said bool) error {
 	}
 	for _, file := range several {
 		s.leave(d, file, whySeveral)
+		delete(values, file)
 	}
+	s.hold(values)
 	return nil
+}
+
+// hold keeps the values of masks. A mask that is empty in the scan at hand is
+// taken to hold what all the others do.
+func (s *drawn) hold(values map[string]int) {
+	usual := 0
+	if all := slices.Compact(slices.Sorted(maps.Values(values))); len(all) == 1 {
+		usual = all[0]
+	}
+	for file, f := range s.found {
+		if f.Value = values[file]; f.Value == 0 && !s.soft[file] {
+			f.Value = usual
+		}
+		s.found[file] = f
+	}
 }
 
 // sameDrawing says whether two masks have most of their voxels in common: a Dice
@@ -415,6 +442,8 @@ func sameDrawing(a, b *volume.Bits) bool {
 // seen is what a mask file was found to hold.
 type seen struct {
 	several bool // more values than 0 and one, beyond those from 0 to 1
+	value   int  // the one beside 0, if it is a whole number
+	soft    bool // values between 0 and 1
 	bits    *volume.Bits
 }
 
@@ -433,6 +462,7 @@ func look(ctx context.Context, name string) seen {
 				if one != one {
 					one = v
 				}
+				out.soft = out.soft || v != float32(math.Trunc(float64(v)))
 				if v != one && (v < 0 || v > 1 || one < 0 || one > 1) {
 					out.several = true
 					return errEnough
@@ -447,6 +477,9 @@ func look(ctx context.Context, name string) seen {
 	})
 	if err != nil && !out.several {
 		return seen{}
+	}
+	if !out.several && !out.soft && one > 0 && one <= math.MaxUint16 {
+		out.value = int(one)
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/rawdata"
+	"satgraph/volume"
 )
 
 // tree makes empty files.
@@ -153,7 +154,7 @@ func TestDetect(t *testing.T) {
 			left += l.Files
 		}
 		if image != c.image || mask != c.mask || left != c.left || !slices.Equal(files, c.structures) {
-			t.Errorf("%s: got %s, %s, %q, %v left; want %s, %s, %q, %d left", name, image, mask, got.Structures, got.Left, c.image, c.mask, c.structures, c.left)
+			t.Errorf("%s: got %s, %s, %q, %v left; want %s, %s, %q, %d left", name, image, mask, files, got.Left, c.image, c.mask, c.structures, c.left)
 		}
 		if got.Kind != c.kind {
 			t.Errorf("%s: told as %s", name, got.Kind)
@@ -177,7 +178,7 @@ func TestDetectStructures(t *testing.T) {
 	}
 	got, err := rawdata.DetectStructures(t.Context(), dir, pattern("D/a/{case}_ct.nii.gz"), pattern("D/a/{case}_{structure}.nii.gz"))
 	must(t, err)
-	want := []rawdata.Structure{{"{case}_aorta.nii.gz", "aorta"}, {"{case}_kidney_left.nii.gz", "kidney_left"}, {"{case}_liver.nii.gz", "liver"}}
+	want := []rawdata.Structure{{File: "{case}_aorta.nii.gz", Name: "aorta"}, {File: "{case}_kidney_left.nii.gz", Name: "kidney_left"}, {File: "{case}_liver.nii.gz", Name: "liver"}}
 	if !slices.Equal(got.Structures, want) || !got.Partial || got.Paired != 3 || got.Families[0].Mask.String() != "D/a/" || len(got.Left) != 2 {
 		t.Errorf("got %+v", got)
 	}
@@ -188,5 +189,48 @@ func TestDetectStructures(t *testing.T) {
 	}
 	if _, err := rawdata.DetectStructures(t.Context(), dir, pattern("D/a/{case}_ct.nii.gz"), pattern("D/{other}/{structure}.nii.gz")); !errors.Is(err, catalog.ErrRecord) {
 		t.Errorf("a placeholder that images do not have: %v", err)
+	}
+}
+
+// Masks of one value are taken by that value, so that others are noticed; soft
+// ones from one half on.
+func TestValuesOfStructures(t *testing.T) {
+	for name, c := range map[string]struct {
+		liver, aorta float32
+		want         []int
+	}{
+		"ones":         {1, 1, []int{1, 1}},
+		"255":          {255, 255, []int{255, 255}},
+		"each its own": {2, 3, []int{3, 2}},
+		"one empty":    {1, 0, []int{1, 1}},
+		"soft":         {0.7, 1, []int{1, 0}},
+	} {
+		dir := tree(t, "D")
+		g := volume.Grid{Shape: [3]int{4, 4, 4}, Affine: volume.Affine{{1}, {0, 1}, {0, 0, 1}, {3: 1}}}
+		for i, file := range []string{"images/1.nii", "images/2.nii", "masks/liver/1.nii", "masks/liver/2.nii", "masks/aorta/1.nii", "masks/aorta/2.nii"} {
+			data := make([]float32, g.Voxels())
+			switch {
+			case strings.Contains(file, "images"):
+				for v := range data {
+					data[v] = float32(v*37%211) - 90
+				}
+			case strings.Contains(file, "liver"):
+				data[5+i%2] = c.liver
+			default:
+				data[15+i%2] = c.aorta
+			}
+			at := filepath.Join(dir, filepath.FromSlash(file))
+			must(t, os.MkdirAll(filepath.Dir(at), 0o750))
+			must(t, volume.WriteImage(at, &volume.Image{Grid: g, Data: data}, volume.Float32))
+		}
+		got, err := rawdata.Detect(t.Context(), dir)
+		must(t, err)
+		var values []int
+		for _, s := range got.Structures {
+			values = append(values, s.Value)
+		}
+		if !slices.Equal(values, c.want) {
+			t.Errorf("%s: got %+v, want %v", name, got.Structures, c.want)
+		}
 	}
 }
