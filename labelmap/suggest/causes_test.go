@@ -78,6 +78,8 @@ func TestRules(t *testing.T) {
 		{"a name before parentheses", "chest", []string{"SPINALCORD (THORAX)", "lung"}, "spinal cord", true},
 		{"a cartilage that begins as a helper of planning", "neck", []string{"Ringknorpel", "Kehlkopf"}, "cricoid cartilage", true},
 		{"a helper of planning", "neck", []string{"ring_ptv", "larynx"}, "", false},
+		{"a kidney without what is in it, in German", "abdomen", []string{"Niere re o. Becken", "Leber"}, "right kidney", true},
+		{"a lobe of the lung in a German ward", "chest", []string{"UL li", "Herz"}, "lower lobe of left lung", true},
 		{"a cut word that begins a longer one too", "abdomen", []string{"Nierenst.", "Leber"}, "kidney stone", false},
 		{"Chinese in Latin letters", "head", []string{"shishenjing_L", "brainstem"}, "left optic nerve", true},
 		{"Chinese of two syllables in Latin letters", "abdomen", []string{"zuo shen", "liver"}, "left kidney", false},
