@@ -89,11 +89,11 @@ func (f *acceptFlags) addVerdict(cmd *cobra.Command) {
 }
 
 func (f *acceptFlags) entries(ctx context.Context, d *desk, given []string) ([]labelmap.Entry, error) {
-	states, err := d.book.States(ctx, f.dataset, labelmap.SubjectLabel)
-	if err != nil {
-		return nil, err
-	}
 	if f.bulk {
+		states, err := d.book.States(ctx, f.dataset, labelmap.SubjectLabel)
+		if err != nil {
+			return nil, err
+		}
 		return f.sure(ctx, d, states)
 	}
 	state, err := d.find(ctx, f.dataset, given[0])
@@ -116,6 +116,10 @@ func (f *acceptFlags) entries(ctx context.Context, d *desk, given []string) ([]l
 			return nil, err
 		}
 	default:
+		states, err := d.book.States(ctx, f.dataset, labelmap.SubjectLabel)
+		if err != nil {
+			return nil, err
+		}
 		suggested, err := d.suggestions(ctx, states)
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,16 +76,20 @@ var errNoLabel = errors.New("no such label")
 // find returns the state of the label that text names: by key, else by name or
 // value if only one label has it.
 func (d *desk) find(ctx context.Context, dataset, text string) (*labelmap.State, error) {
-	states, err := d.book.States(ctx, dataset, labelmap.SubjectLabel)
+	st, err := d.book.State(ctx, labelmap.Subject{Kind: labelmap.SubjectLabel, Dataset: dataset, Key: text})
+	if err != nil {
+		return nil, err
+	}
+	if st.Version > 0 {
+		return &st, nil
+	}
+	states, err := d.candidates(ctx, dataset, text)
 	if err != nil {
 		return nil, err
 	}
 	var found []*labelmap.State
 	for i := range states {
 		s := &states[i]
-		if s.Subject.Key == text {
-			return s, nil
-		}
 		value, name, _ := strings.Cut(s.Subject.Key, " ")
 		if value == text || strings.EqualFold(name, text) || s.Label != nil && strings.EqualFold(s.Label.Name, text) {
 			found = append(found, s)
@@ -101,6 +106,20 @@ func (d *desk) find(ctx context.Context, dataset, text string) (*labelmap.State,
 		keys[i] = s.Subject.Key
 	}
 	return nil, fmt.Errorf("%w: %q names %d labels of %s: %s", errNoLabel, text, len(found), dataset, strings.Join(keys, "; "))
+}
+
+// candidates are the labels of a dataset among which are those of a name or value;
+// only for a value all are read.
+func (d *desk) candidates(ctx context.Context, dataset, text string) ([]labelmap.State, error) {
+	const most = 1000
+	key := labelmap.NameKey(text)
+	if _, err := strconv.ParseInt(text, 10, 64); err != nil && key != "" {
+		named, err := d.book.Find(ctx, labelmap.SubjectQuery{Dataset: dataset, Kind: labelmap.SubjectLabel, Names: []string{key}, Limit: most})
+		if err != nil || len(named) > 0 {
+			return named, err
+		}
+	}
+	return d.book.States(ctx, dataset, labelmap.SubjectLabel)
 }
 
 // shellQuoted is a word as a shell takes it.

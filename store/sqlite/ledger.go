@@ -357,6 +357,15 @@ func (s *Store) Subjects(ctx context.Context, q labelmap.SubjectQuery) ([][]labe
 	if q.Kind != "" {
 		also(`kind = ?%d`, q.Kind)
 	}
+	// A row value after what is equal is no range of the index: without these, each
+	// page would read the place from its beginning.
+	switch {
+	case q.Dataset == "" || q.After.Dataset != q.Dataset:
+	case q.Kind != "" && q.After.Kind == q.Kind:
+		also(`key > ?%d`, q.After.Key)
+	case q.Kind == "":
+		also(`kind >= ?%d`, q.After.Kind)
+	}
 	if len(q.Statuses) > 0 {
 		list, err := json.Marshal(q.Statuses)
 		if err != nil {
