@@ -74,20 +74,19 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 	}
 	v.languages, v.pinyin = lexicons(), loadPinyin()
 	v.order = slices.Sorted(maps.Keys(v.languages))
+	places := placesOf(tree)
 	for _, f := range rows("contexts", 4) {
-		v.place(tree, f[0], f[1], meaning{meaning: f[2], reason: f[3]})
+		v.place(places(f[0]), f[1], meaning{meaning: f[2], reason: f[3]})
 	}
 	for _, f := range rows("families", 4) {
 		name, broad := strings.CutPrefix(f[2], "<")
-		for where := range strings.SplitSeq(f[0], "|") {
-			for label := range strings.SplitSeq(f[1], "|") {
-				v.place(tree, where, label, meaning{meaning: name, reason: f[3], broad: broad, short: true})
-			}
+		for label := range strings.SplitSeq(f[1], "|") {
+			v.place(places(f[0]), label, meaning{meaning: name, reason: f[3], broad: broad, short: true})
 		}
 	}
 	for _, f := range rows("tg263", 2) {
 		name, broad := strings.CutPrefix(f[1], "<")
-		v.place(tree, "", f[0], meaning{meaning: name, reason: "TG-263's name", broad: broad, inOrder: true})
+		v.place(places(""), f[0], meaning{meaning: name, reason: "TG-263's name", broad: broad, inOrder: true})
 	}
 	for _, f := range rows("parcels", 3) {
 		v.parcels[f[0]] = meaning{meaning: f[1], reason: f[2]}
@@ -105,21 +104,38 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 	return v
 }
 
-// place notes what a label means beside the structures of where, or anywhere.
-func (v *vocabulary) place(tree *graph.Tree, where, label string, m meaning) {
-	where, with, _ := strings.Cut(where, "+")
-	id, ok := one(tree, where)
-	if !ok && where != "" {
-		return
+// placesOf reads the places of rows, "thorax|neck+lb3", each list of them once.
+func placesOf(tree *graph.Tree) func(wheres string) []placed {
+	known := map[string][]placed{}
+	return func(wheres string) []placed {
+		if places, ok := known[wheres]; ok {
+			return places
+		}
+		var places []placed
+		for where := range strings.SplitSeq(wheres, "|") {
+			where, with, _ := strings.Cut(where, "+")
+			if id, ok := one(tree, where); ok || where == "" {
+				places = append(places, placed{where: id, with: key(with)})
+			}
+		}
+		known[wheres] = places
+		return places
 	}
+}
+
+// place notes what a label means beside the structures of places, or anywhere.
+func (v *vocabulary) place(places []placed, label string, m meaning) {
 	k := key(label)
-	c := placed{id, key(with), m}
-	if slices.Contains(v.contexts[k], c) {
-		return
-	}
-	v.contexts[k] = append(v.contexts[k], c)
-	if s := sorted(k); s != k && !m.inOrder {
-		v.contexts[s] = append(v.contexts[s], c)
+	s := sorted(k)
+	for _, c := range places {
+		c.meaning = m
+		if slices.Contains(v.contexts[k], c) {
+			continue
+		}
+		v.contexts[k] = append(v.contexts[k], c)
+		if s != k && !m.inOrder {
+			v.contexts[s] = append(v.contexts[s], c)
+		}
 	}
 }
 
