@@ -71,8 +71,8 @@ var (
 )
 
 // Detect tells the layout of a dataset from its folder: nnU-Net, the Decathlon,
-// BIDS with derivatives, a folder of one file for each structure of each scan,
-// or pairs of images and masks. An image may be a folder of DICOM slices. Masks
+// BIDS with derivatives, masks of one structure each wherever they lie, or pairs
+// of images and masks. An image may be a folder of DICOM slices. Masks
 // are told by words of their paths, by the lists of dataset.json, and where
 // neither says it by what files hold. Patterns begin with the folder's own name.
 //
