@@ -58,12 +58,13 @@ func (a *app) datasetsAddCommand() *cobra.Command {
 		Long: `Propose the record of a new dataset from its folder, or take a reviewed record in.
 
 Of a folder, the layout is told (nnU-Net, Decathlon, BIDS with derivatives, one
-file a structure in folders of scans, of structures or in one, pairs of images and
-masks, DICOM series with masks), labels are read (dataset.json, dseg.tsv, a file called like labels.txt, --labels FILE, else
-the values that masks hold), a term is suggested for each, recipes for the corpus's
-classes are proposed, and all is tried on a few scans. Files that are no part of
-the record are listed with the reason. At a terminal you are asked what files do
-not say; elsewhere, and with --yes or --json, nothing is asked.
+file a structure in folders of scans, of structures or in one, pairs of images
+and masks, DICOM series with masks), labels are read (dataset.json, dseg.tsv, a
+file called like labels.txt, --labels FILE, else the values that masks hold), a
+term is suggested for each, recipes for the corpus's classes are proposed, and
+all is tried on a few scans. Files that are no part of the record are listed with
+the reason. At a terminal you are asked what files do not say; elsewhere, and with
+--yes or --json, nothing is asked.
 
 The record is written as a draft: nothing is decided. Look through it, look the
 licence up, take out "draft: true", and give the file to this command again with
