@@ -100,17 +100,20 @@ type manner struct {
 }
 
 var (
-	latinEndings   = []string{"en", "er", "es", "as", "os", "a", "e", "o", "s", "n", "i"}
-	romanEndings   = []string{"orum", "arum", "ium", "ibus", "um", "us", "is", "ae", "es", "em", "a", "e", "i"}
-	polishEndings  = []string{"iego", "iemu", "ymi", "imi", "ami", "ego", "emu", "iej", "ach", "ych", "ich", "owi", "ow", "om", "ej", "ie", "ia", "iu", "ym", "im", "y", "i", "a", "e", "u", "o"}
-	russianEndings = []string{
+	latinEndings        = []string{"en", "er", "es", "as", "os", "a", "e", "o", "s", "n", "i"}
+	romanEndings        = []string{"orum", "arum", "ium", "ibus", "um", "us", "is", "ae", "es", "em", "a", "e", "i"}
+	scandinavianEndings = []string{"erna", "arna", "orna", "ens", "ets", "en", "et", "er", "ar", "or", "na", "a", "e", "n", "t", "s"}
+	polishEndings       = []string{"iego", "iemu", "ymi", "imi", "ami", "ego", "emu", "iej", "ach", "ych", "ich", "owi", "ow", "om", "ej", "ie", "ia", "iu", "ym", "im", "y", "i", "a", "e", "u", "o"}
+	russianEndings      = []string{
 		"ого", "его", "ому", "ему", "ыми", "ими", "ами", "ями", "ая", "яя", "ое", "ее", "ой", "ей", "ую", "юю", "ые", "ие", "ый", "ий", "ых", "их", "ым", "им",
 		"ом", "ем", "ам", "ям", "ах", "ях", "ов", "ев", "ья", "ье", "ьи", "а", "я", "о", "е", "у", "ю", "ы", "и", "ь", "й",
 	}
 	manners = map[string]manner{
 		"German":     {compounds: true, umlauts: true, endings: latinEndings, leastStem: 5},
 		"Dutch":      {compounds: true, endings: latinEndings, leastStem: 5},
-		"Swedish":    {compounds: true, endings: []string{"erna", "arna", "orna", "ens", "ets", "en", "et", "er", "ar", "or", "na", "a", "e", "n", "t", "s"}, leastStem: 5},
+		"Swedish":    {compounds: true, endings: scandinavianEndings, leastStem: 5},
+		"Danish":     {compounds: true, endings: scandinavianEndings, leastStem: 5},
+		"Norwegian":  {compounds: true, endings: scandinavianEndings, leastStem: 5},
 		"Latin":      {endings: romanEndings, leastStem: 5},
 		"Polish":     {endings: polishEndings, leastStem: 4, fleeting: []string{"ek", "ec"}},
 		"Portuguese": {endings: latinEndings, leastStem: 5, last: map[string]string{"e": "left"}},
