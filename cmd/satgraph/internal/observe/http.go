@@ -65,7 +65,7 @@ func route(path string) string {
 	}
 	first, rest, more := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
-	case "graphql", "labels", "healthz", "readyz", "mcp", "uploads", "images", "jobs", "metrics":
+	case "graphql", "labels", "tree", "healthz", "readyz", "mcp", "uploads", "images", "jobs", "metrics":
 		if more && rest != "" {
 			return "/" + first + "/…"
 		}
