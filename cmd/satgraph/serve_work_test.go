@@ -181,12 +181,12 @@ func sameFiles(t *testing.T, a, b string) {
 	t.Helper()
 	files := map[string]string{}
 	for i, dir := range []string{a, b} {
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		root := os.DirFS(dir)
+		err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
 			}
-			text, err := os.ReadFile(path)
-			name := strings.TrimPrefix(path, dir)
+			text, err := fs.ReadFile(root, name)
 			if other, ok := files[name]; i == 1 && (!ok || other != string(text)) {
 				t.Errorf("%s: %.600q and %.600q", name, other, text)
 			}

@@ -99,7 +99,8 @@ type Source interface {
 	Open(ctx context.Context, s *Sample) (Scan, error)
 }
 
-// Scan gives the voxels of one sample, as they are asked for.
+// Scan gives the voxels of one sample, as they are asked for, to one goroutine. One
+// that is an io.Closer is closed in the end.
 type Scan interface {
 	Image(ctx context.Context) (*volume.Image, error)
 	// Mask is the mask of the class at this place of the sample's Classes, on the

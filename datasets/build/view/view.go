@@ -13,6 +13,7 @@ import (
 	"satgraph/datasets/catalog"
 	"satgraph/datasets/export"
 	"satgraph/datasets/gates"
+	"satgraph/datasets/masks"
 	"satgraph/datasets/standard"
 	"satgraph/volume"
 )
@@ -139,13 +140,14 @@ func (c *Corpus) Open(_ context.Context, sample *export.Sample) (export.Scan, er
 	if err != nil {
 		return nil, err
 	}
-	return &scan{s, sample, c.Units}, nil
+	return &scan{Stored: s, sample: sample, units: c.Units}, nil
 }
 
 type scan struct {
 	*standard.Stored
 	sample *export.Sample
 	units  bool
+	masks  *masks.File // open since the first mask was asked for
 }
 
 func (s *scan) Image(context.Context) (*volume.Image, error) {
@@ -159,11 +161,19 @@ func (s *scan) Image(context.Context) (*volume.Image, error) {
 	return im, nil
 }
 
-func (s *scan) Mask(_ context.Context, class int) (*volume.Bits, error) {
-	f, err := s.OpenMasks()
-	if err != nil {
-		return nil, err
+func (s *scan) Mask(_ context.Context, class int) (_ *volume.Bits, err error) {
+	if s.masks == nil {
+		if s.masks, err = s.OpenMasks(); err != nil {
+			return nil, err
+		}
 	}
-	defer f.Close() //nolint:errcheck // opened for reading: nothing can be lost
-	return f.Read(s.sample.Classes[class].Name)
+	return s.masks.Read(s.sample.Classes[class].Name)
+}
+
+// Close lets the masks go.
+func (s *scan) Close() error {
+	if s.masks == nil {
+		return nil
+	}
+	return s.masks.Close()
 }

@@ -2,6 +2,7 @@ package view_test
 
 import (
 	"context"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -86,6 +87,9 @@ func TestSamples(t *testing.T) {
 		m, err := scan.Mask(ctx, 1)
 		if err != nil || m.Count() != 12 || m.Grid != im.Grid {
 			t.Errorf("mask of %d voxels, %v", m.Count(), err)
+		}
+		if err := scan.(io.Closer).Close(); err != nil {
+			t.Error(err)
 		}
 	}
 	if _, err := c.Open(ctx, &export.Sample{Dataset: "KiTS23", ID: "another"}); err == nil {

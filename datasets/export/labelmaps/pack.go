@@ -96,16 +96,20 @@ type local struct {
 
 func (l *local) put(out *volume.LabelMap, m *volume.Bits, class int, rec *Record) (err error) {
 	next := map[uint16]uint16{}
+	var last, to uint16 // of the voxel before, which is most often as this one
+	known := false
 	m.Runs(func(r volume.Run) bool {
 		row := out.Data[m.Index(r.From, r.J, r.K):][:r.To-r.From]
 		rec.Voxels[class] += len(row)
 		for i, v := range row {
-			to, ok := next[v]
-			if !ok {
-				if to, err = l.with(v, class); err != nil {
-					return false
+			if !known || v != last {
+				if to, known = next[v]; !known {
+					if to, err = l.with(v, class); err != nil {
+						return false
+					}
+					next[v], known = to, true
 				}
-				next[v] = to
+				last = v
 			}
 			row[i] = to
 		}
