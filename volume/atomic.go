@@ -2,6 +2,7 @@ package volume
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -25,11 +26,7 @@ func WriteAtomic(path string, fill func(io.Writer) error) (err error) {
 			_ = os.Remove(f.Name())
 		}
 	}()
-	w := bufio.NewWriterSize(f, 256<<10)
-	if err = fill(w); err != nil {
-		return err
-	}
-	if err = w.Flush(); err != nil {
+	if err = fillFile(f, fill); err != nil {
 		return err
 	}
 	if err = f.Chmod(0o644); err != nil { // CreateTemp makes it private
@@ -45,6 +42,30 @@ func WriteAtomic(path string, fill func(io.Writer) error) (err error) {
 		return err
 	}
 	return syncDir(dir)
+}
+
+func fillFile(f *os.File, fill func(io.Writer) error) error {
+	w := bufio.NewWriterSize(f, 256<<10)
+	if err := fill(w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// WriteLoose writes a file of which nobody knows yet, as one in a folder that is
+// renamed when it is whole: whoever renames it has to see it to disk before, and a
+// crash may leave a part of it. The error is a *FileError, and no file is
+// left.
+func WriteLoose(path string, fill func(io.Writer) error) (err error) {
+	defer func() { err = fileError("write", path, err) }()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644) //nolint:gosec // data for all to read
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(fillFile(f, fill), f.Close()); err != nil {
+		_ = os.Remove(path) // the first error counts
+	}
+	return err
 }
 
 // syncDir makes a rename durable. Systems that cannot flush a folder keep the

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"satgraph/internal/parallel"
 	"satgraph/volume"
 )
 
@@ -29,6 +30,7 @@ type File struct {
 type Folder struct {
 	root  string
 	files []string
+	loose []string // full names of files that are not flushed yet
 	turn  *turn
 }
 
@@ -59,8 +61,10 @@ func (f *Folder) Path(name string) (string, error) {
 
 // Drop takes back a Path whose file is not needed after all.
 func (f *Folder) Drop(name string) error {
+	full := filepath.Join(f.root, filepath.FromSlash(name))
 	f.files = slices.DeleteFunc(f.files, func(s string) bool { return s == name })
-	if err := os.Remove(filepath.Join(f.root, filepath.FromSlash(name))); err != nil && !errors.Is(err, os.ErrNotExist) {
+	f.loose = slices.DeleteFunc(f.loose, func(s string) bool { return s == full })
+	if err := os.Remove(full); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -71,13 +75,15 @@ func (f *Folder) MkdirAll(name string) error {
 	return os.MkdirAll(filepath.Join(f.root, filepath.FromSlash(name)), 0o755) //nolint:gosec // data for all to read
 }
 
-// Write writes a file whole or not at all.
+// Write writes a file, or leaves none. It is seen to disk with the others of its
+// sample, before the journal speaks of them.
 func (f *Folder) Write(name string, fill func(io.Writer) error) error {
 	full, err := f.Path(name)
 	if err != nil {
 		return err
 	}
-	return volume.WriteAtomic(full, fill)
+	f.loose = append(f.loose, full)
+	return volume.WriteLoose(full, fill)
 }
 
 // WriteJSON writes a value as an indented JSON document.
@@ -93,8 +99,13 @@ func (f *Folder) WriteJSON(name string, v any) error {
 // Hash describes a file that was written.
 func (f *Folder) Hash(name string) (File, error) { return hashFile(f.root, name) }
 
-// take hashes the files that were noted since it was last called.
+// take hashes the files that were noted since it was last called, and sees them to
+// disk.
 func (f *Folder) take() ([]File, error) {
+	if err := flush(f.loose); err != nil {
+		return nil, err
+	}
+	f.loose = nil
 	out := make([]File, 0, len(f.files))
 	for _, name := range f.files {
 		file, err := hashFile(f.root, name)
@@ -105,6 +116,33 @@ func (f *Folder) take() ([]File, error) {
 	}
 	f.files = nil
 	return out, nil
+}
+
+// flushed is how many files are seen to disk at a time: a disk flushes many in the
+// time of one.
+const flushed = 16
+
+// flush sees files to disk, and that they are in their folders.
+func flush(paths []string) error {
+	var dirs []string
+	for _, path := range paths {
+		dirs = append(dirs, filepath.Dir(path))
+	}
+	slices.Sort(dirs)
+	for _, list := range [][]string{paths, slices.Compact(dirs)} {
+		errs := make([]error, len(list))
+		parallel.For(len(list), flushed, func(i int) {
+			f, err := os.Open(list[i])
+			if err == nil {
+				err = errors.Join(f.Sync(), f.Close())
+			}
+			errs[i] = err
+		})
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func hashFile(root, name string) (File, error) {
