@@ -66,7 +66,7 @@ func (d *detector) sortByContent() error {
 }
 
 // sortDrawn moves masks to the masks whose paths do not say so: images of which
-// words have told some, but not those that hold 0 and one value more.
+// words have told some, but not those that hold 0 and at most one value more.
 func (d *detector) sortDrawn() error {
 	kinds := map[string][]string{}
 	for _, name := range d.images {
@@ -84,7 +84,7 @@ func (d *detector) sortDrawn() error {
 		if err := d.ctx.Err(); err != nil {
 			return err
 		}
-		if m.bits != nil && !m.several && m.bits.Count() > 0 {
+		if m.bits != nil && !m.several {
 			for _, n := range names {
 				moved[n] = true
 			}
@@ -121,7 +121,8 @@ func values(ctx context.Context, name string, see func(v, before float32) bool) 
 }
 
 // labelled says whether a file looks like a label map: whole numbers from 0 on,
-// not too many, that go on from voxel to voxel.
+// not too many, that go on from voxel to voxel. A file of zeros does: no image is
+// empty, and many a mask.
 func labelled(ctx context.Context, name string) bool {
 	const most = 1024
 	seen, drawn, same := map[float32]bool{}, 0, 0
@@ -141,7 +142,7 @@ func labelled(ctx context.Context, name string) bool {
 		}
 		return len(seen) <= most
 	})
-	if err != nil && !errors.Is(err, errEnough) || len(seen) == 0 || len(seen) > most {
+	if err != nil && !errors.Is(err, errEnough) || seen == nil || len(seen) > most {
 		return false
 	}
 	return len(seen) <= 3 || 5*same >= 2*drawn

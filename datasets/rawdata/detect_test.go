@@ -199,21 +199,22 @@ func TestValuesOfStructures(t *testing.T) {
 		liver, aorta float32
 		want         []int
 	}{
-		"ones":         {1, 1, []int{1, 1}},
-		"255":          {255, 255, []int{255, 255}},
-		"each its own": {2, 3, []int{3, 2}},
-		"one empty":    {1, 0, []int{1, 1}},
-		"soft":         {0.7, 1, []int{1, 0}},
+		"ones":         {1, 1, []int{1, 1, 1}},
+		"255":          {255, 255, []int{255, 255, 255}},
+		"each its own": {2, 3, []int{0, 3, 2}},
+		"one empty":    {1, 0, []int{1, 1, 1}},
+		"soft":         {0.7, 1, []int{1, 1, 0}},
 	} {
 		dir := tree(t, "D")
 		g := volume.Grid{Shape: [3]int{4, 4, 4}, Affine: volume.Affine{{1}, {0, 1}, {0, 0, 1}, {3: 1}}}
-		for i, file := range []string{"images/1.nii", "images/2.nii", "masks/liver/1.nii", "masks/liver/2.nii", "masks/aorta/1.nii", "masks/aorta/2.nii"} {
+		for i, file := range []string{"images/1.nii", "images/2.nii", "masks/liver/1.nii", "masks/liver/2.nii", "masks/aorta/1.nii", "masks/aorta/2.nii", "brain/1.nii", "brain/2.nii"} {
 			data := make([]float32, g.Voxels())
 			switch {
 			case strings.Contains(file, "images"):
 				for v := range data {
 					data[v] = float32(v*37%211) - 90
 				}
+			case strings.Contains(file, "brain"): // in no scan
 			case strings.Contains(file, "liver"):
 				data[5+i%2] = c.liver
 			default:
