@@ -360,7 +360,9 @@ func (v *vocabulary) unglued(text string) []string {
 		case !ok || len(rest) == 0 || len(remark) < 2:
 		case len(rest) == 1 && isSideWord(rest) && len(words) > 1, len(rest) >= leastNamed && v.known[rest]:
 			with(rest)
-			bare = rest
+			if len(rest) < len(bare) { // whatever the order of the map
+				bare = rest
+			}
 		}
 	}
 	if rest := bare[:len(bare)-1]; len(rest) >= leastNamed && isSideWord(bare[len(rest):]) {
