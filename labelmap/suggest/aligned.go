@@ -16,12 +16,13 @@ import (
 // Bounds of labels that are laid against names, and costs beside those of their
 // letters.
 const (
-	leastAligned  = 4   // letters of a label
-	mostAligned   = 32  // letters of a label
-	mostOfName    = 6   // words of a name
-	mostTypos     = 1   // letters that a name lacks
-	leastShare    = 3   // a label has a third of a name's letters
-	mostCost      = 5.5 // of what is offered
+	leastAligned  = 4    // letters of a label
+	mostAligned   = 32   // letters of a label
+	mostOfName    = 6    // words of a name
+	mostTypos     = 1    // letters that a name lacks
+	leastShare    = 3    // a label has a third of a name's letters
+	mostCost      = 5.5  // of what is offered
+	costPerLetter = 0.75 // of a label's, at most
 	clearLead     = 0.4
 	costSynonym   = 0.5 // of a name that is no exact one
 	costForeign   = 0.2 // of a name in another language
@@ -136,7 +137,7 @@ type laid struct {
 	name *alignable
 	side graph.Laterality
 	cost float64
-	bare bool // the label is one known word of several, which other names have too
+	bare bool // other names may have been meant as well
 }
 
 // aligned lays a name that nothing else explains against every name, first of what lies
@@ -189,10 +190,16 @@ func (e *Engine) lay(w alignedWay, best map[string]laid, s *surroundings) {
 		if !s.surelyHolds(name.id) {
 			cost += costElsewhere
 		}
-		if old, ok := best[name.id]; cost <= mostCost && (!ok || cost < old.cost) {
-			best[name.id] = laid{name, w.side, cost, len(w.words) == 1 && len(name.words) > 1 && known(w.words[0])}
+		if old, ok := best[name.id]; cost <= min(mostCost, costPerLetter*float64(len(all))) && (!ok || cost < old.cost) {
+			best[name.id] = laid{name, w.side, cost, e.oneOfSeveral(w.words, name)}
 		}
 	}
+}
+
+// oneOfSeveral says whether words are one of a name's several words, which other
+// names have too: a known word, or the finding without its site.
+func (e *Engine) oneOfSeveral(words []string, name *alignable) bool {
+	return len(words) == 1 && len(name.words) > 1 && (e.words.known[words[0]] || e.isFinding(name.id))
 }
 
 // alignedWay is one way to part a label into words and a side.

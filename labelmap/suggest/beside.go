@@ -56,7 +56,7 @@ func (e *Engine) beside(label string, a *answer, s *surroundings) {
 func (e *Engine) nearest(meanings []string, s *surroundings) []string {
 	near := slices.DeleteFunc(slices.Clone(meanings), func(m string) bool {
 		id, ok := one(e.tree, m)
-		return !ok || !s.surelyHolds(id)
+		return !ok || s.affinity(id) < surelyAbout
 	})
 	if len(near) == 0 {
 		return meanings
