@@ -21,9 +21,6 @@ const (
 // most: to be offered, and never to be accepted unseen.
 const initialsQuality = 0.68
 
-// surelyAbout is the share of a list that must lie where such a term does.
-const surelyAbout = 0.5
-
 // initials reads an abbreviation that nothing knows by the beginnings of the
 // words of a term where the list lies: "PrG" is the precentral gyrus in a list
 // about the brain.
@@ -65,15 +62,6 @@ func (e *Engine) addInitialed(a *answer, t shortText, short string, side graph.L
 		c.predicate = labelmap.Broad
 	}
 	a.add(c)
-}
-
-// surelyHolds says whether a term lies in what the list is said to be about, or
-// where most of it lies.
-func (s *surroundings) surelyHolds(id string) bool {
-	if len(s.named) == 0 {
-		return s.affinity(id) >= surelyAbout
-	}
-	return slices.ContainsFunc(s.named, func(named string) bool { return s.under(id, named) })
 }
 
 func abbreviates(w string) bool {
