@@ -34,8 +34,9 @@ const (
 	scoreOfCost  = 0.025
 )
 
-// alignable is a name of an unsided term, in words of the letters a to z.
+// alignable is a name of a term that has no other side, in words of the letters a to z.
 type alignable struct {
+	side               graph.Laterality
 	id, text, language string // language is empty for the tree's own names
 	words              []string
 	generic            []bool  // words that say only what sort of structure it is
@@ -56,7 +57,7 @@ func (e *Engine) alignables() map[byte][]*alignable {
 			return
 		}
 		seen[k] = true
-		a.id, a.text, a.language, a.cost = t.ID, text, language, cost
+		a.id, a.side, a.text, a.language, a.cost = t.ID, t.Laterality, text, language, cost
 		for i, w := range a.words {
 			if !slices.ContainsFunc(a.words[:i], func(before string) bool { return before[0] == w[0] }) {
 				out[w[0]] = append(out[w[0]], a)
@@ -64,7 +65,7 @@ func (e *Engine) alignables() map[byte][]*alignable {
 		}
 	}
 	for _, t := range e.tree.Terms() {
-		if t.Laterality != graph.Unsided {
+		if _, paired := e.tree.Base(t.ID); paired {
 			continue
 		}
 		rare := e.rarity(&t)
@@ -94,7 +95,7 @@ func (e *Engine) alignables() map[byte][]*alignable {
 func (e *Engine) alignable(text string) *alignable {
 	a := &alignable{}
 	for w := range strings.FieldsSeq(unaccented.Replace(strings.ToLower(separated(text)))) {
-		if !slices.Contains(smallWords, w) && !slices.Contains(smallForeign, w) {
+		if !slices.Contains(smallWords, w) && !slices.Contains(smallForeign, w) && w != string(graph.Left) && w != string(graph.Right) {
 			a.words = append(a.words, w)
 		}
 	}
@@ -160,7 +161,7 @@ func (e *Engine) aligned(l *labelmap.RawLabel, a *answer, s *surroundings) {
 		}
 		if sided, ok := e.ofSide(c.id, f.side); ok {
 			c.id = sided
-		} else if f.side != graph.Unsided {
+		} else if f.side != f.name.side {
 			c.predicate = labelmap.Broad
 		}
 		a.add(c)
@@ -177,20 +178,23 @@ func (e *Engine) lay(w alignedWay, best map[string]laid, s *surroundings) {
 	set := letterSet(all)
 	known := func(word string) bool { return e.words.known[word] }
 	for _, name := range e.aligning()[all[0]] {
+		if name.side != graph.Unsided && w.side != graph.Unsided && w.side != name.side || w.language != "" && w.language != name.language {
+			continue
+		}
 		if bits.OnesCount32(set&^name.letters) > mostTypos || leastShare*len(all) < name.length {
 			continue
 		}
 		cost := name.cost + w.cost + alignment(w.words, name, known)
-		if cost > mostCost {
+		if cost > min(mostCost, costPerLetter*float64(len(all))) {
 			continue
 		}
-		if _, ok := e.ofSide(name.id, w.side); !ok && w.side != graph.Unsided {
+		if _, ok := e.ofSide(name.id, w.side); !ok && w.side != name.side {
 			cost += costOneSide
 		}
 		if !s.surelyHolds(name.id) {
 			cost += costElsewhere
 		}
-		if old, ok := best[name.id]; cost <= min(mostCost, costPerLetter*float64(len(all))) && (!ok || cost < old.cost) {
+		if old, ok := best[name.id]; !ok || cost < old.cost {
 			best[name.id] = laid{name, w.side, cost, e.oneOfSeveral(w.words, name)}
 		}
 	}
@@ -204,9 +208,16 @@ func (e *Engine) oneOfSeveral(words []string, name *alignable) bool {
 
 // alignedWay is one way to part a label into words and a side.
 type alignedWay struct {
-	words []string
-	side  graph.Laterality
-	cost  float64
+	words    []string
+	side     graph.Laterality
+	cost     float64
+	language string // the only one in which its side is one; empty for any
+}
+
+// lastSides are letters that say a side at the end of a label in some language.
+var lastSides = map[string]map[string]graph.Laterality{
+	"d": {"French": graph.Right, "Spanish": graph.Right, "Portuguese": graph.Right, "Italian": graph.Right},
+	"g": {"French": graph.Left}, "i": {"Spanish": graph.Left}, "e": {"Portuguese": graph.Left}, "s": {"Italian": graph.Left},
 }
 
 // alignedWays are the ways to part a label: as its capitals do or not, with and
@@ -243,14 +254,19 @@ func (e *Engine) alignedWay(text string, cost float64) []alignedWay {
 	if len(words) == 0 || slices.Contains(words, "l") || slices.Contains(words, "r") {
 		return nil // of another side too
 	}
-	out := []alignedWay{{words, side, cost}}
+	out := []alignedWay{{words: words, side: side, cost: cost}}
+	if last := len(words) - 1; last > 0 && side == graph.Unsided {
+		for language, side := range lastSides[words[last]] {
+			out = append(out, alignedWay{words[:last], side, cost, language})
+		}
+	}
 	if len(words) > 1 || side != graph.Unsided {
 		return out
 	}
 	for _, s := range sidesGlued {
 		for _, cut := range []func(s, side string) (string, bool){strings.CutPrefix, strings.CutSuffix} {
 			if bare, ok := cut(words[0], s.text); ok && len(bare) >= leastAligned {
-				out = append(out, alignedWay{[]string{bare}, s.side, cost + s.cost})
+				out = append(out, alignedWay{words: []string{bare}, side: s.side, cost: cost + s.cost})
 			}
 		}
 	}

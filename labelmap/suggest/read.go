@@ -44,7 +44,7 @@ var (
 	reCavity      = regexp.MustCompile(`(?i)\b(blood )?(cavity|cav|pool|chamber)\b`)
 	reDisc        = regexp.MustCompile(`(?i)\b([ctl])(\d{1,2}) ?[/-] ?(\d{1,2})\b`)
 	reValue       = regexp.MustCompile(`(?i)^(?:label|lbl|roi|organ|class|segment|seg|structure|id)?[ _\-]*\d{1,5}[_\-:. ]+|^\s*[\[(]?\d{1,5}[\])]?\s*[:=.,_\- ][:=.,_\- ]*|\s*[\[(]\s*\d{1,5}\s*[\])]$`)
-	reCount       = regexp.MustCompile(`(?i)[_\- ]v?\d{1,3}$`)
+	reCount       = regexp.MustCompile(`(?i)[_\- ](?:v|gr|grade[ _]?)?\d{1,3}$|#\d{1,3}$`)
 	reCase        = regexp.MustCompile(`(?i)^(?:sub|subj|subject|case|pat|patient|pt|scan|study|exam|series|ses|img|image|vol)[ _\-]?\d+[ _\-]+`)
 	reMillimetres = regexp.MustCompile(`(?i)(?:[_ ]*(?:\+|\bplus|\bexp|\bmargin)[_ ]*|[_ ]+)\d{1,2} ?[mc]m$`)
 	reAround      = regexp.MustCompile(`(?i)(?:\+|\bplus|\bexp\w*|\bmargin)[ _]*\d{1,2}(?:[.,]\d)? ?[mc]m$`)
@@ -58,7 +58,7 @@ var (
 	reSpace       = regexp.MustCompile(`^(?:Spc|Strct|Surf)_`)
 	reSideCount   = regexp.MustCompile(`(?i)^(\pL{4,})[ _\-]([lr])\d$`)
 	reHanNumber   = regexp.MustCompile(`(\p{Han})[ _]?[vV]?\d{1,3}$`)
-	reHanKind     = regexp.MustCompile(`^(.*\p{Han})[ _]?([AVNM])$`) // the sort of structure by its English letter
+	reHanKind     = regexp.MustCompile(`^(.*\p{Han})[ _]?([AVNM])(\p{Han}*)$`) // the sort of structure by its English letter
 	reMatter      = regexp.MustCompile(`(?i)[ _]+(gm|wm|gr[ae]y matter|white matter)$`)
 	reDashes      = regexp.MustCompile(`^((?:left|right|[lr])?[ _\-]?[A-Za-z0-9]{2,6})-{2,}(\pL{3}.*)$`)
 	reLevelBody   = regexp.MustCompile(`(?i)^(.*?)\bvb ?(t|c|l|s)h? ?0?(\d{1,2})$`)
@@ -71,7 +71,7 @@ var (
 	reHanInitials = regexp.MustCompile(`(\p{Han})[ _]?[A-Za-z]{2,3}$`)
 	reMatterFirst = regexp.MustCompile(`(?i)^(gm|wm|gr[ae]y matter|white matter)[ _]+`)
 	reTract       = regexp.MustCompile(`(?i)\b(tracts?|fascicul\w+|funicul\w+|columns?|peduncle|lemniscus|radiation|commissure|capsule)\b`)
-	reInitials    = regexp.MustCompile(`[_\- ](?:[A-Z]{2}|[a-z]{2})$`)
+	reInitials    = regexp.MustCompile(`[_\- ](?:[A-Z]{2}\d?|[a-z]{2})$`)
 	reHandEnd     = regexp.MustCompile(`(?i)^(\p{L}{3,})[ _\-]?(\d{1,2})([lr])$`)
 	reCapsFirst   = regexp.MustCompile(`^([A-Z]{2,4})([a-z]{3,})$`)
 	reSequence    = regexp.MustCompile(`(?i)[ _\-]+(?:t1|t2)?[ _\-]?(?:t1|t1w|t1c|t1ce|t1gd|t2|t2w|flair|dwi|adc|dce|swi|stir|mpr|mprage|mri|mr|ct|cbct|pet|us)$`) // what it was drawn on
@@ -86,6 +86,7 @@ var (
 	reQualified   = regexp.MustCompile(`(?i),? +(\w+) (division|part|portion|subdivision)$`)
 	reVessel      = regexp.MustCompile(`(?i)\b[avnm]\b`)
 	reRibSide     = regexp.MustCompile(`(?i)^(.*\b(?:ribs?|costa|rippe|costal cartilage))[ _\-.]?([LR])[ _\-.]?(\d{1,2})$`)
+	reGluedDisc   = regexp.MustCompile(`(?i)^(.*[ctls]\d{1,2})(dis[ck]|ivd|vb|body|pedicle|lamina|facet)$`)
 	reLastDisc    = regexp.MustCompile(`(?i)\b(L[56])[ _/\-]*S(1?)\b`)
 	reLevelSeg    = regexp.MustCompile(`(?i)\bse?gm?[. _\-]*(\d+[ab]?|[IVX]+[ab]?)\b`)
 	reVertebral   = regexp.MustCompile(`(?i)\b([CTLS]\d{1,2}) (?:vertebral body|body|vb|corpus)\b|\bvb ([CTLS]\d{1,2})\b`)
@@ -103,7 +104,7 @@ func (v *vocabulary) readings(name string) []reading {
 	}
 	out := []reading{{text: text, quality: 1}}
 	if m := reHanKind.FindStringSubmatch(text); m != nil {
-		text = m[1] + hanKinds[m[2]]
+		text = m[1] + hanKinds[m[2]] + m[3]
 		out = []reading{{text: text, quality: 0.97, reason: m[2] + " stands for " + hanKinds[m[2]]}}
 	}
 	add := func(text, reason string, quality float64) {
@@ -187,6 +188,10 @@ func (v *vocabulary) readings(name string) []reading {
 		add(strings.ReplaceAll(text, ".", ""), "initials", 0.97)
 	}
 	spaced := strings.ReplaceAll(text, "_", " ")
+	if t := reGluedDisc.ReplaceAllString(spaced, "$1 $2"); t != spaced {
+		add(t, "", 0.99)
+		spaced = t
+	}
 	if t := reDisc.ReplaceAllString(spaced, "$1$2-$1$3"); t != spaced {
 		add(t, "", 0.99)
 	}
@@ -578,7 +583,7 @@ func handed(text string) (graph.Laterality, []string) {
 
 // separated turns separators into spaces and leaves words that are run together.
 func separated(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" _-.,;:()[]", r) }), " ")
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" _-.,;:()[]#", r) }), " ")
 }
 
 func germanLevel(s string) string {
@@ -603,7 +608,7 @@ func split(text string) string {
 	runes := []rune(text)
 	var b strings.Builder
 	for i, r := range runes {
-		if r == '_' || r == '-' || r == '.' || r == ',' || r == ';' || r == ':' || r == '(' || r == ')' || r == '[' || r == ']' {
+		if r == '_' || r == '-' || r == '.' || r == ',' || r == ';' || r == ':' || r == '(' || r == ')' || r == '[' || r == ']' || r == '#' {
 			b.WriteByte(' ')
 			continue
 		}
