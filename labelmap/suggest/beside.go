@@ -123,7 +123,7 @@ var reSaysSegment = regexp.MustCompile(`(?i)liver|hepatic|couinaud|seg|段`)
 func (e *Engine) liverSegment(l *labelmap.RawLabel, a *answer, s *surroundings) {
 	m := reSegment.FindStringSubmatch(strings.TrimSpace(l.Name))
 	liver, ok := one(e.tree, "liver")
-	if m == nil || !ok || !s.holds(liver) {
+	if m == nil || !ok || !s.holds(liver) && !(strings.HasSuffix(m[0], "段") && s.affinity(liver) >= surelyAbout) {
 		return
 	}
 	found := answer{found: map[string]*candidate{}}
@@ -164,7 +164,7 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 	texts = append(append(texts, a.read...), a.loose...)
 	named := a.isName() && !e.words.relative(label)
 	for _, r := range texts {
-		if r.partial && a.best() >= doubt {
+		if r.partial && a.best() >= doubt || a.best() >= 0.8 && strings.HasPrefix(r.reason, beforeComma) {
 			continue
 		}
 		for _, spelt := range e.spellings(r.text) {
@@ -181,7 +181,7 @@ func (e *Engine) fits(label string, a *answer, s *surroundings) (rows []placed, 
 	}
 	for _, r := range a.told {
 		for _, spelt := range e.spellings(r.text) {
-			if rows := e.words.anywhere(spelt.key); len(rows) > 0 {
+			if rows := e.words.here(spelt.key, s, false); len(rows) > 0 {
 				return rows, spelt.side, r.quality
 			}
 		}
@@ -388,9 +388,6 @@ func prefer(rows []placed, better func(c placed) bool) []placed {
 	}
 	return rows
 }
-
-// anywhere are the rows that a label has in whatever surroundings.
-func (v *vocabulary) anywhere(name string) []placed { return unplaced(v.contexts[name]) }
 
 func unplaced(rows []placed) []placed {
 	return slices.DeleteFunc(slices.Clone(rows), func(c placed) bool { return c.where != "" })

@@ -22,12 +22,19 @@ type reading struct {
 	sort     string // name of the sort of structure that the label says it is
 }
 
+// beforeComma is the reason of a reading that leaves out what follows a comma.
+const beforeComma = "without what follows the comma"
+
 // leastNamed is how many letters must stay where initials are left out.
 const leastNamed = 4
 
 // leastShort is how many letters an abbreviation has that tables know and behind
-// which initials may stand.
-const leastShort = 3
+// which initials may stand; unsureInitials how sure it is that letters are initials
+// which are an abbreviation too.
+const (
+	leastShort     = 2
+	unsureInitials = 0.81
+)
 
 // maxName is the longest name that is read; longer ones are no names.
 const maxName = 400
@@ -72,6 +79,7 @@ var (
 	reMatterFirst = regexp.MustCompile(`(?i)^(gm|wm|gr[ae]y matter|white matter)[ _]+`)
 	reTract       = regexp.MustCompile(`(?i)\b(tracts?|fascicul\w+|funicul\w+|columns?|peduncle|lemniscus|radiation|commissure|capsule)\b`)
 	reInitials    = regexp.MustCompile(`[_\- ](?:[A-Z]{2}\d?|[a-z]{2})$`)
+	reOtherHand   = regexp.MustCompile(`(?i)(?:^|[ _\-.])(?:ipsi|[ck]ontra)(?:lat(?:eral\w*)?)?(?:$|[ _\-.])`)
 	reHandEnd     = regexp.MustCompile(`(?i)^(\p{L}{3,})[ _\-]?(\d{1,2})([lr])$`)
 	reCapsFirst   = regexp.MustCompile(`^([A-Z]{2,4})([a-z]{3,})$`)
 	reSequence    = regexp.MustCompile(`(?i)[ _\-]+(?:t1|t2)?[ _\-]?(?:t1|t1w|t1c|t1ce|t1gd|t2|t2w|flair|dwi|adc|dce|swi|stir|mpr|mprage|mri|mr|ct|cbct|pet|us)$`) // what it was drawn on
@@ -252,7 +260,7 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		if side := graph.SideOf(text); side != graph.SideOf(head) {
 			head += " " + string(side)
 		}
-		add(head, "without what follows the comma", 0.85)
+		add(head, beforeComma, 0.85)
 	}
 	for counted := text; !reCounted.MatchString(counted); {
 		bare := reCount.ReplaceAllString(counted, "")
@@ -277,8 +285,12 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	add(reSequence.ReplaceAllString(text, ""), "without the images that it was drawn on", 0.93)
 	undated := reDate.ReplaceAllString(text, "")
 	if m := reInitials.FindString(undated); m != "" && !v.saysMore(m[1:]) {
+		quality := 0.88
+		if v.means(m[1:]) { // they may be more
+			quality = unsureInitials
+		}
 		if bare := strings.TrimSuffix(undated, m); len(bare) > leastNamed || len(bare) >= leastShort && v.means(bare) {
-			add(bare, "without initials", 0.88)
+			add(bare, "without initials", quality)
 		}
 	}
 	add(v.tailOff(text), "without remarks, version and initials", 0.85)
