@@ -27,13 +27,19 @@ const (
 // cost as much as the last.
 var costBeginning = [...]float64{1: 3, 2: 2, 3: 1, 4: 0.6}
 
+// few is how many words a name has whose alignments are not remembered.
+const few = 2
+
 // alignment is the least that it costs to read words as shortened from those of a
 // name: each in pieces of which each shortens a word. Infinite where they cannot
 // be. A word that is known stands for itself, and is not made of pieces.
 func alignment(words []string, name *alignable, known func(word string) bool) float64 {
-	a := aligner{words: words, name: name, known: make([]bool, len(words)), costs: map[progress]float64{}}
+	a := aligner{words: words, name: name, known: make([]bool, len(words))}
 	for i, w := range words {
 		a.known[i] = known(w)
+	}
+	if len(name.words) > few {
+		a.costs = map[progress]float64{}
 	}
 	return a.rest(progress{last: -1})
 }
@@ -49,7 +55,7 @@ type aligner struct {
 	words []string
 	known []bool
 	name  *alignable
-	costs map[progress]float64
+	costs map[progress]float64 // nil for names of few words, which are soon gone through
 }
 
 // rest is what the rest of the label costs at least.
@@ -69,7 +75,9 @@ func (a *aligner) rest(s progress) float64 {
 			best = min(best, a.pieces(s, i))
 		}
 	}
-	a.costs[s] = best
+	if a.costs != nil {
+		a.costs[s] = best
+	}
 	return best
 }
 

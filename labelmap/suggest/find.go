@@ -53,11 +53,11 @@ const hitsAsked = 8
 func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	a := answer{found: map[string]*candidate{}}
 	e.coded(&a, l)
-	if a.none = pointless(l.Name); a.none == "" && isDigits(e.words.remarksOff(unwrap(split(l.Name)))) {
+	if a.none = e.pointless(l.Name); a.none == "" && isDigits(e.words.remarksOff(unwrap(split(l.Name)))) {
 		a.none = "a number names no structure"
 	}
 	if bare := e.words.remarksOff(unwrap(split(l.Name))); a.none == "" && bare != "" {
-		a.none = pointless(bare)
+		a.none = e.pointless(bare)
 	}
 	if m := reTargetOf.FindStringSubmatch(strings.TrimSpace(l.Name)); m != nil {
 		e.ofFindingNamed(&a, l, "tumor "+m[1])
@@ -136,7 +136,7 @@ func (e *Engine) translated(a *answer, readings []reading, l *labelmap.RawLabel)
 		for _, r := range e.words.translate(written.text) {
 			r.quality *= written.quality
 			r.evidence = byLanguage.of(written.evidence)
-			if why := pointless(r.text); why != "" {
+			if why := e.pointless(r.text); why != "" {
 				a.foreign = why
 				continue
 			}
@@ -316,7 +316,7 @@ func (e *Engine) parts(a *answer, l *labelmap.RawLabel) string {
 	var ids []string
 	for _, p := range pieces {
 		part := answer{found: map[string]*candidate{}}
-		if pointless(p) != "" {
+		if e.pointless(p) != "" {
 			return ""
 		}
 		for _, r := range e.readings(p) {

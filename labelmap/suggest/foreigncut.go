@@ -2,6 +2,7 @@ package suggest
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -85,19 +86,18 @@ func (l *lexicon) uncut(words []string) string {
 		return ""
 	}
 	meaning, first := "", ""
-	for _, phrase := range l.starting[words[0][0]] {
-		if first != "" && strings.HasPrefix(phrase, first) {
+	for _, c := range l.cuttable[cutKey{words[0][0], len(words)}] {
+		if first != "" && strings.HasPrefix(c.phrase, first) {
 			continue // "gallenblasenstein" after "gallenblase"
 		}
-		head, _, _ := strings.Cut(phrase, " ")
-		if !strings.HasPrefix(phrase, words[0]) && !lacksOne(words[0], head) && !slices.Contains(smallForeign, head) || !cutFrom(words, strings.Fields(phrase)) {
+		if !cutFrom(words, c.words) {
 			continue
 		}
-		english := l.phrases[phrase]
+		english := l.phrases[c.phrase]
 		if meaning != "" && graph.Normalize(english) != graph.Normalize(meaning) {
 			return ""
 		}
-		meaning, first = english, phrase
+		meaning, first = english, c.phrase
 	}
 	return meaning
 }
@@ -186,13 +186,39 @@ func lacksOne(word, whole string) bool {
 // smallForeign are those of other languages.
 var smallForeign = []string{"de", "del", "della", "dell", "dello", "di", "da", "do", "du", "des", "la", "le", "el", "il", "der", "van"}
 
+// cuttable is a phrase in as many words as a label that cuts it off may have.
+type cuttable struct {
+	phrase string
+	words  []string
+}
+
+// cutKey is the first byte and the number of the words of a phrase.
+type cutKey struct {
+	first byte
+	words int
+}
+
+// learnCut indexes the phrases, each as it is and without its small words.
+func (l *lexicon) learnCut() {
+	l.cuttable = map[cutKey][]cuttable{}
+	add := func(phrase string, words []string) {
+		k := cutKey{words[0][0], len(words)}
+		l.cuttable[k] = append(l.cuttable[k], cuttable{phrase, words})
+	}
+	for _, phrase := range slices.Sorted(maps.Keys(l.phrases)) {
+		words := strings.Fields(phrase)
+		add(phrase, words)
+		bare := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return slices.Contains(smallForeign, w) })
+		if len(bare) > 0 && len(bare) < len(words) {
+			add(phrase, bare)
+		}
+	}
+}
+
 // cutFrom says whether words begin those of a phrase, or lack a letter of them,
 // one at least of them to a good part.
 func cutFrom(words, phrase []string) bool {
-	if len(words) < len(phrase) {
-		phrase = slices.DeleteFunc(phrase, func(w string) bool { return slices.Contains(smallForeign, w) })
-	}
-	if len(words) != len(phrase) || slices.Equal(words, phrase) {
+	if slices.Equal(words, phrase) {
 		return false
 	}
 	long := false

@@ -171,6 +171,10 @@ type lexicon struct {
 	// starting lists the phrases by their first byte.
 	starting map[byte][]string
 	longest  int // words of the longest phrase
+	cuttable map[cutKey][]cuttable
+	// begins is how many words the longest phrase has that begins with a word, or
+	// with one of its stem.
+	begins map[string]int
 }
 
 // translate replaces the longest phrases first. Words that are not the
@@ -231,7 +235,11 @@ func telling(phrase, english string) bool {
 // phrase is what the longest phrase at the start of words means, and of how many
 // words it is: none where the language has no such word.
 func (l *lexicon) phrase(words []string) (english string, n int) {
-	for n = min(l.longest, len(words)); n > 0; n-- {
+	n = min(l.longest, len(words))
+	if !l.joined {
+		n = min(n, max(l.begins[words[0]], l.begins[l.stem(words[:1])]))
+	}
+	for ; n > 0; n-- {
 		if e, ok := l.phrases[strings.Join(words[:n], " ")]; ok {
 			return e, n
 		}
@@ -277,10 +285,18 @@ func (l *lexicon) stem(words []string) string {
 // learnStems fills the indexes of the phrases; a stem of phrases that mean several
 // things is none.
 func (l *lexicon) learnStems() {
-	l.stems, l.starting = map[string]string{}, map[byte][]string{}
+	if !l.joined {
+		l.learnCut()
+	}
+	l.stems, l.starting, l.begins = map[string]string{}, map[byte][]string{}, map[string]int{}
 	for _, phrase := range slices.Sorted(maps.Keys(l.phrases)) { // the same engine each time
 		e := l.phrases[phrase]
 		l.starting[phrase[0]] = append(l.starting[phrase[0]], phrase)
+		if words := strings.Fields(phrase); !l.joined {
+			for _, first := range []string{words[0], l.stem(words[:1])} {
+				l.begins[first] = max(l.begins[first], len(words))
+			}
+		}
 		if l.joined || utf8.RuneCountInString(phrase) < l.leastStem {
 			continue
 		}

@@ -54,9 +54,10 @@ func (m *memo[K, V]) keep(key K, v V) {
 
 // memory is what one call of Suggest remembers.
 type memory struct {
-	searches memo[search, []graph.Hit]
-	readings memo[string, []reading]
-	spelt    memo[string, []spelling]
+	searches  memo[search, []graph.Hit]
+	readings  memo[string, []reading]
+	spelt     memo[string, []spelling]
+	pointless memo[string, string]
 }
 
 type search struct {
@@ -80,3 +81,6 @@ func (e *Engine) search(text string, limit int) []graph.Hit {
 func (e *Engine) readings(name string) []reading {
 	return e.memory.readings.of(name, e.words.readings)
 }
+
+// pointless says why a text means no structure; empty if it may mean one.
+func (e *Engine) pointless(text string) string { return e.memory.pointless.of(text, pointless) }

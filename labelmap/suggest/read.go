@@ -270,13 +270,15 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		add(bare, "without its number", 0.93)
 		counted = bare
 	}
-	add(reHanNumber.ReplaceAllString(text, "$1"), "without its number", 0.93)
-	add(reHanInitials.ReplaceAllString(text, "$1"), "without initials", 0.9)
-	if m := reHanSide.FindStringSubmatch(text); m != nil {
-		out = append(out, reading{text: string(handWords[strings.ToLower(m[2])]) + " " + m[1], quality: 0.95, reason: "the letter behind the name is the side"})
+	if strings.ContainsFunc(text, isHan) {
+		add(reStation.ReplaceAllString(text, "$1"), "without its number", 0.93)
+		add(reHanNumber.ReplaceAllString(text, "$1"), "without its number", 0.93)
+		add(reHanInitials.ReplaceAllString(text, "$1"), "without initials", 0.9)
+		if m := reHanSide.FindStringSubmatch(text); m != nil {
+			out = append(out, reading{text: string(handWords[strings.ToLower(m[2])]) + " " + m[1], quality: 0.95, reason: "the letter behind the name is the side"})
+		}
 	}
 	add(reBilateral.ReplaceAllString(text, ""), "of both sides", 0.95)
-	add(reStation.ReplaceAllString(text, "$1"), "without its number", 0.93)
 	add(reOpenAside.ReplaceAllString(text, ""), "without the remark", 0.9)
 	if t := reNumbered.ReplaceAllString(text, "$1"); t != text && !reCounted.MatchString(text) {
 		add(t, "without its number", 0.93)
@@ -353,6 +355,8 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	}
 	return out
 }
+
+func isHan(r rune) bool { return unicode.Is(unicode.Han, r) }
 
 // unglued parts what is run together at the end of a name: a known word and the
 // letter of its side ("parotidl"), and a remark behind either ("brainag",
