@@ -233,7 +233,7 @@ func (e *Engine) alignedWays(name string) []alignedWay {
 	if plain := separated(name); !strings.EqualFold(plain, split(name)) && slices.ContainsFunc(apart, func(w string) bool { return !e.words.known[w] }) {
 		out = append(out, e.alignedWay(plain, 0)...)
 	}
-	if reCounted.MatchString(name) {
+	if counted(name) {
 		return out
 	}
 	for _, end := range []*regexp.Regexp{reDate, reCount, reInitials} {

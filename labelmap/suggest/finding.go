@@ -17,7 +17,10 @@ var lesionWords = map[string]string{
 
 // diseased says whether a label names a finding that no structure is named after.
 func diseased(name string) bool {
-	name = reWithout.ReplaceAllString(split(name), "")
+	return findsIn(name) && findsIn(reWithout.ReplaceAllString(split(name), ""))
+}
+
+func findsIn(name string) bool {
 	return slices.ContainsFunc(graph.Words(split(name)), func(w string) bool {
 		switch lesionWords[w] {
 		case "tumor":

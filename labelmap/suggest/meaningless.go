@@ -29,7 +29,7 @@ func planned(name string) string {
 	switch {
 	case reMargin.MatchString(text), reAround.MatchString(text):
 		return "a margin around a structure, made for planning"
-	case reLess.MatchString(text):
+	case lessTarget(text) != text:
 		return "what is left of a structure without the target"
 	}
 	return ""

@@ -183,7 +183,7 @@ func (v *vocabulary) readings(name string) []reading {
 	if t := reWithout.ReplaceAllString(split(text), ""); t != split(text) {
 		add(t, "without what is in it", 0.85)
 	}
-	if t := reLess.ReplaceAllString(text, ""); t != text {
+	if t := lessTarget(text); t != text {
 		add(split(t), "without the target volume", 0.8)
 	}
 	if t := reGerman.ReplaceAllStringFunc(apart, germanLevel); t != apart {
@@ -262,13 +262,13 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		}
 		add(head, beforeComma, 0.85)
 	}
-	for counted := text; !reCounted.MatchString(counted); {
-		bare := reCount.ReplaceAllString(counted, "")
-		if bare == counted {
+	for numbered := text; !counted(numbered); {
+		bare := reCount.ReplaceAllString(numbered, "")
+		if bare == numbered {
 			break
 		}
 		add(bare, "without its number", 0.93)
-		counted = bare
+		numbered = bare
 	}
 	if strings.ContainsFunc(text, isHan) {
 		add(reStation.ReplaceAllString(text, "$1"), "without its number", 0.93)
@@ -280,7 +280,7 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	}
 	add(reBilateral.ReplaceAllString(text, ""), "of both sides", 0.95)
 	add(reOpenAside.ReplaceAllString(text, ""), "without the remark", 0.9)
-	if t := reNumbered.ReplaceAllString(text, "$1"); t != text && !reCounted.MatchString(text) {
+	if t := reNumbered.ReplaceAllString(text, "$1"); t != text && !counted(text) {
 		add(t, "without its number", 0.93)
 	}
 	add(reDate.ReplaceAllString(text, ""), "without its date", 0.93)
@@ -356,6 +356,19 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	return out
 }
 
+// counted says whether a name ends in a number that tells one of several.
+func counted(name string) bool {
+	return name != "" && strings.IndexByte("0123456789", name[len(name)-1]) >= 0 && reCounted.MatchString(name)
+}
+
+// lessTarget leaves out the target volume that was taken off a structure.
+func lessTarget(text string) string {
+	if lower := strings.ToLower(text); !strings.Contains(lower, "tv") && !strings.Contains(lower, "tum") && !strings.Contains(lower, "target") {
+		return text // for speed
+	}
+	return reLess.ReplaceAllString(text, "")
+}
+
 func isHan(r rune) bool { return unicode.Is(unicode.Han, r) }
 
 // unglued parts what is run together at the end of a name: a known word and the
@@ -414,7 +427,7 @@ func (v *vocabulary) tailOff(text string) string {
 		if short == rest {
 			short = reDate.ReplaceAllString(rest, "")
 		}
-		if short == rest && !reCounted.MatchString(rest) {
+		if short == rest && !counted(rest) {
 			short = reCount.ReplaceAllString(rest, "")
 		}
 		if m := reInitials.FindString(rest); short == rest && m != "" && !v.saysMore(m[1:]) {
