@@ -121,7 +121,11 @@ var reSaysSegment = regexp.MustCompile(`(?i)liver|hepatic|couinaud|seg|段`)
 
 // liverSegment reads "S3", "Segment 6" and "IV" in a list about the liver.
 func (e *Engine) liverSegment(l *labelmap.RawLabel, a *answer, s *surroundings) {
-	m := reSegment.FindStringSubmatch(strings.TrimSpace(l.Name))
+	name := strings.TrimSpace(l.Name)
+	if a.none == "" {
+		name = e.words.remarksOff(separated(name))
+	}
+	m := reSegment.FindStringSubmatch(name)
 	liver, ok := one(e.tree, "liver")
 	if m == nil || !ok || !s.holds(liver) && !(strings.HasSuffix(m[0], "段") && s.affinity(liver) >= surelyAbout) {
 		return

@@ -75,6 +75,7 @@ var (
 	reDate        = regexp.MustCompile(`[_\- ](?:(?:19|20)\d{2}(?:[_\-]?\d{2}){0,2}|(?:[012]\d|3[01])(?:0\d|1[012])(?:\d{2}|\d{4})?|(?:0\d|1[012])(?:[012]\d|3[01])|\d{1,2}\.\d{1,2}\.?(?:\d{2}|\d{4})?)$`)
 	reBilateral   = regexp.MustCompile(`(?i)[ _\-]+(?:b/l|bil|bilat\w*|bds|bd|beidseits)\.?$`)
 	reHanSide     = regexp.MustCompile(`^(.*\p{Han})[ _]?([LRlr])$`)
+	reHanRemark   = regexp.MustCompile(`^(.*\p{Han})[ _\-]\p{Han}{1,2}$`)
 	reHanInitials = regexp.MustCompile(`(\p{Han})[ _]?[A-Za-z]{2,3}$`)
 	reMatterFirst = regexp.MustCompile(`(?i)^(gm|wm|gr[ae]y matter|white matter)[ _]+`)
 	reTract       = regexp.MustCompile(`(?i)\b(tracts?|fascicul\w+|funicul\w+|columns?|peduncle|lemniscus|radiation|commissure|capsule)\b`)
@@ -82,7 +83,7 @@ var (
 	reOtherHand   = regexp.MustCompile(`(?i)(?:^|[ _\-.])(?:ipsi|[ck]ontra)(?:lat(?:eral\w*)?)?(?:$|[ _\-.])`)
 	reHandEnd     = regexp.MustCompile(`(?i)^(\p{L}{3,})[ _\-]?(\d{1,2})([lr])$`)
 	reCapsFirst   = regexp.MustCompile(`^([A-Z]{2,4})([a-z]{3,})$`)
-	reSequence    = regexp.MustCompile(`(?i)[ _\-]+(?:t1|t2)?[ _\-]?(?:t1|t1w|t1c|t1ce|t1gd|t2|t2w|flair|dwi|adc|dce|swi|stir|mpr|mprage|mri|mr|ct|cbct|pet|us)$`) // what it was drawn on
+	reSequence    = regexp.MustCompile(`(?i)[ _\-]+(?:t1|t2)?[ _\-]?(?:t1|t1w|t1c|t1ce|t1gd|t2|t2w|flair|dwi|adc|dce|swi|stir|mpr|mprage|mri|mr|ct|cbct|pet|us|suv[ _]?\d*)$`) // what it was drawn on
 	reNumber      = regexp.MustCompile(`(?i)^(?:\d+[ab]?|[ivx]+[ab]?)$`)
 	reRange       = regexp.MustCompile(`(?i)^(.*?)\b([ctl]?)(\d{1,2})\s*(?:-|–|to|bis|a)\s*([ctl]?)(\d{1,2})\b(.*)$`)
 	reLetter      = regexp.MustCompile(`^([LRlr])([A-Za-z][a-z]{2,})$`)
@@ -90,6 +91,7 @@ var (
 	reGlued       = regexp.MustCompile(`(?i)^(left|right|lt|rt)([a-z]{3,}(?:[ _\-.].*)?)$`)
 	reCounted     = regexp.MustCompile(`(?i)(rib|vert(ebrae?)?|segm?e?n?t?|tooth|dis[ck]|level|zone|lobule|branch|finger|toe|digit|bone|node|station|area|type|grade|fragment|part|\b[ctls])s?[_\- ]*\d{1,2}$`)
 	reInside      = regexp.MustCompile(`^(?:[^()]*\d[^()]*|\pL{1,4}[ _]*)\((\pL[^()]{5,})\)\s*$`) // a name behind a code
+	reAlso        = regexp.MustCompile(`^([\pL ]+) \([\pL ]{6,}\)$`)
 	reAside       = regexp.MustCompile(`\s*\([^()]*\)\s*`)
 	reQualified   = regexp.MustCompile(`(?i),? +(\w+) (division|part|portion|subdivision)$`)
 	reVessel      = regexp.MustCompile(`(?i)\b[avnm]\b`)
@@ -107,6 +109,7 @@ var germanLevels = map[string]string{"bwk": "T", "bw": "T", "th": "T", "lwk": "L
 // readings are the ways to read a label's name, surest first.
 func (v *vocabulary) readings(name string) []reading {
 	text := strings.TrimSpace(reExtension.ReplaceAllString(strings.TrimSpace(name), ""))
+	text = strings.ReplaceAll(text, "%20", " ")
 	if len(text) > maxName {
 		return nil
 	}
@@ -155,6 +158,9 @@ func (v *vocabulary) readings(name string) []reading {
 	if m := reDashes.FindStringSubmatch(text); m != nil {
 		side, _ := handed(split(m[1]))
 		add(string(side)+" "+split(m[2]), "without the abbreviation before the dashes", 0.97)
+	}
+	if m := reAlso.FindStringSubmatch(text); m != nil && len(strings.Fields(m[1])) > 1 {
+		add(m[1], "without the other name in parentheses", 0.99)
 	}
 	if m := reLevelBody.FindStringSubmatch(apart); m != nil {
 		add(m[1]+" "+m[2]+m[3], "the body of the vertebra", 0.93)
@@ -273,6 +279,7 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 	if strings.ContainsFunc(text, isHan) {
 		add(reStation.ReplaceAllString(text, "$1"), "without its number", 0.93)
 		add(reHanNumber.ReplaceAllString(text, "$1"), "without its number", 0.93)
+		add(reHanRemark.ReplaceAllString(text, "$1"), "without the remark", 0.88)
 		add(reHanInitials.ReplaceAllString(text, "$1"), "without initials", 0.9)
 		if m := reHanSide.FindStringSubmatch(text); m != nil {
 			out = append(out, reading{text: string(handWords[strings.ToLower(m[2])]) + " " + m[1], quality: 0.95, reason: "the letter behind the name is the side"})
