@@ -93,7 +93,7 @@ func (e *Engine) alone(l *labelmap.RawLabel) answer {
 	if a.best() < leastUnder {
 		e.under(&a, l)
 	}
-	if reOtherHand.MatchString(l.Name) {
+	if otherHand(l.Name) {
 		a.several = "its side is told by another's"
 	} else if reBothHand.MatchString(l.Name) && a.best() < 0.96 || bothHands(l.Name) {
 		a.several = "it names both sides"

@@ -75,7 +75,7 @@ var (
 	reDate        = regexp.MustCompile(`[_\- ](?:(?:19|20)\d{2}(?:[_\-]?\d{2}){0,2}|(?:[012]\d|3[01])(?:0\d|1[012])(?:\d{2}|\d{4})?|(?:0\d|1[012])(?:[012]\d|3[01])|\d{1,2}\.\d{1,2}\.?(?:\d{2}|\d{4})?)$`)
 	reBilateral   = regexp.MustCompile(`(?i)[ _\-]+(?:b/l|bil|bilat\w*|bds|bd|beidseits)\.?$`)
 	reHanSide     = regexp.MustCompile(`^(.*\p{Han})[ _]?([LRlr])$`)
-	reHanRemark   = regexp.MustCompile(`^(.*\p{Han})[ _\-]\p{Han}{1,2}$`)
+	reHanRemark   = regexp.MustCompile(`^(.*\p{Han})(?:[ _\-]\p{Han}{1,2}|[新旧改])$`)
 	reHanInitials = regexp.MustCompile(`(\p{Han})[ _]?[A-Za-z]{2,3}$`)
 	reMatterFirst = regexp.MustCompile(`(?i)^(gm|wm|gr[ae]y matter|white matter)[ _]+`)
 	reTract       = regexp.MustCompile(`(?i)\b(tracts?|fascicul\w+|funicul\w+|columns?|peduncle|lemniscus|radiation|commissure|capsule)\b`)
@@ -361,6 +361,16 @@ func (v *vocabulary) loose(name string, readings func(string) []reading) []readi
 		out[i].evidence = byLoose
 	}
 	return out
+}
+
+// otherHand says whether a name tells its side by another's and states none.
+func otherHand(name string) bool {
+	rest := reOtherHand.ReplaceAllString(name, " ")
+	if rest == name {
+		return false
+	}
+	side, _ := handed(split(rest))
+	return side == graph.Unsided
 }
 
 // counted says whether a name ends in a number that tells one of several.
