@@ -42,6 +42,7 @@ type alignable struct {
 	generic            []bool  // words that say only what sort of structure it is
 	letters            uint32  // all that its words have, as bits
 	length             int     // of its words together
+	firsts             uint32  // the first letters of its words
 	cost               float64 // of its term and its kind of name
 }
 
@@ -105,6 +106,7 @@ func (e *Engine) alignable(text string) *alignable {
 	}
 	a.letters, a.length = letterSet(all), len(all)
 	for _, w := range a.words {
+		a.firsts |= letterSet(w[:1])
 		a.generic = append(a.generic, len(a.words) > 1 && (e.words.generic[w] || slices.Contains(leftOut, w)))
 	}
 	return a
@@ -175,7 +177,7 @@ func (e *Engine) lay(w alignedWay, best map[string]laid, s *surroundings) {
 	if len(all) < leastAligned || len(all) > mostAligned || !lettersOnly(all) {
 		return
 	}
-	set := letterSet(all)
+	set, limit := letterSet(all), min(mostCost, costPerLetter*float64(len(all)))
 	known := func(word string) bool { return e.words.known[word] }
 	for _, name := range e.aligning()[all[0]] {
 		if name.side != graph.Unsided && w.side != graph.Unsided && w.side != name.side || w.language != "" && w.language != name.language {
@@ -184,8 +186,12 @@ func (e *Engine) lay(w alignedWay, best map[string]laid, s *surroundings) {
 		if bits.OnesCount32(set&^name.letters) > mostTypos || leastShare*len(all) < name.length {
 			continue
 		}
+		least := name.cost + w.cost + costLeftover*float64(strangers(w.words, name))
+		if least > limit {
+			continue
+		}
 		cost := name.cost + w.cost + alignment(w.words, name, known)
-		if cost > min(mostCost, costPerLetter*float64(len(all))) {
+		if cost > limit {
 			continue
 		}
 		if _, ok := e.ofSide(name.id, w.side); !ok && w.side != name.side {
@@ -198,6 +204,17 @@ func (e *Engine) lay(w alignedWay, best map[string]laid, s *surroundings) {
 			best[name.id] = laid{name, w.side, cost, e.oneOfSeveral(w.words, name)}
 		}
 	}
+}
+
+// strangers is how many words begin with a letter that no word of a name begins
+// with: none of them can shorten one.
+func strangers(words []string, name *alignable) (n int) {
+	for _, w := range words {
+		if letterSet(w[:1])&^name.firsts != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // oneOfSeveral says whether words are one of a name's several words, which other
