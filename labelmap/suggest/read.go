@@ -637,15 +637,29 @@ func germanLevel(s string) string {
 	return germanLevels[strings.ToLower(m[1])] + m[2]
 }
 
+// wrappers begin or end what reWrapper matches.
+var wrappers = strings.Fields("the oar roi seg organ structure label mask normal healthy segmentation contour whole all total cavity pool blood region area final copy edited corrected manual auto primary primaries")
+
+// wrapped says whether reWrapper can match at all, for speed.
+func wrapped(text string) bool {
+	const seps = " _-.:"
+	first, last := text, text
+	if i := strings.IndexAny(text, seps); i >= 0 {
+		first, last = text[:i], text[strings.LastIndexAny(text, seps)+1:]
+	}
+	return slices.ContainsFunc(wrappers, func(w string) bool { return strings.EqualFold(w, first) || strings.EqualFold(w, last) })
+}
+
 // unwrap takes off words around a name that say nothing of the structure.
 func unwrap(text string) string {
-	for {
+	for wrapped(text) {
 		bare := strings.TrimSpace(reWrapper.ReplaceAllString(text, ""))
 		if bare == "" || bare == text || reNumber.MatchString(bare) {
 			return text
 		}
 		text = bare
 	}
+	return text
 }
 
 // split parts words that are run together ("OpticNrv", "LLung", "KidneyL") and
