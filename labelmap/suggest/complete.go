@@ -28,7 +28,7 @@ func wholeWords(classes map[string][]Class) []string {
 	words := map[string]bool{}
 	for name := range classes {
 		for _, w := range graph.Words(name) {
-			if len(w) >= leastWhole && !isSideWord(w) && strings.Trim(w, "abcdefghijklmnopqrstuvwxyz") == "" {
+			if len(w) >= leastWhole && !isSideWord(w) && lettersOnly(w) {
 				words[w] = true
 			}
 		}
@@ -40,7 +40,7 @@ func wholeWords(classes map[string][]Class) []string {
 // those of whose letters it leaves out the vowels. A word that is known is none.
 func (e *Engine) endings(w string) (wholes []string, quality float64) {
 	_, short := e.words.shorts[w]
-	if len(w) < leastCut || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz") != "" || short || e.words.known[w] || isSideWord(w) || e.words.remarks[w] {
+	if len(w) < leastCut || !lettersOnly(w) || short || e.words.known[w] || isSideWord(w) || e.words.remarks[w] {
 		return nil, 0
 	}
 	for _, whole := range e.whole {

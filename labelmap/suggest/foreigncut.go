@@ -2,7 +2,6 @@ package suggest
 
 import (
 	"cmp"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -141,10 +140,9 @@ func (l *lexicon) begun(word string) string {
 	if len(word) < leastCutAlone {
 		return ""
 	}
-	list := l.starting[word[0]]
-	first, _ := slices.BinarySearch(list, word)
+	first, _ := slices.BinarySearch(l.sorted, word)
 	english := ""
-	for _, phrase := range list[first:] {
+	for _, phrase := range l.sorted[first:] {
 		if !strings.HasPrefix(phrase, word) {
 			break
 		}
@@ -205,7 +203,7 @@ func (l *lexicon) learnCut() {
 		k := cutKey{words[0][0], len(words)}
 		l.cuttable[k] = append(l.cuttable[k], cuttable{phrase, words})
 	}
-	for _, phrase := range slices.Sorted(maps.Keys(l.phrases)) {
+	for _, phrase := range l.sorted {
 		words := strings.Fields(phrase)
 		add(phrase, words)
 		bare := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return slices.Contains(smallForeign, w) })

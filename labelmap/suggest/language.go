@@ -167,10 +167,9 @@ type lexicon struct {
 	phrases map[string]string
 	// stems are the phrases whose words lack their endings, which follow number,
 	// gender and case.
-	stems map[string]string
-	// starting lists the phrases by their first byte.
-	starting map[byte][]string
-	longest  int // words of the longest phrase
+	stems    map[string]string
+	sorted   []string // the phrases in order
+	longest  int      // words of the longest phrase
 	cuttable map[cutKey][]cuttable
 	// begins is how many words the longest phrase has that begins with a word, or
 	// with one of its stem.
@@ -285,13 +284,13 @@ func (l *lexicon) stem(words []string) string {
 // learnStems fills the indexes of the phrases; a stem of phrases that mean several
 // things is none.
 func (l *lexicon) learnStems() {
+	l.sorted = slices.Sorted(maps.Keys(l.phrases)) // the same engine each time
 	if !l.joined {
 		l.learnCut()
 	}
-	l.stems, l.starting, l.begins = map[string]string{}, map[byte][]string{}, map[string]int{}
-	for _, phrase := range slices.Sorted(maps.Keys(l.phrases)) { // the same engine each time
+	l.stems, l.begins = map[string]string{}, map[string]int{}
+	for _, phrase := range l.sorted {
 		e := l.phrases[phrase]
-		l.starting[phrase[0]] = append(l.starting[phrase[0]], phrase)
 		if words := strings.Fields(phrase); !l.joined {
 			for _, first := range []string{words[0], l.stem(words[:1])} {
 				l.begins[first] = max(l.begins[first], len(words))

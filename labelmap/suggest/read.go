@@ -41,7 +41,7 @@ const maxName = 400
 
 var (
 	reExtension   = regexp.MustCompile(`(?i)(\.seg)?\.(nii(\.gz)?|nrrd|mha|mhd|dcm|stl|png|npz?)$`)
-	reWrapper     = regexp.MustCompile(`(?i)^(the|oar|roi|seg|organ|structure|label|mask|normal|healthy)[ _\-.:]+|[ _\-.]+(mask|seg|segmentation|label|roi|oar|contour|whole|all|total|blood (cavity|pool)|cavity blood|region|area|final|copy|edited|corrected|manual|auto|primar(y|ies))$`)
+	reWrapper     = regexp.MustCompile(`(?i)^(?:` + wrapBefore + `)[ _\-.:]+|[ _\-.]+(?:` + wrapBehind + `)$`)
 	reMargin      = regexp.MustCompile(`(?i)[ _\-]?prv[ _\-]?\d*(mm)?$|^prv[ _\-]+`)
 	reParcel      = regexp.MustCompile(`(?i)^(?:ctx|wm)[-_. ](lh|rh)[-_. ](.+)$`)
 	reHemi        = regexp.MustCompile(`(?i)^(lh|rh)[-_. ](.+)$`)
@@ -388,83 +388,6 @@ func lessTarget(text string) string {
 
 func isHan(r rune) bool { return unicode.Is(unicode.Han, r) }
 
-// unglued parts what is run together at the end of a name: a known word and the
-// letter of its side ("parotidl"), and a remark behind either ("brainag",
-// "cochlea_lag").
-func (v *vocabulary) unglued(text string) []string {
-	words := strings.Fields(strings.ToLower(separated(text)))
-	if len(words) == 0 {
-		return nil
-	}
-	last := words[len(words)-1]
-	if _, short := v.shorts[last]; short || v.known[last] || isSideWord(last) {
-		return nil
-	}
-	var out []string
-	with := func(parts ...string) {
-		out = append(out, strings.Join(append(slices.Clone(words[:len(words)-1]), parts...), " "))
-	}
-	bare := last
-	for remark := range v.remarks {
-		rest, ok := strings.CutSuffix(last, remark)
-		switch {
-		case !ok || len(rest) == 0 || len(remark) < 2:
-		case len(rest) == 1 && isSideWord(rest) && len(words) > 1, len(rest) >= leastNamed && v.known[rest]:
-			with(rest)
-			if len(rest) < len(bare) { // whatever the order of the map
-				bare = rest
-			}
-		}
-	}
-	if rest := bare[:len(bare)-1]; len(rest) >= leastNamed && isSideWord(bare[len(rest):]) {
-		if parts := v.parts(rest); v.known[rest] || len(parts) > 1 {
-			with(strings.Join(append(parts, bare[len(rest):]), " "))
-		}
-	}
-	if m := reSideCount.FindStringSubmatch(text); m != nil && v.known[strings.ToLower(m[1])] && !strings.HasPrefix(strings.ToLower(m[1]), "vert") {
-		out = append(out, m[1]+" "+m[2])
-	}
-	if m := reTrailing.FindStringSubmatch(last); m != nil && v.known[m[1]] && len(words) > 1 {
-		with(m[1]) // "whole brain1"
-	}
-	slices.Sort(out)
-	return out
-}
-
-// reTrailing is a word with a count behind it.
-var reTrailing = regexp.MustCompile(`^(\pL{4,})\d{1,2}$`)
-
-// tailOff takes remarks, versions, dates and initials off the end of a name for
-// as long as there are any ("Liver_BW_v3_final"). It is empty where fewer than
-// two stand there.
-func (v *vocabulary) tailOff(text string) string {
-	rest, taken := text, 0
-	for {
-		short := unwrap(rest)
-		if short == rest {
-			short = reDate.ReplaceAllString(rest, "")
-		}
-		if short == rest && !counted(rest) {
-			short = reCount.ReplaceAllString(rest, "")
-		}
-		if m := reInitials.FindString(rest); short == rest && m != "" && !v.saysMore(m[1:]) {
-			short = strings.TrimSuffix(rest, m)
-		}
-		if short == rest {
-			words := separated(rest)
-			if short = v.remarksOff(words); short == words {
-				break
-			}
-		}
-		rest = short
-		taken++
-	}
-	if taken < 2 || len(rest) < leastNamed {
-		return ""
-	}
-	return rest
-}
-
 // matter reads "insula left GM" as the structure, and "frontal lobe WM" as its
 // white matter or, less surely, the structure.
 func (v *vocabulary) matter(text string, add func(text, reason string, quality float64)) {
@@ -637,8 +560,15 @@ func germanLevel(s string) string {
 	return germanLevels[strings.ToLower(m[1])] + m[2]
 }
 
-// wrappers begin or end what reWrapper matches.
-var wrappers = strings.Fields("the oar roi seg organ structure label mask normal healthy segmentation contour whole all total cavity pool blood region area final copy edited corrected manual auto primary primaries")
+// Words around a name that say nothing of the structure.
+const (
+	wrapBefore = "the|oar|roi|seg|organ|structure|label|mask|normal|healthy"
+	wrapBehind = "mask|seg|segmentation|label|roi|oar|contour|whole|all|total|blood cavity|blood pool|cavity blood|region|area|final|copy|edited|corrected|manual|auto|primary|primaries"
+)
+
+// wrappers are their words, of which a name that reWrapper matches begins or ends
+// with one.
+var wrappers = strings.FieldsFunc(wrapBefore+"|"+wrapBehind, func(r rune) bool { return r == '|' || r == ' ' })
 
 // wrapped says whether reWrapper can match at all, for speed.
 func wrapped(text string) bool {

@@ -2,6 +2,7 @@ package suggest
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -85,4 +86,81 @@ func shortens(short string, words []string) bool {
 		long = after
 	}
 	return true
+}
+
+// unglued parts what is run together at the end of a name: a known word and the
+// letter of its side ("parotidl"), and a remark behind either ("brainag",
+// "cochlea_lag").
+func (v *vocabulary) unglued(text string) []string {
+	words := strings.Fields(strings.ToLower(separated(text)))
+	if len(words) == 0 {
+		return nil
+	}
+	last := words[len(words)-1]
+	if _, short := v.shorts[last]; short || v.known[last] || isSideWord(last) {
+		return nil
+	}
+	var out []string
+	with := func(parts ...string) {
+		out = append(out, strings.Join(append(slices.Clone(words[:len(words)-1]), parts...), " "))
+	}
+	bare := last
+	for remark := range v.remarks {
+		rest, ok := strings.CutSuffix(last, remark)
+		switch {
+		case !ok || len(rest) == 0 || len(remark) < 2:
+		case len(rest) == 1 && isSideWord(rest) && len(words) > 1, len(rest) >= leastNamed && v.known[rest]:
+			with(rest)
+			if len(rest) < len(bare) { // whatever the order of the map
+				bare = rest
+			}
+		}
+	}
+	if rest := bare[:len(bare)-1]; len(rest) >= leastNamed && isSideWord(bare[len(rest):]) {
+		if parts := v.parts(rest); v.known[rest] || len(parts) > 1 {
+			with(strings.Join(append(parts, bare[len(rest):]), " "))
+		}
+	}
+	if m := reSideCount.FindStringSubmatch(text); m != nil && v.known[strings.ToLower(m[1])] && !strings.HasPrefix(strings.ToLower(m[1]), "vert") {
+		out = append(out, m[1]+" "+m[2])
+	}
+	if m := reTrailing.FindStringSubmatch(last); m != nil && v.known[m[1]] && len(words) > 1 {
+		with(m[1]) // "whole brain1"
+	}
+	slices.Sort(out)
+	return out
+}
+
+// reTrailing is a word with a count behind it.
+var reTrailing = regexp.MustCompile(`^(\pL{4,})\d{1,2}$`)
+
+// tailOff takes remarks, versions, dates and initials off the end of a name for
+// as long as there are any ("Liver_BW_v3_final"). It is empty where fewer than
+// two stand there.
+func (v *vocabulary) tailOff(text string) string {
+	rest, taken := text, 0
+	for {
+		short := unwrap(rest)
+		if short == rest {
+			short = reDate.ReplaceAllString(rest, "")
+		}
+		if short == rest && !counted(rest) {
+			short = reCount.ReplaceAllString(rest, "")
+		}
+		if m := reInitials.FindString(rest); short == rest && m != "" && !v.saysMore(m[1:]) {
+			short = strings.TrimSuffix(rest, m)
+		}
+		if short == rest {
+			words := separated(rest)
+			if short = v.remarksOff(words); short == words {
+				break
+			}
+		}
+		rest = short
+		taken++
+	}
+	if taken < 2 || len(rest) < leastNamed {
+		return ""
+	}
+	return rest
 }
