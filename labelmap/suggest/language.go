@@ -136,9 +136,9 @@ func japanese(r rune) bool {
 }
 
 // lexicons reads the phrases of all languages from their table.
-func lexicons() map[string]*lexicon {
+func lexicons(phrases [][]string) map[string]*lexicon {
 	out := map[string]*lexicon{}
-	for _, f := range rows("languages", 3) {
+	for _, f := range phrases {
 		l := out[f[0]]
 		if l == nil {
 			m, ok := manners[f[0]]

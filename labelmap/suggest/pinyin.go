@@ -48,14 +48,14 @@ var pinyinLevels = map[string]string{"jing": "C", "xiong": "T", "yao": "L", "di"
 const mostOrdinal = 12
 
 // loadPinyin spells the Chinese phrases of the table of languages.
-func loadPinyin() *pinyin {
+func loadPinyin(phrases [][]string) *pinyin {
 	sounds := map[rune][]string{}
 	for _, f := range rows("pinyin", 2) {
 		r, _ := utf8.DecodeRuneInString(f[0])
 		sounds[r] = strings.Split(f[1], "|")
 	}
 	p := &pinyin{phrases: map[string][]sounded{}}
-	for _, f := range rows("languages", 3) {
+	for _, f := range phrases {
 		if f[0] == "Chinese" {
 			p.add(simplified.Replace(f[1]), f[2], sounds)
 		}

@@ -72,7 +72,8 @@ func loadVocabulary(tree *graph.Tree) *vocabulary {
 		contexts: map[string][]placed{}, parcels: map[string]meaning{}, shorts: map[string]meaning{}, cortex: map[string]string{},
 		remarks: map[string]bool{}, divisions: map[string]bool{}, qualities: map[string]bool{}, foreign: map[string]bool{}, generic: map[string]bool{},
 	}
-	v.languages, v.pinyin = lexicons(), loadPinyin()
+	phrases := rows("languages", 3)
+	v.languages, v.pinyin = lexicons(phrases), loadPinyin(phrases)
 	v.order = slices.Sorted(maps.Keys(v.languages))
 	places := placesOf(tree)
 	for _, f := range rows("contexts", 4) {
